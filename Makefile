@@ -82,6 +82,14 @@ contract: setup ## buf: lint, format, and no breaking change against the baselin
 	$(BIN)/buf format -d --exit-code --exclude-path protos/google
 	$(BIN)/buf breaking protos --against protos/baseline/v1.binpb --path protos/perdure/v1
 
+.PHONY: api-lint
+api-lint: ## Google's API linter over the contract (needs Go)
+	scripts/api-lint.sh
+
+.PHONY: package
+package: setup ## Build sdist and wheel, look inside, install the wheel alone and start it
+	scripts/check_package.sh
+
 .PHONY: bench
 bench: setup ## Measure this machine and print the table
 	$(BIN)/python -m bench
@@ -97,5 +105,5 @@ constraints: setup ## Pin the newest versions that pyproject.toml allows (needs 
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .venv-generate dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find src tests examples scripts bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf $(VENV) .venv-generate .tools dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find $(PRESENT) -name __pycache__ -type d -prune -exec rm -rf {} +
