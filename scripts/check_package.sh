@@ -7,7 +7,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-.venv/bin/python -m build --no-isolation --outdir "$folder/dist" . >"$folder/build.log" || { cat "$folder/build.log"; exit 1; }
+if ! .venv/bin/python -m build --no-isolation --outdir "$folder/dist" . >"$folder/build.log" 2>&1; then
+    cat "$folder/build.log"
+    exit 1
+fi
 .venv/bin/python -m zipfile -e "$folder"/dist/*.whl "$folder/wheel"
 mkdir "$folder/sdist"
 tar -xzf "$folder"/dist/*.tar.gz -C "$folder/sdist" --strip-components 1
