@@ -21,7 +21,7 @@ setup: $(STAMP) ## Make the virtual environment and install the project with its
 $(STAMP): pyproject.toml constraints/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Perdure needs Python 3.11 or newer as $(PYTHON); name another one with make PYTHON=..." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints/dev.txt hatchling
 	$(BIN)/python -m pip install --quiet --constraint constraints/dev.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
