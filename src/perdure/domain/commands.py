@@ -1,0 +1,159 @@
+"""Commands: what a caller, a worker or the clock asks of an execution.
+
+Time, jitter and new ids are not read by the rules; they come with the command's `Context`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from perdure.domain.execution import ExecutionState, Failure
+from perdure.domain.value import NO_VALUES, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.domain.expression import Evaluator
+
+
+class Chance(Protocol):
+    """Where jitter and ids come from."""
+
+    def jitter(self) -> float:
+        """Draw from [0, 1)."""
+        ...
+
+    def execution_id(self) -> str:
+        """Make the id of a new execution."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rules may use besides the state and the command.
+
+    Attributes:
+        now: Microseconds since the epoch.
+    """
+
+    now: int
+    evaluator: Evaluator
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start an execution that is on hold, now (row 9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Do whatever is due at `Context.now`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel the execution (row 41)."""
+
+    reason: str
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReport:
+    """What every report about an attempt names; a report about another attempt is stale."""
+
+    task_id: str
+    execution_attempt: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSuccess(AttemptReport):
+    """A worker finished an attempt."""
+
+    outputs: Mapping[str, Value] = NO_VALUES
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFailure(AttemptReport):
+    """An attempt failed."""
+
+    failure: Failure
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStopped(AttemptReport):
+    """An attempt that was withdrawn has stopped without a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLost(AttemptReport):
+    """The worker of an attempt vanished."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportProgress(AttemptReport):
+    """Running code says how far it is; each part is left out if None."""
+
+    message: str | None = None
+    percent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportChildStarted(AttemptReport):
+    """The sub-execution of a task is durable."""
+
+    child: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportChildEnded(AttemptReport):
+    """The sub-execution of a task ended."""
+
+    child: str = ""
+    state: ExecutionState = ExecutionState.SUCCEEDED
+    outputs: Mapping[str, Value] = NO_VALUES
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItems(AttemptReport):
+    """So many items of a `for-each` have ended so far."""
+
+    finished: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItemsEnded(AttemptReport):
+    """All items of a `for-each` that will run have ended.
+
+    Attributes:
+        outputs: `results` in the order of the items.
+        failure: Of the first failed item, unless the loop continues on failure.
+    """
+
+    outputs: Mapping[str, Value] = NO_VALUES
+    finished: int = 0
+    failed: int = 0
+    failure: Failure | None = None
+
+
+Command = (
+    Start
+    | Wake
+    | Cancel
+    | ReportSuccess
+    | ReportFailure
+    | ReportStopped
+    | ReportLost
+    | ReportProgress
+    | ReportChildStarted
+    | ReportChildEnded
+    | ReportItems
+    | ReportItemsEnded
+)

@@ -1,0 +1,90 @@
+"""The join rule (semantics.md 3.4) and the completion rule (3.5), as functions of the state alone."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from perdure.domain.execution import TaskState
+from perdure.domain.integration import JoinStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perdure.domain.execution import Execution, Failure, TaskRun
+
+_FAILED: Final = frozenset({TaskState.FAILED, TaskState.FATAL, TaskState.CANCELLED})
+
+
+class Join(Enum):
+    """What the join rule says about a task that waits for its predecessors."""
+
+    WAIT = auto()
+    RUN = auto()
+    SKIP = auto()
+    SKIP_ON_FAILURE = auto()
+
+
+def join(execution: Execution, task_id: str) -> Join:
+    """Tell whether a task may run, must be skipped, or has to wait on."""
+    strategy = execution.graph.tasks[task_id].join
+    incoming = [
+        (execution.tasks[p.task_id], _taken(execution.tasks[p.task_id], p.edge))
+        for p in execution.graph.predecessors[task_id]
+    ]
+    if strategy is JoinStrategy.WHEN_ANY_SUCCEED and any(
+        run.state is TaskState.SUCCEED and taken for run, taken in incoming
+    ):
+        return Join.RUN
+    if not all(run.is_terminal for run, _ in incoming):
+        return Join.WAIT
+    if strategy is JoinStrategy.WHEN_ALL_SUCCEED:
+        runs = any(taken for _, taken in incoming) and not any(run.state in _FAILED for run, _ in incoming)
+    elif strategy is JoinStrategy.WHEN_ALL_TASKS_AND_CONDITIONS_SUCCEED:
+        runs = all(run.state is TaskState.SUCCEED and taken for run, taken in incoming)
+    else:
+        runs = False
+    if runs:
+        return Join.RUN
+    blocked = any(run.state in _FAILED or run.skipped_on_failure for run, _ in incoming)
+    return Join.SKIP_ON_FAILURE if blocked else Join.SKIP
+
+
+def _taken(run: TaskRun, edge: int) -> bool:
+    return run.edges is not None and run.edges[edge]
+
+
+def next_tasks(execution: Execution, task_id: str) -> Iterator[str]:
+    """Iterate over the tasks that wait for a task, each once."""
+    seen: set[str] = set()
+    for edge in execution.graph.tasks[task_id].edges:
+        waits = execution.tasks[edge.target].state is TaskState.PENDING_EXECUTION
+        if waits and edge.target not in seen and edge.target not in execution.graph.start_tasks:
+            seen.add(edge.target)
+            yield edge.target
+
+
+def is_complete(execution: Execution) -> bool:
+    """Whether no task will run any more."""
+    return execution.finished_task_count == len(execution.tasks)
+
+
+def unhandled_failure(execution: Execution) -> Failure | None:
+    """Name the failure that makes a complete execution FAILED; None if it has SUCCEEDED.
+
+    It succeeds if every leaf that was reached ended SUCCEED. A leaf that was skipped because of a
+    failure counts as reached: its path was meant to run and could not. A failed task is tolerated when
+    every leaf still succeeded by another path.
+    """
+    broken = any(
+        run.state is not TaskState.SUCCEED and (run.state is not TaskState.SKIPPED or run.skipped_on_failure)
+        for run in (execution.tasks[leaf] for leaf in execution.graph.leaves)
+    )
+    if not broken:
+        return None
+    unhandled = (
+        entry.failure
+        for entry in execution.errors
+        if not entry.handled and entry.execution_attempt == execution.execution_attempt
+    )
+    return next(unhandled)

@@ -1,0 +1,45 @@
+"""`pending_effects`: what a state needs now, worked out from nothing but the state.
+
+Recovery asks this instead of keeping a record of effects; a property test holds it equal to the effects
+that transitions asked for, less those that were carried out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.domain import effects as ef
+from perdure.domain.execution import TaskState
+from perdure.domain.integration import ForEach, SubIntegration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perdure.domain.effects import Effect
+    from perdure.domain.execution import Execution, TaskRun
+
+
+def pending_effects(execution: Execution) -> tuple[Effect, ...]:
+    """List what has to be done outside for this state to move on."""
+    if execution.is_terminal:
+        return (ef.ReportToParent(),) if execution.created.parent else ()
+    return tuple(
+        effect
+        for task_id, run in execution.in_state(TaskState.IN_PROCESS)
+        for effect in _effects_of(execution, task_id, run)
+    )
+
+
+def _effects_of(execution: Execution, task_id: str, run: TaskRun) -> Iterator[Effect]:
+    ids = (task_id, execution.execution_attempt, run.attempt)
+    match run.config.built_in:
+        case SubIntegration():
+            yield ef.RunChild(*ids, child=run.child)
+            if execution.cancel_requested:
+                yield ef.CancelChildren(*ids)
+        case ForEach():
+            yield ef.RunItems(*ids)
+            if execution.cancel_requested:
+                yield ef.CancelChildren(*ids)
+        case _:
+            yield ef.StopAttempt(*ids) if execution.cancel_requested else ef.OfferAttempt(*ids)

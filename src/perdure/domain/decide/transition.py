@@ -1,0 +1,145 @@
+"""A transition in the making: the state, what may be used, and what has come out so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from perdure.domain.apply import apply
+from perdure.domain.execution import TaskState
+from perdure.domain.expression import ExpressionError, Scope
+from perdure.domain.instants import instant_text
+from perdure.domain.integration import NextTasksPolicy
+from perdure.domain.value import NO_VALUES
+
+if TYPE_CHECKING:
+    from perdure.domain.commands import Context
+    from perdure.domain.effects import Effect
+    from perdure.domain.events import Event
+    from perdure.domain.execution import Execution, Failure, TaskRun
+    from perdure.domain.value import Value
+
+
+class TaskOutputs(Mapping[str, Mapping[str, "Value"]]):
+    """Outputs of the tasks that have succeeded, by task id, without copying them."""
+
+    def __init__(self, tasks: Mapping[str, TaskRun]) -> None:
+        self._tasks = tasks
+
+    def __getitem__(self, task_id: str) -> Mapping[str, Value]:
+        run = self._tasks[task_id]
+        if run.state is not TaskState.SUCCEED:
+            raise KeyError(task_id)
+        return run.outputs
+
+    def __iter__(self) -> Iterator[str]:
+        return (task_id for task_id, run in self._tasks.items() if run.state is TaskState.SUCCEED)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Transition:
+    """Collects the events and effects of one command.
+
+    Every event is applied as soon as it is emitted, since the rules that follow look at its result.
+    """
+
+    def __init__(self, execution: Execution, context: Context) -> None:
+        self.execution = execution
+        self.context = context
+        # Event time never goes back within an execution, whatever the clock does (I18).
+        self.now = max(context.now, execution.update_time)
+        self.events: list[Event] = []
+        self.effects: list[Effect] = []
+
+    def emit(self, event: Event) -> None:
+        """Apply an event and keep it."""
+        apply(self.execution, event, self.now)
+        self.events.append(event)
+
+    def require(self, effect: Effect) -> None:
+        """Ask for an effect once the events are durable."""
+        self.effects.append(effect)
+
+    def scope(
+        self,
+        changed: Mapping[str, Value] = NO_VALUES,
+        *,
+        ended: tuple[str, Mapping[str, Value]] | None = None,
+        failure: Failure | None = None,
+    ) -> Scope:
+        """Show the state to an expression.
+
+        Args:
+            changed: Parameters that are about to change.
+            ended: A task that is about to succeed, with its outputs.
+            failure: What `error` means.
+        """
+        execution = self.execution
+        outputs: Mapping[str, Mapping[str, Value]] = TaskOutputs(execution.tasks)
+        if ended is not None:
+            outputs = _WithOne(outputs, *ended)
+        return Scope(
+            parameters={**execution.parameters, **changed} if changed else execution.parameters,
+            task_outputs=outputs,
+            execution=self._facts(),
+            error={"code": failure.code, "message": failure.message} if failure else None,
+            extra=NO_VALUES,
+        )
+
+    def _facts(self) -> dict[str, str | int]:
+        execution = self.execution
+        return {
+            "id": execution.id,
+            "integration": execution.created.integration,
+            "trigger_id": execution.created.trigger_id,
+            "attempt": execution.execution_attempt,
+            "priority": execution.created.priority,
+            "create_time": instant_text(execution.create_time),
+        }
+
+
+class _WithOne(Mapping[str, Mapping[str, "Value"]]):
+    """A mapping of outputs with one task more."""
+
+    def __init__(self, rest: Mapping[str, Mapping[str, Value]], task_id: str, outputs: Mapping[str, Value]) -> None:
+        self._rest = rest
+        self._task_id = task_id
+        self._outputs = outputs
+
+    def __getitem__(self, task_id: str) -> Mapping[str, Value]:
+        return self._outputs if task_id == self._task_id else self._rest[task_id]
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._task_id
+        yield from (task_id for task_id in self._rest if task_id != self._task_id)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def evaluate_edges(run: TaskRun, scope: Scope, context: Context) -> tuple[bool, ...]:
+    """Tell which edges of a task are taken: all that match, or the first that matches (row 52).
+
+    Edges are tried in the order written, so RUN_FIRST_MATCH is deterministic here (T13).
+
+    Raises:
+        ExpressionError: A condition does not yield a truth value; the message names the edge.
+    """
+    first_only = run.config.next_tasks_policy is NextTasksPolicy.RUN_FIRST_MATCH
+    results: list[bool] = []
+    for edge in run.config.edges:
+        if first_only and True in results:
+            results.append(False)
+            continue
+        try:
+            results.append(not edge.condition or context.evaluator.test(edge.condition, scope))
+        except ExpressionError as error:
+            raise ExpressionError(f"condition of the edge to {edge.target}: {error}") from error
+    return tuple(results)
+
+
+def total_size(values: Mapping[str, Value]) -> int:
+    """Add up the encoded sizes of values, in bytes."""
+    return sum(len(value.encoded) for value in values.values())

@@ -1,0 +1,154 @@
+"""Expressions as the rules see them: a text, a scope to read from, and a value or an error.
+
+The language itself is behind `Evaluator`; its only implementation is `perdure.expression.cel`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from perdure.domain.value import NO_VALUES, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TASK_VARIABLES: Final = frozenset({"params", "tasks", "execution"})
+"""What every expression of an integration may name."""
+
+FAILURE_VARIABLES: Final = TASK_VARIABLES | {"error"}
+"""What the condition of a failure policy may name: also the failure that it judges."""
+
+ITEM_VARIABLES: Final = TASK_VARIABLES | {"item", "index"}
+"""What an expression inside a `for-each` may name: also the item and its position from 0."""
+
+EXECUTION_FIELDS: Final = frozenset(
+    {"id", "name", "integration", "trigger_id", "attempt", "priority", "create_time"}
+)
+"""The fields of the variable `execution`; `create_time` is RFC 3339 text in UTC."""
+
+ERROR_FIELDS: Final = frozenset({"code", "message"})
+"""The fields of the variable `error`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an expression can read at one moment of one execution.
+
+    Attributes:
+        parameters: The execution's parameters: `params.NAME`.
+        task_outputs: Outputs by task id, of tasks that succeeded: `tasks.ID.outputs.NAME`.
+        execution: Facts about the execution, by the names in `EXECUTION_FIELDS`.
+        error: The failure that a policy's condition judges; None elsewhere.
+        extra: The loop's `item` and `index`; empty elsewhere.
+    """
+
+    parameters: Mapping[str, Value]
+    task_outputs: Mapping[str, Mapping[str, Value]]
+    execution: Mapping[str, str | int]
+    error: Mapping[str, str] | None = None
+    extra: Mapping[str, Value] = NO_VALUES
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReference:
+    """An expression's mention of a task.
+
+    Attributes:
+        output: None if the outputs are used as a whole, or by a name that is computed.
+    """
+
+    task_id: str
+    output: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What an expression mentions: at least all that it can read, perhaps more.
+
+    Attributes:
+        parameters: Parameters mentioned by name.
+        tasks: Tasks mentioned by id.
+        variables: Which of the variables (`params`, `tasks`, `item`, ...) are mentioned at all.
+        all_parameters: Whether `params` is used otherwise than by a name written out.
+        all_tasks: Whether `tasks` is used otherwise than by an id written out.
+    """
+
+    parameters: frozenset[str]
+    tasks: frozenset[TaskReference]
+    variables: frozenset[str]
+    all_parameters: bool
+    all_tasks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionProblem:
+    """One fault of an expression, found without running it.
+
+    Attributes:
+        line: Counted from 1; 0 if the fault has no place.
+        column: In characters, counted from 1; 0 if the fault has no place.
+    """
+
+    message: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.message}" if self.line else self.message
+
+
+class ExpressionError(Exception):
+    """An expression that yields no value.
+
+    Attributes:
+        message: What went wrong, for the author of the integration.
+        problems: The faults with their places, if the expression does not compile.
+    """
+
+    def __init__(self, message: str, problems: tuple[ExpressionProblem, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems = problems
+
+
+class Evaluator(Protocol):
+    """Evaluates expressions: pure, the same text on the same scope yields the same outcome."""
+
+    def evaluate(self, expression: str, scope: Scope) -> Value:
+        """Compute a value.
+
+        A plain reference (`params.x`, `tasks.a.outputs.b`) hands out the value as it is, in its kind.
+
+        Raises:
+            ExpressionError: It does not compile, reads what is not there, fails, or works too long.
+        """
+        ...
+
+    def test(self, expression: str, scope: Scope) -> bool:
+        """Decide a condition.
+
+        Raises:
+            ExpressionError: As for `evaluate`, and if the result is not a boolean.
+        """
+        ...
+
+    def references(self, expression: str) -> References:
+        """Say what the expression mentions.
+
+        Raises:
+            ExpressionError: It does not compile.
+        """
+        ...
+
+    def check(
+        self, expression: str, variables: frozenset[str] = TASK_VARIABLES, *, condition: bool = False
+    ) -> tuple[ExpressionProblem, ...]:
+        """Find all faults that show without running it; the check of a deploy.
+
+        Args:
+            expression: The text.
+            variables: What it may name where it stands.
+            condition: Whether it must yield a boolean.
+        """
+        ...

@@ -1,0 +1,274 @@
+"""An integration as the rules see it: one immutable revision of a graph of tasks.
+
+Names and meaning follow `TaskConfig`, `TriggerConfig` and the policies of semantics.md 1A.7. What only
+people read (display names, descriptions) stays in the contract message and is not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from perdure.domain.value import NO_VALUES, Value, ValueKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class NextTasksPolicy(IntEnum):
+    """Which of the edges whose condition is true are taken."""
+
+    RUN_ALL_MATCH = 1
+    RUN_FIRST_MATCH = 2
+
+
+class JoinStrategy(IntEnum):
+    """When a task with several predecessors runs (semantics.md 3.4)."""
+
+    WHEN_ALL_SUCCEED = 1
+    WHEN_ANY_SUCCEED = 2
+    WHEN_ALL_TASKS_AND_CONDITIONS_SUCCEED = 3
+
+
+class RetryStrategy(IntEnum):
+    """What happens when an attempt fails (semantics.md 1A.7, `retryStrategy`)."""
+
+    IGNORE = 1
+    NONE = 2
+    FATAL = 3
+    FIXED_INTERVAL = 4
+    LINEAR_BACKOFF = 5
+    EXPONENTIAL_BACKOFF = 6
+    RESTART_INTEGRATION_WITH_BACKOFF = 7
+
+
+@dataclass(frozen=True, slots=True)
+class FailurePolicy:
+    """One failure policy of a task.
+
+    Attributes:
+        max_retries: Retries after the first attempt, so N retries are N+1 attempts.
+        interval: Base delay in microseconds.
+        max_interval: Upper bound of the delay before jitter; 0 for none.
+        condition: Expression over `error`; only looked at in `conditional_failure_policies`.
+    """
+
+    strategy: RetryStrategy
+    max_retries: int = 0
+    interval: int = 0
+    max_interval: int = 0
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A value that is computed when the task starts."""
+
+    text: str
+
+
+Source = Value | Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A way from one task to a next one; an empty condition is true."""
+
+    target: str
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMapping:
+    """Puts a result of a task into a parameter of the execution."""
+
+    result: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Built-in `timer`: waits for a length of time, or until the instant that an expression yields."""
+
+    duration: int = 0
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Built-in `assign`: sets execution parameters from expressions, in order."""
+
+    assignments: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubIntegration:
+    """Built-in `sub-integration`: runs another integration as a sub-execution.
+
+    Attributes:
+        revision_id: Empty for the latest revision at the moment of the start.
+        wait: False cuts the child loose as an orphan; the task then succeeds once the child is durable.
+    """
+
+    integration: str
+    trigger_id: str = ""
+    revision_id: str = ""
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """Built-in `for-each`: one sub-execution for each item, results in the order of the items.
+
+    Attributes:
+        items: Expression that yields a list.
+        item_parameter: Name under which an item is passed.
+        index_parameter: Name under which its position, from 0, is passed; empty for not at all.
+        handler: Handler that performs an item in an implicit one-task graph; empty if `target` is set.
+        target: Sub-integration that performs an item.
+        parallelism: How many items may be live at once.
+        continue_on_failure: Whether the other items go on when one has failed.
+    """
+
+    items: str
+    item_parameter: str
+    index_parameter: str = ""
+    handler: str = ""
+    target: SubIntegration | None = None
+    parallelism: int = 16
+    continue_on_failure: bool = False
+
+
+BuiltIn = Timer | Assign | SubIntegration | ForEach
+
+
+@dataclass(frozen=True, slots=True)
+class TaskConfig:
+    """A node of the graph.
+
+    Attributes:
+        handler: Name of the handler that performs it, or of the built-in.
+        parameters: Inputs, each a constant or an expression.
+        timeout: Longest time of one attempt in microseconds, counted from the moment when it is ready for
+            a worker; 0 for none.
+        checkpoint: Whether a snapshot is taken after it succeeded.
+        built_in: Set when the engine itself performs the task.
+    """
+
+    task_id: str
+    handler: str
+    parameters: Mapping[str, Source] = field(default_factory=dict)
+    outputs: tuple[OutputMapping, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    next_tasks_policy: NextTasksPolicy = NextTasksPolicy.RUN_ALL_MATCH
+    join: JoinStrategy = JoinStrategy.WHEN_ALL_SUCCEED
+    failure_policy: FailurePolicy | None = None
+    synchronous_failure_policy: FailurePolicy | None = None
+    conditional_failure_policies: tuple[FailurePolicy, ...] = ()
+    timeout: int = 0
+    checkpoint: bool = True
+    built_in: BuiltIn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A declared parameter of an integration (`IntegrationParameter`).
+
+    Attributes:
+        is_input: IN or IN_OUT: must be given, or have a default, before the run.
+        is_output: OUT or IN_OUT: is returned.
+    """
+
+    key: str
+    kind: ValueKind
+    default: Value | None = None
+    is_input: bool = True
+    is_output: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A named way to start; empty `start_tasks` means the default start tasks."""
+
+    trigger_id: str
+    start_tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """One revision of an integration.
+
+    Attributes:
+        name: Its id within the project.
+        ordinal: Position of the revision, from 1.
+        max_runtime: Longest run in microseconds; 0 for none.
+    """
+
+    name: str
+    revision_id: str
+    ordinal: int
+    tasks: Mapping[str, TaskConfig]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    triggers: Mapping[str, Trigger] = field(default_factory=dict)
+    max_runtime: int = 0
+    default_priority: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def initial_parameters(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
+        """Complete the inputs of a run with the declared defaults."""
+        defaults = {key: p.default for key, p in self.parameters.items() if p.default is not None}
+        return {**defaults, **inputs}
+
+
+IMPLICIT_ITEM_TASK = "item"
+"""Id of the one task in the implicit graph of a `for-each` over a handler."""
+
+
+def implicit_integration(integration: Integration, task: TaskConfig) -> Integration:
+    """Make the one-task integration that performs an item of a `for-each` over a handler.
+
+    The failure policies of the `for-each` belong to its items; so does its timeout.
+    """
+    loop = task.built_in
+    assert isinstance(loop, ForEach)
+    keys = [*task.parameters, loop.item_parameter, *([loop.index_parameter] if loop.index_parameter else [])]
+    item = TaskConfig(
+        task_id=IMPLICIT_ITEM_TASK,
+        handler=loop.handler,
+        parameters={key: Expression(f'params["{key}"]') for key in keys},
+        failure_policy=task.failure_policy,
+        synchronous_failure_policy=task.synchronous_failure_policy,
+        conditional_failure_policies=task.conditional_failure_policies,
+        timeout=task.timeout,
+    )
+    return Integration(
+        name=integration.name,
+        revision_id=integration.revision_id,
+        ordinal=integration.ordinal,
+        tasks={IMPLICIT_ITEM_TASK: item},
+    )
+
+
+__all__ = [
+    "IMPLICIT_ITEM_TASK",
+    "NO_VALUES",
+    "Assign",
+    "BuiltIn",
+    "Edge",
+    "Expression",
+    "FailurePolicy",
+    "ForEach",
+    "Integration",
+    "JoinStrategy",
+    "NextTasksPolicy",
+    "OutputMapping",
+    "Parameter",
+    "RetryStrategy",
+    "Source",
+    "SubIntegration",
+    "TaskConfig",
+    "Timer",
+    "Trigger",
+    "implicit_integration",
+]

@@ -1,0 +1,34 @@
+"""The limits and time constants that the rules apply; shown by `GetServerInfo` and in `docs/limits.md`.
+
+Lengths of time are int64 microseconds, as everywhere in the domain.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SECOND: Final = 1_000_000
+
+VALUE_MAX_BYTES: Final = 1 << 20
+PARAMETERS_MAX_BYTES: Final = 2 << 20
+TASKS_MAX: Final = 2_000
+EDGES_MAX: Final = 20_000
+PARAMETERS_MAX: Final = 1_000
+TRIGGERS_MAX: Final = 100
+FAN_OUT_MAX_ITEMS: Final = 10_000
+FAN_OUT_MAX_PARALLELISM: Final = 1_000
+FAN_OUT_DEFAULT_PARALLELISM: Final = 16
+SUB_EXECUTION_MAX_DEPTH: Final = 16
+LABELS_MAX: Final = 64
+LABEL_MAX_CHARACTERS: Final = 63
+PRIORITY_MAX: Final = 999
+RETRIES_MAX: Final = 1_000
+INTERVAL_MAX: Final = 31 * 24 * 3600 * SECOND
+HISTORY_MAX_EVENTS: Final = 50_000
+HISTORY_MAX_BYTES: Final = 50 << 20
+TEXT_MAX_CHARACTERS: Final = 500
+"""Longest message, description or cancel reason."""
+ERROR_TEXT_MAX_CHARACTERS: Final = 8_192
+CANCEL_GRACE: Final = 10 * SECOND
+LOST_LEASES_MAX: Final = 16
+"""After so many lost leases in a row the loss counts as a failure: a task that kills its workers ends."""
