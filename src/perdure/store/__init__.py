@@ -1,0 +1,1 @@
+"""Where executions are kept: the interface, its errors, and one package for each backend."""

@@ -10,7 +10,8 @@ class StoreError(Exception):
 class StoreRefused(StoreError):
     """A commit that definitely did not happen: disk full, database busy, constraint violated.
 
-    Nothing of the commit is stored. Whatever was decided on top of it in memory must be dropped.
+    Nothing of the commit is stored. Whatever was decided on top of it in memory must be dropped. A read that
+    could not be made for such a reason, which may pass, is refused likewise.
     """
 
 
@@ -32,6 +33,10 @@ class DuplicateKey(StoreConflict):
 
 class StoreBroken(StoreError):
     """A commit whose outcome is unknown, or a damaged database: the process must stop (F15)."""
+
+
+class StoreUnusable(StoreError):
+    """The data directory or a file in it cannot be used: not accessible, not a plain file, not a database."""
 
 
 class StoreLocked(StoreError):

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
+
+    from perdure.store.errors import StoreBroken
 
 
 class ExecutionKey(NamedTuple):
@@ -207,7 +209,8 @@ class Commit:
     """Worker ids whose sessions ended."""
 
 
-class StoredEvents(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
     """One stored `EventRecord` with the store revision of its commit."""
 
     revision: int
@@ -311,7 +314,9 @@ class Store(Protocol):
         """
         ...
 
-    async def get_row(self, key: ExecutionKey) -> ExecutionRow | None: ...
+    async def get_row(self, key: ExecutionKey) -> ExecutionRow | None:
+        """Read the columns of one execution."""
+        ...
 
     async def load(self, key: ExecutionKey) -> StoredExecution | None:
         """Read one execution, consistent in itself."""
@@ -321,7 +326,9 @@ class Store(Protocol):
         """Read all executions that have to be in memory, in pages, oldest created first."""
         ...
 
-    async def list_rows(self, wanted: ListRange) -> list[ExecutionRow]: ...
+    async def list_rows(self, wanted: ListRange) -> list[ExecutionRow]:
+        """Read one list page, newest created first."""
+        ...
 
     async def event_page(
         self, key: ExecutionKey, after_sequence: int, *, max_records: int, max_bytes: int
@@ -349,7 +356,9 @@ class Store(Protocol):
         """Read executions of an integration that have not ended."""
         ...
 
-    async def get_request(self, project: str, method: str, request_id: str) -> RequestRecord | None: ...
+    async def get_request(self, project: str, method: str, request_id: str) -> RequestRecord | None:
+        """Read what a request id was used for."""
+        ...
 
     async def get_integration(self, key: IntegrationKey) -> IntegrationRecord | None:
         """Read an integration, its tombstone included."""
@@ -365,7 +374,9 @@ class Store(Protocol):
         """Read the integrations whose latest revision has a trigger, by id."""
         ...
 
-    async def get_revision(self, key: IntegrationKey, ordinal: int) -> RevisionRecord | None: ...
+    async def get_revision(self, key: IntegrationKey, ordinal: int) -> RevisionRecord | None:
+        """Read one revision of an integration."""
+        ...
 
     async def list_revisions(self, key: IntegrationKey, before: int | None, limit: int) -> list[RevisionRecord]:
         """Read revisions, newest first, below an ordinal."""
@@ -373,6 +384,10 @@ class Store(Protocol):
 
     async def open_sessions(self) -> list[WorkerSessionRecord]:
         """Read the worker sessions that were open when the store was last written."""
+        ...
+
+    async def wait_broken(self) -> StoreBroken:
+        """Wait until the store can no longer be trusted, and return why; the process must then stop."""
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,204 @@
+"""What is read of executions: functions that run on a reading connection, each on one snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from perdure.store.interface import (
+    BaseState,
+    ChildRow,
+    ExecutionKey,
+    ExecutionRow,
+    IntegrationKey,
+    ListRange,
+    NewExecution,
+    Origin,
+    StoredEvents,
+    StoredExecution,
+)
+from perdure.store.sqlite.batch import POSITIONS_PER_COMMIT
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_COLUMNS: Final = """
+    project, execution, integration, revision_id, trigger_id, execution_method, priority, labels, create_time,
+    root, parent, task, generation, item, orphan,
+    sequence, revision, state, active, wake_time, start_time, update_time, end_time, error_code
+"""
+_GET_ROW: Final = f"SELECT {_COLUMNS} FROM executions WHERE project = ? AND execution = ?"
+_ACTIVE_PAGE: Final = f"""
+    SELECT {_COLUMNS} FROM executions
+    WHERE active = 1 AND (create_time, project, execution) > (?, ?, ?)
+    ORDER BY create_time, project, execution
+    LIMIT ?
+"""
+_BASE_STATE: Final = "SELECT sequence, payload FROM base_states WHERE project = ? AND execution = ?"
+# The wanted sequence may lie inside a record, so the search starts at the last record that begins by it.
+_EVENTS_AFTER: Final = f"""
+    SELECT position / {POSITIONS_PER_COMMIT}, first_sequence, count, payload FROM events
+    WHERE project = :project AND execution = :execution
+      AND first_sequence >= coalesce(
+            (SELECT max(first_sequence) FROM events
+             WHERE project = :project AND execution = :execution AND first_sequence <= :after + 1),
+            0)
+      AND first_sequence + count > :after + 1
+    ORDER BY first_sequence
+    LIMIT :limit
+"""
+_ALL: Final = -1
+
+_DUE: Final = """
+    SELECT project, execution, wake_time FROM executions
+    WHERE active = 0 AND wake_time IS NOT NULL AND wake_time <= ?
+    ORDER BY wake_time, project, execution
+    LIMIT ?
+"""
+_NEXT_WAKE_TIME: Final = """
+    SELECT min(wake_time) FROM executions WHERE active = 0 AND wake_time IS NOT NULL AND wake_time > ?
+"""
+_CHILDREN: Final = """
+    SELECT execution, item, state FROM executions
+    WHERE project = ? AND parent = ? AND task = ? AND generation = ?
+    ORDER BY item
+"""
+_LIVE_CHILDREN: Final = """
+    SELECT execution FROM executions
+    WHERE project = ? AND parent = ? AND orphan = 0 AND end_time IS NULL
+    ORDER BY create_time, execution
+"""
+_LIVE_EXECUTIONS: Final = """
+    SELECT execution FROM executions
+    WHERE project = ? AND integration = ? AND end_time IS NULL
+    ORDER BY create_time, execution
+    LIMIT ?
+"""
+
+
+def get_row(connection: sqlite3.Connection, key: ExecutionKey) -> ExecutionRow | None:
+    """Read the columns of one execution."""
+    columns = connection.execute(_GET_ROW, key).fetchone()
+    return _row(columns) if columns else None
+
+
+def load(connection: sqlite3.Connection, key: ExecutionKey) -> StoredExecution | None:
+    """Read one execution with its newest base state and the events after it."""
+    columns = connection.execute(_GET_ROW, key).fetchone()
+    return _with_history(connection, _row(columns)) if columns else None
+
+
+def active_page(
+    connection: sqlite3.Connection, after: tuple[int, ExecutionKey] | None, limit: int
+) -> list[StoredExecution]:
+    """Read active executions in order of creation, after (create time, key)."""
+    create_time, key = after or (-1, ExecutionKey("", ""))
+    rows = connection.execute(_ACTIVE_PAGE, (create_time, *key, limit)).fetchall()
+    return [_with_history(connection, _row(columns)) for columns in rows]
+
+
+def list_rows(connection: sqlite3.Connection, wanted: ListRange) -> list[ExecutionRow]:
+    """Read the rows of one list page, newest created first."""
+    conditions = ["project = ?"]
+    values: list[object] = [wanted.project]
+    if wanted.integration is not None:
+        conditions.append("integration = ?")
+        values.append(wanted.integration)
+    if wanted.parent is not None:
+        conditions.append("parent = ?")
+        values.append(wanted.parent)
+    if wanted.before is not None:
+        conditions.append("(create_time, execution) < (?, ?)")
+        values += wanted.before
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM executions WHERE {' AND '.join(conditions)} "
+        "ORDER BY create_time DESC, execution DESC LIMIT ?",
+        (*values, wanted.limit),
+    )
+    return [_row(columns) for columns in found]
+
+
+def event_page(
+    connection: sqlite3.Connection, key: ExecutionKey, after_sequence: int, max_records: int, max_bytes: int
+) -> list[StoredEvents]:
+    """Read event records after a sequence, at least one if any is left."""
+    page: list[StoredEvents] = []
+    size = 0
+    cursor = connection.execute(_EVENTS_AFTER, _after(key, after_sequence, max_records))
+    for columns in cursor:
+        record = StoredEvents(*columns)
+        size += len(record.payload)
+        if page and size > max_bytes:
+            break
+        page.append(record)
+    cursor.close()
+    return page
+
+
+def oldest_revision(connection: sqlite3.Connection) -> int:
+    """Read the store revision of the oldest event record, 0 if there is none."""
+    (position,) = connection.execute("SELECT min(position) FROM events").fetchone()
+    return 0 if position is None else int(position) // POSITIONS_PER_COMMIT
+
+
+def due(connection: sqlite3.Connection, until: int, limit: int) -> list[tuple[ExecutionKey, int]]:
+    """Read inactive executions whose wake time has come by then, soonest first."""
+    found = connection.execute(_DUE, (until, limit))
+    return [(ExecutionKey(project, execution), wake_time) for project, execution, wake_time in found]
+
+
+def next_wake_time(connection: sqlite3.Connection, after: int) -> int | None:
+    """Read the soonest wake time of an inactive execution later than an instant."""
+    (wake_time,) = connection.execute(_NEXT_WAKE_TIME, (after,)).fetchone()
+    return None if wake_time is None else int(wake_time)
+
+
+def children(connection: sqlite3.Connection, parent: ExecutionKey, task: str, generation: int) -> list[ChildRow]:
+    """Read the sub-executions of one attempt of a task, by item."""
+    found = connection.execute(_CHILDREN, (*parent, task, generation))
+    return [ChildRow(ExecutionKey(parent.project, execution), item, state) for execution, item, state in found]
+
+
+def live_children(connection: sqlite3.Connection, parent: ExecutionKey) -> list[ExecutionKey]:
+    """Read the sub-executions that have not ended and are no orphans, oldest first."""
+    return [ExecutionKey(parent.project, execution) for (execution,) in connection.execute(_LIVE_CHILDREN, parent)]
+
+
+def live_executions(connection: sqlite3.Connection, key: IntegrationKey, limit: int) -> list[ExecutionKey]:
+    """Read executions of an integration that have not ended, oldest first."""
+    found = connection.execute(_LIVE_EXECUTIONS, (*key, limit))
+    return [ExecutionKey(key.project, execution) for (execution,) in found]
+
+
+def _after(key: ExecutionKey, sequence: int, limit: int) -> dict[str, object]:
+    return {"project": key.project, "execution": key.execution, "after": sequence, "limit": limit}
+
+
+def _with_history(connection: sqlite3.Connection, row: ExecutionRow) -> StoredExecution:
+    key = row.created.key
+    stored = connection.execute(_BASE_STATE, key).fetchone()
+    base = BaseState(key, *stored) if stored else None
+    after = _after(key, base.sequence if base else 0, _ALL)
+    events = tuple(StoredEvents(*columns) for columns in connection.execute(_EVENTS_AFTER, after))
+    return StoredExecution(row, base, events)
+
+
+def _row(columns: tuple[Any, ...]) -> ExecutionRow:
+    project, execution, integration, revision_id, trigger_id, execution_method, priority = columns[:7]
+    labels, create_time, root, parent, task, generation, item, orphan = columns[7:15]
+    sequence, revision, state, active, wake_time, start_time, update_time, end_time, error_code = columns[15:]
+    created = NewExecution(
+        ExecutionKey(project, execution),
+        integration,
+        revision_id,
+        trigger_id,
+        execution_method,
+        priority,
+        labels,
+        create_time,
+        root,
+        None if parent is None else Origin(parent, task, generation, item),
+        bool(orphan),
+    )
+    return ExecutionRow(
+        created, sequence, revision, state, bool(active), wake_time, start_time, update_time, end_time, error_code
+    )

@@ -1,0 +1,139 @@
+-- Instants are int64 microseconds since the epoch, UTC. Payloads are opaque records.
+
+CREATE TABLE meta (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The newest store revision; one row, written once per transaction.
+CREATE TABLE head (
+    only     INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    revision INTEGER NOT NULL CHECK (revision >= 0)
+) STRICT;
+
+INSERT INTO head (only, revision) VALUES (1, 0);
+
+CREATE TABLE token_keys (
+    key_id INTEGER NOT NULL PRIMARY KEY,
+    secret BLOB    NOT NULL CHECK (length(secret) >= 16)
+) STRICT;
+
+CREATE TABLE integrations (
+    project        TEXT    NOT NULL,
+    integration    TEXT    NOT NULL,
+    uid            TEXT    NOT NULL,
+    latest_ordinal INTEGER NOT NULL CHECK (latest_ordinal >= 1),
+    deleted        INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+    create_time    INTEGER NOT NULL,
+    update_time    INTEGER NOT NULL,
+    PRIMARY KEY (project, integration)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE integration_triggers (
+    project     TEXT    NOT NULL,
+    integration TEXT    NOT NULL,
+    position    INTEGER NOT NULL,
+    trigger_id  TEXT    NOT NULL,
+    PRIMARY KEY (project, integration, position),
+    FOREIGN KEY (project, integration) REFERENCES integrations
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX integration_triggers_by_id ON integration_triggers (project, trigger_id, integration);
+
+CREATE TABLE revisions (
+    project     TEXT    NOT NULL,
+    integration TEXT    NOT NULL,
+    ordinal     INTEGER NOT NULL CHECK (ordinal >= 1),
+    revision_id TEXT    NOT NULL,
+    digest      BLOB    NOT NULL,
+    payload     BLOB    NOT NULL,
+    create_time INTEGER NOT NULL,
+    principal   TEXT    NOT NULL,
+    PRIMARY KEY (project, integration, ordinal),
+    FOREIGN KEY (project, integration) REFERENCES integrations
+) STRICT;
+
+-- The first group of columns never changes, the second follows the state.
+CREATE TABLE executions (
+    project          TEXT    NOT NULL,
+    execution        TEXT    NOT NULL,
+    integration      TEXT    NOT NULL,
+    revision_id      TEXT    NOT NULL,
+    trigger_id       TEXT    NOT NULL,
+    execution_method INTEGER NOT NULL CHECK (execution_method BETWEEN 0 AND 3),
+    priority         INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 999),
+    labels           TEXT    NOT NULL,
+    create_time      INTEGER NOT NULL,
+    root             TEXT    NOT NULL,
+    parent           TEXT,
+    task             TEXT,
+    generation       INTEGER,
+    item             INTEGER,
+    orphan           INTEGER NOT NULL CHECK (orphan IN (0, 1)),
+
+    sequence         INTEGER NOT NULL CHECK (sequence >= 1),
+    revision         INTEGER NOT NULL CHECK (revision >= 1),
+    state            INTEGER NOT NULL CHECK (state BETWEEN 0 AND 7),
+    active           INTEGER NOT NULL CHECK (active IN (0, 1)),
+    wake_time        INTEGER,
+    start_time       INTEGER,
+    update_time      INTEGER NOT NULL,
+    end_time         INTEGER CHECK (end_time IS NULL OR active = 0),
+    error_code       TEXT,
+
+    PRIMARY KEY (project, execution),
+    CHECK ((parent IS NULL) = (task IS NULL)
+       AND (parent IS NULL) = (generation IS NULL)
+       AND (parent IS NULL) = (item IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX executions_by_integration ON executions (project, integration, create_time, execution);
+CREATE INDEX executions_by_create_time ON executions (project, create_time, execution);
+CREATE INDEX executions_by_parent ON executions (project, parent, create_time, execution) WHERE parent IS NOT NULL;
+-- A child is never created twice.
+CREATE UNIQUE INDEX executions_by_origin ON executions (project, parent, task, generation, item)
+    WHERE parent IS NOT NULL;
+-- Recovery and timers read over all projects.
+CREATE INDEX executions_active ON executions (create_time, project, execution) WHERE active = 1;
+CREATE INDEX executions_waking ON executions (wake_time, project, execution)
+    WHERE active = 0 AND wake_time IS NOT NULL;
+CREATE INDEX executions_live ON executions (project, integration, create_time, execution) WHERE end_time IS NULL;
+
+CREATE TABLE base_states (
+    project   TEXT    NOT NULL,
+    execution TEXT    NOT NULL,
+    sequence  INTEGER NOT NULL CHECK (sequence >= 1),
+    payload   BLOB    NOT NULL,
+    PRIMARY KEY (project, execution),
+    FOREIGN KEY (project, execution) REFERENCES executions
+) STRICT;
+
+-- position is the store revision times 65536 plus the place in the commit, so that the table is in commit order.
+CREATE TABLE events (
+    position       INTEGER NOT NULL PRIMARY KEY,
+    project        TEXT    NOT NULL,
+    execution      TEXT    NOT NULL,
+    first_sequence INTEGER NOT NULL CHECK (first_sequence >= 1),
+    count          INTEGER NOT NULL CHECK (count >= 1),
+    payload        BLOB    NOT NULL,
+    UNIQUE (project, execution, first_sequence),
+    FOREIGN KEY (project, execution) REFERENCES executions
+) STRICT;
+
+CREATE TABLE request_ids (
+    project     TEXT    NOT NULL,
+    method      TEXT    NOT NULL,
+    request_id  TEXT    NOT NULL,
+    digest      BLOB    NOT NULL,
+    executions  TEXT    NOT NULL,
+    create_time INTEGER NOT NULL,
+    PRIMARY KEY (project, method, request_id)
+) STRICT, WITHOUT ROWID;
+
+-- Workers belong to the server, not to a project.
+CREATE TABLE worker_sessions (
+    worker      TEXT    NOT NULL PRIMARY KEY,
+    incarnation TEXT    NOT NULL,
+    embedded    INTEGER NOT NULL CHECK (embedded IN (0, 1)),
+    open_time   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

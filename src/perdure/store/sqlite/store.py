@@ -1,0 +1,197 @@
+"""The store of one server on one machine: a SQLite database in a directory of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Self, TypeVar
+
+from perdure.store.errors import StoreBroken, StoreRefused
+from perdure.store.sqlite import execution_reads, integration_reads
+from perdure.store.sqlite.database import Database, read_head, read_identity
+from perdure.store.sqlite.faults import Fault, classify
+from perdure.store.sqlite.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from perdure.store.interface import (
+        ChildRow,
+        Commit,
+        ExecutionKey,
+        ExecutionRow,
+        IntegrationKey,
+        IntegrationRecord,
+        ListRange,
+        RequestRecord,
+        RevisionRecord,
+        StoredEvents,
+        StoredExecution,
+        StoreIdentity,
+        WorkerSessionRecord,
+    )
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ACTIVE_PAGE: Final = 256
+"""Executions that recovery reads at a time."""
+
+
+class SqliteStore:
+    """A `Store` in SQLite: group commit on one connection, reads on others.
+
+    Attributes:
+        identity: What was made with the store.
+    """
+
+    kind = "sqlite"
+
+    def __init__(self, database: Database, identity: StoreIdentity, writer: Writer) -> None:
+        self.identity = identity
+        self._database = database
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, directory: Path, *, synchronous: str = "FULL") -> Self:
+        """Open the store in a directory; create both if they are missing.
+
+        Args:
+            directory: The data directory; nothing else may write to it.
+            synchronous: `FULL` survives power loss, `NORMAL` only the death of the process.
+
+        Raises:
+            StoreLocked: Another server owns the directory.
+            StoreTooNew: A newer server wrote the database; it is left untouched.
+            StoreUnusable: The directory or a file in it cannot be used.
+            StoreBroken: The database is damaged.
+        """
+        database = await Database.open(directory, synchronous)
+        try:
+            identity = await database.read(read_identity)
+            head = await database.read(read_head)
+        except BaseException:
+            await database.close(cleanly=False)
+            raise
+        return cls(database, identity, Writer(database, head))
+
+    @property
+    def software(self) -> str:
+        """Name and version of the linked SQLite."""
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def committed_revision(self) -> int:
+        """Store revision of the newest durable commit; 0 in an empty store."""
+        return self._writer.head
+
+    async def commit(self, commit: Commit) -> None:
+        """Store one commit; returns when it is durable. See `Store.commit`.
+
+        Raises:
+            StoreRefused: It did not happen.
+            StoreBroken: The outcome is unknown, or an earlier one was.
+        """
+        await self._writer.submit(commit)
+
+    async def wait_broken(self) -> StoreBroken:
+        """Wait until the store can no longer be trusted, and return why; the process must then stop."""
+        return await self._writer.wait_broken()
+
+    async def close(self) -> None:
+        """Finish what is queued, checkpoint and release the directory; safe to call twice."""
+        try:
+            await self._writer.close()
+        finally:
+            await self._database.close(cleanly=self._writer.broken is None)
+
+    async def oldest_revision(self) -> int:
+        """Read the store revision of the oldest event record kept; 0 in an empty store."""
+        return await self._read(execution_reads.oldest_revision)
+
+    async def get_row(self, key: ExecutionKey) -> ExecutionRow | None:
+        """Read the columns of one execution."""
+        return await self._read(execution_reads.get_row, key)
+
+    async def load(self, key: ExecutionKey) -> StoredExecution | None:
+        """Read one execution with its newest base state and the events after it."""
+        return await self._read(execution_reads.load, key)
+
+    async def load_active(self) -> AsyncIterator[list[StoredExecution]]:
+        """Read all executions that have to be in memory, in pages, oldest created first."""
+        after: tuple[int, ExecutionKey] | None = None
+        while page := await self._read(execution_reads.active_page, after, ACTIVE_PAGE):
+            yield page
+            last = page[-1].row.created
+            after = (last.create_time, last.key)
+
+    async def list_rows(self, wanted: ListRange) -> list[ExecutionRow]:
+        """Read one list page, newest created first."""
+        return await self._read(execution_reads.list_rows, wanted)
+
+    async def event_page(
+        self, key: ExecutionKey, after_sequence: int, *, max_records: int, max_bytes: int
+    ) -> list[StoredEvents]:
+        """Read event records whose last event is after a sequence; at least one if any is left."""
+        return await self._read(execution_reads.event_page, key, after_sequence, max_records, max_bytes)
+
+    async def due(self, until: int, limit: int) -> list[tuple[ExecutionKey, int]]:
+        """Read which inactive executions have to be loaded until then, soonest first."""
+        return await self._read(execution_reads.due, until, limit)
+
+    async def next_wake_time(self, after: int) -> int | None:
+        """Read the soonest wake time later than `after`."""
+        return await self._read(execution_reads.next_wake_time, after)
+
+    async def children(self, parent: ExecutionKey, task: str, generation: int) -> list[ChildRow]:
+        """Read the sub-executions that one attempt of a task started, by item."""
+        return await self._read(execution_reads.children, parent, task, generation)
+
+    async def live_children(self, parent: ExecutionKey) -> list[ExecutionKey]:
+        """Read the sub-executions, orphans left out, that have not ended."""
+        return await self._read(execution_reads.live_children, parent)
+
+    async def live_executions(self, key: IntegrationKey, limit: int) -> list[ExecutionKey]:
+        """Read executions of an integration that have not ended, oldest first."""
+        return await self._read(execution_reads.live_executions, key, limit)
+
+    async def get_request(self, project: str, method: str, request_id: str) -> RequestRecord | None:
+        """Read what a request id was used for."""
+        return await self._read(integration_reads.get_request, project, method, request_id)
+
+    async def get_integration(self, key: IntegrationKey) -> IntegrationRecord | None:
+        """Read an integration, its tombstone included."""
+        return await self._read(integration_reads.get_integration, key)
+
+    async def list_integrations(
+        self, project: str, after: str, limit: int
+    ) -> list[tuple[IntegrationRecord, RevisionRecord]]:
+        """Read integrations that are not deleted, by id, with their latest revisions."""
+        return await self._read(integration_reads.list_integrations, project, after, limit)
+
+    async def integrations_with_trigger(self, project: str, trigger_id: str) -> list[IntegrationRecord]:
+        """Read the integrations whose latest revision has a trigger, by id."""
+        return await self._read(integration_reads.integrations_with_trigger, project, trigger_id)
+
+    async def get_revision(self, key: IntegrationKey, ordinal: int) -> RevisionRecord | None:
+        """Read one revision of an integration."""
+        return await self._read(integration_reads.get_revision, key, ordinal)
+
+    async def list_revisions(self, key: IntegrationKey, before: int | None, limit: int) -> list[RevisionRecord]:
+        """Read revisions below an ordinal, newest first."""
+        return await self._read(integration_reads.list_revisions, key, before, limit)
+
+    async def open_sessions(self) -> list[WorkerSessionRecord]:
+        """Read the worker sessions that were open when the store was last written."""
+        return await self._read(integration_reads.open_sessions)
+
+    async def _read(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        try:
+            return await self._database.read(function, *args, **kwargs)
+        except sqlite3.Error as error:
+            if classify(error) is Fault.BROKEN:
+                broken = StoreBroken(f"the database cannot be read: {error}")
+                self._writer.mark_broken(broken)
+                raise broken from error
+            raise StoreRefused(f"the database cannot be read now: {error}") from error
