@@ -1,0 +1,1 @@
+"""Private messages: what is stored, and what tokens hold."""

@@ -1,0 +1,1 @@
+"""Private messages, generated from protos/perdure/internal/v1."""
