@@ -70,11 +70,11 @@ house: setup ## House rules that no other tool knows
 
 .PHONY: generate
 generate: setup ## Generate the Python messages and stubs from protos/
-	scripts/generate.sh
+	PYTHON=$(PYTHON) scripts/generate.sh
 
 .PHONY: verify
 verify: setup ## Prove that the generated code is current
-	scripts/generate.sh --verify
+	PYTHON=$(PYTHON) scripts/generate.sh --verify
 
 .PHONY: contract
 contract: setup ## buf: lint, format, and no breaking change against the baselines
