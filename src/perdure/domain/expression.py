@@ -5,10 +5,10 @@ The language itself is behind `Evaluator`; its only implementation is `perdure.e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from perdure.domain.value import NO_VALUES, Value
+from perdure.domain.value import NO_VALUES, Value, ValueKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +22,7 @@ FAILURE_VARIABLES: Final = TASK_VARIABLES | {"error"}
 ITEM_VARIABLES: Final = TASK_VARIABLES | {"item", "index"}
 """What an expression inside a `for-each` may name: also the item and its position from 0."""
 
-EXECUTION_FIELDS: Final = frozenset(
-    {"id", "name", "integration", "trigger_id", "attempt", "priority", "create_time"}
-)
+EXECUTION_FIELDS: Final = frozenset({"id", "name", "integration", "trigger_id", "attempt", "priority", "create_time"})
 """The fields of the variable `execution`; `create_time` is RFC 3339 text in UTC."""
 
 ERROR_FIELDS: Final = frozenset({"code", "message"})
@@ -47,7 +45,7 @@ class Scope:
     task_outputs: Mapping[str, Mapping[str, Value]]
     execution: Mapping[str, str | int]
     error: Mapping[str, str] | None = None
-    extra: Mapping[str, Value] = NO_VALUES
+    extra: Mapping[str, Value] = field(default_factory=lambda: NO_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,5 +148,29 @@ class Evaluator(Protocol):
             expression: The text.
             variables: What it may name where it stands.
             condition: Whether it must yield a boolean.
+        """
+        ...
+
+    def fit(self, value: Value, kind: ValueKind) -> Value:
+        """Convert a value to a declared kind where nothing is lost.
+
+        Raises:
+            ExpressionError: It does not fit; the message says what was expected.
+        """
+        ...
+
+    def items(self, value: Value) -> list[Value]:
+        """Take a list apart, for a `for-each`.
+
+        Raises:
+            ExpressionError: The value is no list.
+        """
+        ...
+
+    def instant(self, expression: str, scope: Scope) -> int:
+        """Compute an instant, in microseconds since the epoch, from RFC 3339 text.
+
+        Raises:
+            ExpressionError: As for `evaluate`, and if the result is no instant.
         """
         ...
