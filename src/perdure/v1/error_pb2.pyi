@@ -30,18 +30,18 @@ class Error(_message.Message):
     CONTEXT_FIELD_NUMBER: _builtins.int
     STACK_TRACE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Required. What went wrong, for programs: an `ErrorReason` name such as `TASK_TIMEOUT` when the
+    """Required. What went wrong, for programs: an `ErrorReason` name such as `TIMEOUT` when the
     server decided it, else the code that the handler chose. Upper-case letters, digits and `_`, at
     most 63 characters.
     """
     message: _builtins.str
-    """Optional. What went wrong, for people."""
+    """Optional. What went wrong, for people. A text here is cut after 8,192 characters."""
     payload: _builtins.str
     """Optional. What the handler attached for programs: one JSON document as text."""
     context: _builtins.str
     """Optional. Where it went wrong, for people: the task, the expression, the item."""
     stack_trace: _builtins.str
-    """Optional. The stack trace as the handler's language prints it."""
+    """Optional. The stack trace as the handler's language prints it. It is cut like the message."""
     def __init__(
         self,
         *,

@@ -37,16 +37,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     definition.
     """
     UNKNOWN_PARAMETER: _ErrorReason.ValueType  # 5
-    """`INVALID_ARGUMENT`: an input is given that the integration does not declare. Leave it out."""
+    """`INVALID_ARGUMENT`, or the code of a sub-integration task: an input is given that the integration
+    does not declare. Leave it out.
+    """
     REQUIRED_PARAMETER_MISSING: _ErrorReason.ValueType  # 6
-    """`INVALID_ARGUMENT`, or the code of an execution: an input without a default is not given. Give it."""
+    """`INVALID_ARGUMENT`, or the code of a sub-integration task: an input without a default is not given.
+    Give it.
+    """
     PARAMETER_TYPE_MISMATCH: _ErrorReason.ValueType  # 7
-    """`INVALID_ARGUMENT`, or the code of a task: a value is of another kind than the parameter. Correct
-    the value.
+    """`INVALID_ARGUMENT`, or the code of a sub-integration task: a value is of another kind than the
+    parameter. Correct the value.
     """
     VALUE_TOO_LARGE: _ErrorReason.ValueType  # 8
-    """`INVALID_ARGUMENT`, or the code of a task: a value, or all parameters together, are too large. Pass a
-    reference to where it is stored instead.
+    """`INVALID_ARGUMENT`, or the code of an attempt: a value is too large. Pass a reference to where it is
+    stored instead.
     """
     INVALID_JSON: _ErrorReason.ValueType  # 9
     """`INVALID_ARGUMENT`, or the code of a task: a JSON text is broken, or has a number or key that is not
@@ -90,7 +94,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     EXECUTION_CANCELLED: _ErrorReason.ValueType  # 24
     """`FAILED_PRECONDITION`: the synchronous execution did run, and was cancelled; the metadata names it. Do
-    not send the call again. Also the code of a cancelled execution.
+    not send the call again. Also the code of every execution that was cancelled.
     """
     EXECUTION_NOT_ON_HOLD: _ErrorReason.ValueType  # 25
     """`FAILED_PRECONDITION`: the execution is not PENDING, so it cannot be started now."""
@@ -126,23 +130,35 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`UNIMPLEMENTED`: the server has no such method. Check the versions of both sides."""
     INTERNAL: _ErrorReason.ValueType  # 36
     """`INTERNAL`: a fault of the server; the metadata has the id under which it is in the server's log."""
-    HANDLER_ERROR: _ErrorReason.ValueType  # 37
+    PERMISSION_DENIED: _ErrorReason.ValueType  # 37
+    """`PERMISSION_DENIED`: the caller may not do this."""
+    HANDLER_ERROR: _ErrorReason.ValueType  # 38
     """The code of an attempt: the handler failed without choosing a code of its own."""
-    TASK_TIMEOUT: _ErrorReason.ValueType  # 38
-    """The code of an attempt: it took longer than the task's timeout."""
-    EXPRESSION_FAILED: _ErrorReason.ValueType  # 39
-    """The code of a task: an expression could not be evaluated, or yields what does not fit."""
-    NO_SUCH_HANDLER: _ErrorReason.ValueType  # 40
+    TIMEOUT: _ErrorReason.ValueType  # 39
+    """The code of an attempt: it took longer than the timeout of the task."""
+    CANCELLED: _ErrorReason.ValueType  # 40
+    """The code of an attempt whose handler gave up unasked, and of a task whose sub-execution was cancelled
+    by itself.
+    """
+    NO_SUCH_HANDLER: _ErrorReason.ValueType  # 41
     """The code of a task: the worker was given a task for which it has no handler."""
-    SUB_EXECUTION_FAILED: _ErrorReason.ValueType  # 41
-    """The code of a task: its sub-execution, or items of its for-each, failed."""
-    SUB_EXECUTION_CANCELLED: _ErrorReason.ValueType  # 42
-    """The code of a task: its sub-execution, or items of its for-each, were cancelled by themselves."""
-    SUB_EXECUTION_DEPTH: _ErrorReason.ValueType  # 43
+    EXPRESSION_FAILED: _ErrorReason.ValueType  # 42
+    """The code of a task: an expression for its inputs, its items or its assignments could not be evaluated."""
+    CONDITION_FAILED: _ErrorReason.ValueType  # 43
+    """The code of a task: the condition of an edge that leads away from it could not be evaluated."""
+    OUTPUT_MISSING: _ErrorReason.ValueType  # 44
+    """The code of a task: a result that `TaskConfig.outputs` names is not there."""
+    OUTPUT_TYPE_MISMATCH: _ErrorReason.ValueType  # 45
+    """The code of a task: a result does not fit the type of the parameter it is to become."""
+    PARAMETERS_TOO_LARGE: _ErrorReason.ValueType  # 46
+    """`INVALID_ARGUMENT`, or the code of a task: all parameters of the execution together would be too
+    large. Pass references to where values are stored instead.
+    """
+    SUB_EXECUTION_DEPTH: _ErrorReason.ValueType  # 47
     """The code of a task: sub-executions would be nested too deep."""
-    FAN_OUT_LIMIT: _ErrorReason.ValueType  # 44
+    FAN_OUT_LIMIT: _ErrorReason.ValueType  # 48
     """The code of a task: a for-each has too many items."""
-    HISTORY_LIMIT: _ErrorReason.ValueType  # 45
+    HISTORY_LIMIT: _ErrorReason.ValueType  # 49
     """The code of an execution: its history has reached the limit."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -167,16 +183,20 @@ INVALID_DEFINITION: ErrorReason.ValueType  # 4
 definition.
 """
 UNKNOWN_PARAMETER: ErrorReason.ValueType  # 5
-"""`INVALID_ARGUMENT`: an input is given that the integration does not declare. Leave it out."""
+"""`INVALID_ARGUMENT`, or the code of a sub-integration task: an input is given that the integration
+does not declare. Leave it out.
+"""
 REQUIRED_PARAMETER_MISSING: ErrorReason.ValueType  # 6
-"""`INVALID_ARGUMENT`, or the code of an execution: an input without a default is not given. Give it."""
+"""`INVALID_ARGUMENT`, or the code of a sub-integration task: an input without a default is not given.
+Give it.
+"""
 PARAMETER_TYPE_MISMATCH: ErrorReason.ValueType  # 7
-"""`INVALID_ARGUMENT`, or the code of a task: a value is of another kind than the parameter. Correct
-the value.
+"""`INVALID_ARGUMENT`, or the code of a sub-integration task: a value is of another kind than the
+parameter. Correct the value.
 """
 VALUE_TOO_LARGE: ErrorReason.ValueType  # 8
-"""`INVALID_ARGUMENT`, or the code of a task: a value, or all parameters together, are too large. Pass a
-reference to where it is stored instead.
+"""`INVALID_ARGUMENT`, or the code of an attempt: a value is too large. Pass a reference to where it is
+stored instead.
 """
 INVALID_JSON: ErrorReason.ValueType  # 9
 """`INVALID_ARGUMENT`, or the code of a task: a JSON text is broken, or has a number or key that is not
@@ -220,7 +240,7 @@ send the call again.
 """
 EXECUTION_CANCELLED: ErrorReason.ValueType  # 24
 """`FAILED_PRECONDITION`: the synchronous execution did run, and was cancelled; the metadata names it. Do
-not send the call again. Also the code of a cancelled execution.
+not send the call again. Also the code of every execution that was cancelled.
 """
 EXECUTION_NOT_ON_HOLD: ErrorReason.ValueType  # 25
 """`FAILED_PRECONDITION`: the execution is not PENDING, so it cannot be started now."""
@@ -256,22 +276,34 @@ UNIMPLEMENTED_METHOD: ErrorReason.ValueType  # 35
 """`UNIMPLEMENTED`: the server has no such method. Check the versions of both sides."""
 INTERNAL: ErrorReason.ValueType  # 36
 """`INTERNAL`: a fault of the server; the metadata has the id under which it is in the server's log."""
-HANDLER_ERROR: ErrorReason.ValueType  # 37
+PERMISSION_DENIED: ErrorReason.ValueType  # 37
+"""`PERMISSION_DENIED`: the caller may not do this."""
+HANDLER_ERROR: ErrorReason.ValueType  # 38
 """The code of an attempt: the handler failed without choosing a code of its own."""
-TASK_TIMEOUT: ErrorReason.ValueType  # 38
-"""The code of an attempt: it took longer than the task's timeout."""
-EXPRESSION_FAILED: ErrorReason.ValueType  # 39
-"""The code of a task: an expression could not be evaluated, or yields what does not fit."""
-NO_SUCH_HANDLER: ErrorReason.ValueType  # 40
+TIMEOUT: ErrorReason.ValueType  # 39
+"""The code of an attempt: it took longer than the timeout of the task."""
+CANCELLED: ErrorReason.ValueType  # 40
+"""The code of an attempt whose handler gave up unasked, and of a task whose sub-execution was cancelled
+by itself.
+"""
+NO_SUCH_HANDLER: ErrorReason.ValueType  # 41
 """The code of a task: the worker was given a task for which it has no handler."""
-SUB_EXECUTION_FAILED: ErrorReason.ValueType  # 41
-"""The code of a task: its sub-execution, or items of its for-each, failed."""
-SUB_EXECUTION_CANCELLED: ErrorReason.ValueType  # 42
-"""The code of a task: its sub-execution, or items of its for-each, were cancelled by themselves."""
-SUB_EXECUTION_DEPTH: ErrorReason.ValueType  # 43
+EXPRESSION_FAILED: ErrorReason.ValueType  # 42
+"""The code of a task: an expression for its inputs, its items or its assignments could not be evaluated."""
+CONDITION_FAILED: ErrorReason.ValueType  # 43
+"""The code of a task: the condition of an edge that leads away from it could not be evaluated."""
+OUTPUT_MISSING: ErrorReason.ValueType  # 44
+"""The code of a task: a result that `TaskConfig.outputs` names is not there."""
+OUTPUT_TYPE_MISMATCH: ErrorReason.ValueType  # 45
+"""The code of a task: a result does not fit the type of the parameter it is to become."""
+PARAMETERS_TOO_LARGE: ErrorReason.ValueType  # 46
+"""`INVALID_ARGUMENT`, or the code of a task: all parameters of the execution together would be too
+large. Pass references to where values are stored instead.
+"""
+SUB_EXECUTION_DEPTH: ErrorReason.ValueType  # 47
 """The code of a task: sub-executions would be nested too deep."""
-FAN_OUT_LIMIT: ErrorReason.ValueType  # 44
+FAN_OUT_LIMIT: ErrorReason.ValueType  # 48
 """The code of a task: a for-each has too many items."""
-HISTORY_LIMIT: ErrorReason.ValueType  # 45
+HISTORY_LIMIT: ErrorReason.ValueType  # 49
 """The code of an execution: its history has reached the limit."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

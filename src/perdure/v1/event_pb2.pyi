@@ -119,7 +119,7 @@ class ExecutionEvent(_message.Message):
         """Output only. True when the parent neither waits for it nor cancels it."""
         @_builtins.property
         def request_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
-            """Output only. The inputs, defaults filled in."""
+            """Output only. The inputs as they were received; the defaults are not among them."""
 
         @_builtins.property
         def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -202,7 +202,7 @@ class ExecutionEvent(_message.Message):
 
         @_builtins.property
         def output_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
-            """Output only. The outputs of an execution that SUCCEEDED."""
+            """Output only. The outputs, in a final state."""
 
         @_builtins.property
         def next_execution_time(self) -> _timestamp_pb2.Timestamp:
@@ -225,7 +225,7 @@ class ExecutionEvent(_message.Message):
 
     @_typing.final
     class TaskChange(_message.Message):
-        """Says that a task entered a state, or that a worker took it."""
+        """Says that a task entered a state or began another attempt."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -271,7 +271,7 @@ class ExecutionEvent(_message.Message):
         execution_attempt: _builtins.int
         """Output only. The execution attempt, counted from 1."""
         worker: _builtins.str
-        """Output only. The id of the worker that has, or had, the lease; empty without one."""
+        """Output only. The id of the worker whose report caused the change; empty if none did."""
         skipped_on_failure: _builtins.bool
         """Output only. For SKIPPED: true when a failure was the cause."""
         @_builtins.property
@@ -395,37 +395,31 @@ class ExecutionEvent(_message.Message):
 
     @_typing.final
     class SubExecutionChange(_message.Message):
-        """Says that a sub-execution was started or has ended."""
+        """Says that a sub-execution is durable. How it ends is told by the change of the task."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         TASK_NUMBER_FIELD_NUMBER: _builtins.int
         EXECUTION_FIELD_NUMBER: _builtins.int
         STATE_FIELD_NUMBER: _builtins.int
-        INDEX_FIELD_NUMBER: _builtins.int
         task_number: _builtins.str
         """Output only. The task that started it."""
         execution: _builtins.str
         """Output only. The sub-execution."""
         state: _execution_pb2.ExecutionDetails.State.ValueType
         """Output only. Its state."""
-        index: _builtins.int
-        """Output only. Of a for-each: the index of the item, counted from 0; unset for a sub-integration."""
         def __init__(
             self,
             *,
             task_number: _builtins.str = ...,
             execution: _builtins.str = ...,
             state: _execution_pb2.ExecutionDetails.State.ValueType = ...,
-            index: _builtins.int | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["_index", b"_index", "index", b"index"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["_index", b"_index", "execution", b"execution", "index", b"index", "state", b"state", "task_number", b"task_number"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "state", b"state", "task_number", b"task_number"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType__index: _TypeAlias = _typing.Literal["index"]  # noqa: Y015
-        _WhichOneofArgType__index: _TypeAlias = _typing.Literal["_index", b"_index"]  # noqa: Y015
-        def WhichOneof(self, oneof_group: _WhichOneofArgType__index) -> _WhichOneofReturnType__index | None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
     class MessageChange(_message.Message):
@@ -453,7 +447,7 @@ class ExecutionEvent(_message.Message):
 
     @_typing.final
     class ProgressChange(_message.Message):
-        """Says that a task came further."""
+        """Says that a task came further. A for-each tells it now and then, not for every item."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -550,7 +544,7 @@ class ExecutionEvent(_message.Message):
 
     @_builtins.property
     def task_change(self) -> Global___ExecutionEvent.TaskChange:
-        """A task changed its state or its worker."""
+        """A task changed its state or its attempt."""
 
     @_builtins.property
     def snapshot_taken(self) -> Global___ExecutionEvent.SnapshotTaken:
@@ -566,7 +560,7 @@ class ExecutionEvent(_message.Message):
 
     @_builtins.property
     def sub_execution_change(self) -> Global___ExecutionEvent.SubExecutionChange:
-        """A sub-execution was started or has ended."""
+        """A sub-execution is durable."""
 
     @_builtins.property
     def message_change(self) -> Global___ExecutionEvent.MessageChange:

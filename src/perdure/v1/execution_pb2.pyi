@@ -275,9 +275,9 @@ class Execution(_message.Message):
     order of creation.
     """
     description: _builtins.str
-    """Output only. What the caller wrote about this execution."""
+    """Output only. What the caller wrote about this execution, at most 500 characters."""
     message: _builtins.str
-    """Output only. The last text that running code set for people to read."""
+    """Output only. The last text that running code set for people to read, at most 500 characters."""
     parent: _builtins.str
     """Output only. The execution that started this one; empty when a caller did."""
     root: _builtins.str
@@ -306,12 +306,12 @@ class Execution(_message.Message):
 
     @_builtins.property
     def request_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
-        """Output only. The inputs as they were accepted, defaults filled in. FULL only."""
+        """Output only. The inputs as they were received. FULL only."""
 
     @_builtins.property
     def response_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
-        """Output only. The values of the OUT and IN_OUT parameters at the end. A failed execution has the
-        key `ErrorInfo` instead, JSON text of the form `{"message": string, "code": number}`. FULL only.
+        """Output only. The values of the OUT and IN_OUT parameters at the end. A failed execution also has
+        the key `ErrorInfo`, JSON text of the form `{"message": string, "code": number}`. FULL only.
         """
 
     @_builtins.property
@@ -740,7 +740,9 @@ class TaskExecutionDetails(_message.Message):
     task: _builtins.str
     """Output only. The handler or built-in that performs it."""
     worker: _builtins.str
-    """Output only. The id of the worker that has, or last had, the lease; empty for built-ins."""
+    """Output only. The id of the worker whose report ended its last attempt; empty before and for
+    built-ins.
+    """
     skipped_on_failure: _builtins.bool
     """Output only. For SKIPPED: true when a failure was the cause, false when a condition was."""
     sub_job_count: _builtins.int

@@ -112,7 +112,7 @@ class ExecuteRequest(_message.Message):
     priority: _builtins.int
     """Optional. 0 to 999, higher first. Default: the `default_priority` of the integration."""
     description: _builtins.str
-    """Optional. A text for people."""
+    """Optional. A text for people, at most 500 characters."""
     execution_id: _builtins.str
     """Optional. Starts this execution, which must be PENDING (`EXECUTION_NOT_ON_HOLD`), now instead of a
     new one. Every other field but `name` and `request_id` must then be empty. Answers as
@@ -595,7 +595,7 @@ class CancelExecutionRequest(_message.Message):
     name: _builtins.str
     """Required. The execution; the integration's id may be `-`."""
     cancel_reason: _builtins.str
-    """Optional. Why, for people. It is kept with the execution."""
+    """Optional. Why, for people, at most 500 characters. It is kept with the execution."""
     def __init__(
         self,
         *,

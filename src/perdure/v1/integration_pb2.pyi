@@ -97,11 +97,13 @@ class Integration(_message.Message):
     """Output only. The store revision of the last change."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___IntegrationParameter]:
-        """Optional. The parameters of its executions: inputs, outputs and what lies between. Keys are unique."""
+        """Optional. The parameters of its executions: inputs, outputs and what lies between. At most 1,000;
+        keys are unique.
+        """
 
     @_builtins.property
     def triggers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TriggerConfig]:
-        """Optional. The triggers by which it can be started. Trigger ids are unique."""
+        """Optional. The triggers by which it can be started. At most 100; trigger ids are unique."""
 
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_config_pb2.TaskConfig]:

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fperdure/v1/server_service.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"\x16\n\x14GetServerInfoRequest\"\x8d\n\n\nServerInfo\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08location\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x06limits\x18\x03 \x01(\x0b\x32\x1d.perdure.v1.ServerInfo.LimitsB\x04\xe2\x41\x01\x03\x12;\n\ndurability\x18\x04 \x01(\x0e\x32!.perdure.v1.ServerInfo.DurabilityB\x04\xe2\x41\x01\x03\x12:\n\nstore_kind\x18\x05 \x01(\x0e\x32 .perdure.v1.ServerInfo.StoreKindB\x04\xe2\x41\x01\x03\x12\x16\n\x08store_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12#\n\x15oldest_store_revision\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12#\n\x15newest_store_revision\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x63\x61pabilities\x18\t \x03(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0esqlite_version\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x1a\x86\x06\n\x06Limits\x12\x1d\n\x0fmax_value_bytes\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\"\n\x14max_parameters_bytes\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_request_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_response_page_bytes\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0emax_task_count\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0emax_edge_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0emax_item_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_parallelism\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_sub_execution_depth\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_label_count\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x10max_label_length\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_history_event_count\x18\x0c \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_history_bytes\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_watcher_count\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12-\n\x1fmax_watcher_count_per_principal\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmax_priority\x18\x10 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x32\n\tlease_ttl\x18\x11 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12;\n\x12\x61\x63knowledge_within\x18\x12 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x36\n\rping_interval\x18\x13 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x35\n\x0c\x63\x61ncel_grace\x18\x14 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\"=\n\nDurability\x12\x1a\n\x16\x44URABILITY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44URABILITY_FULL\x10\x01\">\n\tStoreKind\x12\x1a\n\x16STORE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11STORE_KIND_SQLITE\x10\x01\x32Z\n\rServerService\x12I\n\rGetServerInfo\x12 .perdure.v1.GetServerInfoRequest\x1a\x16.perdure.v1.ServerInfoB`\n\nperdure.v1B\x12ServerServiceProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fperdure/v1/server_service.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"\x16\n\x14GetServerInfoRequest\"\xf1\x0b\n\nServerInfo\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08location\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x06limits\x18\x03 \x01(\x0b\x32\x1d.perdure.v1.ServerInfo.LimitsB\x04\xe2\x41\x01\x03\x12;\n\ndurability\x18\x04 \x01(\x0e\x32!.perdure.v1.ServerInfo.DurabilityB\x04\xe2\x41\x01\x03\x12:\n\nstore_kind\x18\x05 \x01(\x0e\x32 .perdure.v1.ServerInfo.StoreKindB\x04\xe2\x41\x01\x03\x12\x16\n\x08store_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12#\n\x15oldest_store_revision\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12#\n\x15newest_store_revision\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x63\x61pabilities\x18\t \x03(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0esqlite_version\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x1a\xea\x07\n\x06Limits\x12\x1d\n\x0fmax_value_bytes\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\"\n\x14max_parameters_bytes\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_request_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_response_page_bytes\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0emax_task_count\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0emax_edge_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0emax_item_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_parallelism\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_sub_execution_depth\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_label_count\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x10max_label_length\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_history_event_count\x18\x0c \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_history_bytes\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_watcher_count\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12-\n\x1fmax_watcher_count_per_principal\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmax_priority\x18\x10 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x32\n\tlease_ttl\x18\x11 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12;\n\x12\x61\x63knowledge_within\x18\x12 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x36\n\rping_interval\x18\x13 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x35\n\x0c\x63\x61ncel_grace\x18\x14 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12!\n\x13max_parameter_count\x18\x15 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_trigger_count\x18\x16 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_retry_count\x18\x17 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12;\n\x12max_retry_interval\x18\x18 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_text_length\x18\x19 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12#\n\x15max_error_text_length\x18\x1a \x01(\x05\x42\x04\xe2\x41\x01\x03\"=\n\nDurability\x12\x1a\n\x16\x44URABILITY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44URABILITY_FULL\x10\x01\">\n\tStoreKind\x12\x1a\n\x16STORE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11STORE_KIND_SQLITE\x10\x01\x32Z\n\rServerService\x12I\n\rGetServerInfo\x12 .perdure.v1.GetServerInfoRequest\x1a\x16.perdure.v1.ServerInfoB`\n\nperdure.v1B\x12ServerServiceProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,6 +74,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVERINFO_LIMITS'].fields_by_name['ping_interval']._serialized_options = b'\342A\001\003'
   _globals['_SERVERINFO_LIMITS'].fields_by_name['cancel_grace']._loaded_options = None
   _globals['_SERVERINFO_LIMITS'].fields_by_name['cancel_grace']._serialized_options = b'\342A\001\003'
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_parameter_count']._loaded_options = None
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_parameter_count']._serialized_options = b'\342A\001\003'
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_trigger_count']._loaded_options = None
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_trigger_count']._serialized_options = b'\342A\001\003'
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_retry_count']._loaded_options = None
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_retry_count']._serialized_options = b'\342A\001\003'
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_retry_interval']._loaded_options = None
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_retry_interval']._serialized_options = b'\342A\001\003'
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_text_length']._loaded_options = None
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_text_length']._serialized_options = b'\342A\001\003'
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_error_text_length']._loaded_options = None
+  _globals['_SERVERINFO_LIMITS'].fields_by_name['max_error_text_length']._serialized_options = b'\342A\001\003'
   _globals['_SERVERINFO'].fields_by_name['version']._loaded_options = None
   _globals['_SERVERINFO'].fields_by_name['version']._serialized_options = b'\342A\001\003'
   _globals['_SERVERINFO'].fields_by_name['location']._loaded_options = None
@@ -97,13 +109,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=112
   _globals['_GETSERVERINFOREQUEST']._serialized_end=134
   _globals['_SERVERINFO']._serialized_start=137
-  _globals['_SERVERINFO']._serialized_end=1430
+  _globals['_SERVERINFO']._serialized_end=1658
   _globals['_SERVERINFO_LIMITS']._serialized_start=529
-  _globals['_SERVERINFO_LIMITS']._serialized_end=1303
-  _globals['_SERVERINFO_DURABILITY']._serialized_start=1305
-  _globals['_SERVERINFO_DURABILITY']._serialized_end=1366
-  _globals['_SERVERINFO_STOREKIND']._serialized_start=1368
-  _globals['_SERVERINFO_STOREKIND']._serialized_end=1430
-  _globals['_SERVERSERVICE']._serialized_start=1432
-  _globals['_SERVERSERVICE']._serialized_end=1522
+  _globals['_SERVERINFO_LIMITS']._serialized_end=1531
+  _globals['_SERVERINFO_DURABILITY']._serialized_start=1533
+  _globals['_SERVERINFO_DURABILITY']._serialized_end=1594
+  _globals['_SERVERINFO_STOREKIND']._serialized_start=1596
+  _globals['_SERVERINFO_STOREKIND']._serialized_end=1658
+  _globals['_SERVERSERVICE']._serialized_start=1660
+  _globals['_SERVERSERVICE']._serialized_end=1750
 # @@protoc_insertion_point(module_scope)

@@ -107,6 +107,12 @@ class ServerInfo(_message.Message):
         ACKNOWLEDGE_WITHIN_FIELD_NUMBER: _builtins.int
         PING_INTERVAL_FIELD_NUMBER: _builtins.int
         CANCEL_GRACE_FIELD_NUMBER: _builtins.int
+        MAX_PARAMETER_COUNT_FIELD_NUMBER: _builtins.int
+        MAX_TRIGGER_COUNT_FIELD_NUMBER: _builtins.int
+        MAX_RETRY_COUNT_FIELD_NUMBER: _builtins.int
+        MAX_RETRY_INTERVAL_FIELD_NUMBER: _builtins.int
+        MAX_TEXT_LENGTH_FIELD_NUMBER: _builtins.int
+        MAX_ERROR_TEXT_LENGTH_FIELD_NUMBER: _builtins.int
         max_value_bytes: _builtins.int
         """Output only. Size of one value in bytes."""
         max_parameters_bytes: _builtins.int
@@ -139,6 +145,16 @@ class ServerInfo(_message.Message):
         """Output only. Number of open watches of one principal."""
         max_priority: _builtins.int
         """Output only. The highest priority."""
+        max_parameter_count: _builtins.int
+        """Output only. Number of parameters that one integration declares."""
+        max_trigger_count: _builtins.int
+        """Output only. Number of triggers of one integration."""
+        max_retry_count: _builtins.int
+        """Output only. Number of retries that a failure policy can have."""
+        max_text_length: _builtins.int
+        """Output only. Length of a description, a message and a reason in characters."""
+        max_error_text_length: _builtins.int
+        """Output only. Length of each text of an error in characters."""
         @_builtins.property
         def lease_ttl(self) -> _duration_pb2.Duration:
             """Output only. How long a lease lasts after the worker's last message."""
@@ -154,6 +170,10 @@ class ServerInfo(_message.Message):
         @_builtins.property
         def cancel_grace(self) -> _duration_pb2.Duration:
             """Output only. How long a handler has to stop before its task counts as cancelled."""
+
+        @_builtins.property
+        def max_retry_interval(self) -> _duration_pb2.Duration:
+            """Output only. The longest delay before a retry."""
 
         def __init__(
             self,
@@ -178,10 +198,16 @@ class ServerInfo(_message.Message):
             acknowledge_within: _duration_pb2.Duration | None = ...,
             ping_interval: _duration_pb2.Duration | None = ...,
             cancel_grace: _duration_pb2.Duration | None = ...,
+            max_parameter_count: _builtins.int = ...,
+            max_trigger_count: _builtins.int = ...,
+            max_retry_count: _builtins.int = ...,
+            max_retry_interval: _duration_pb2.Duration | None = ...,
+            max_text_length: _builtins.int = ...,
+            max_error_text_length: _builtins.int = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_within", b"acknowledge_within", "cancel_grace", b"cancel_grace", "lease_ttl", b"lease_ttl", "ping_interval", b"ping_interval"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_within", b"acknowledge_within", "cancel_grace", b"cancel_grace", "lease_ttl", b"lease_ttl", "max_retry_interval", b"max_retry_interval", "ping_interval", b"ping_interval"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_within", b"acknowledge_within", "cancel_grace", b"cancel_grace", "lease_ttl", b"lease_ttl", "max_edge_count", b"max_edge_count", "max_history_bytes", b"max_history_bytes", "max_history_event_count", b"max_history_event_count", "max_item_count", b"max_item_count", "max_label_count", b"max_label_count", "max_label_length", b"max_label_length", "max_parallelism", b"max_parallelism", "max_parameters_bytes", b"max_parameters_bytes", "max_priority", b"max_priority", "max_request_bytes", b"max_request_bytes", "max_response_page_bytes", b"max_response_page_bytes", "max_sub_execution_depth", b"max_sub_execution_depth", "max_task_count", b"max_task_count", "max_value_bytes", b"max_value_bytes", "max_watcher_count", b"max_watcher_count", "max_watcher_count_per_principal", b"max_watcher_count_per_principal", "ping_interval", b"ping_interval"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_within", b"acknowledge_within", "cancel_grace", b"cancel_grace", "lease_ttl", b"lease_ttl", "max_edge_count", b"max_edge_count", "max_error_text_length", b"max_error_text_length", "max_history_bytes", b"max_history_bytes", "max_history_event_count", b"max_history_event_count", "max_item_count", b"max_item_count", "max_label_count", b"max_label_count", "max_label_length", b"max_label_length", "max_parallelism", b"max_parallelism", "max_parameter_count", b"max_parameter_count", "max_parameters_bytes", b"max_parameters_bytes", "max_priority", b"max_priority", "max_request_bytes", b"max_request_bytes", "max_response_page_bytes", b"max_response_page_bytes", "max_retry_count", b"max_retry_count", "max_retry_interval", b"max_retry_interval", "max_sub_execution_depth", b"max_sub_execution_depth", "max_task_count", b"max_task_count", "max_text_length", b"max_text_length", "max_trigger_count", b"max_trigger_count", "max_value_bytes", b"max_value_bytes", "max_watcher_count", b"max_watcher_count", "max_watcher_count_per_principal", b"max_watcher_count_per_principal", "ping_interval", b"ping_interval"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -138,7 +138,7 @@ class TaskConfig(_message.Message):
     task_execution_strategy: Global___TaskConfig.TaskExecutionStrategy.ValueType
     """Optional. When the task runs if several edges lead to it."""
     checkpoint: _builtins.bool
-    """Optional. Whether a snapshot is taken when the task has ended. Default: true."""
+    """Optional. Whether a snapshot is taken when the task has succeeded. Default: true."""
     @_builtins.property
     def parameters(self) -> _containers.MessageMap[_builtins.str, Global___ParameterSource]:
         """Optional. The inputs of the task by their name."""
@@ -154,13 +154,13 @@ class TaskConfig(_message.Message):
     @_builtins.property
     def failure_policy(self) -> Global___FailurePolicy:
         """Optional. What follows a failure in executions with the methods POST_TO_QUEUE and SCHEDULE. Unset
-        is `RETRY_STRATEGY_NONE`.
+        is `RETRY_STRATEGY_NONE`. Its `condition` must be empty.
         """
 
     @_builtins.property
     def synchronous_call_failure_policy(self) -> Global___FailurePolicy:
         """Optional. What follows a failure in executions with the method POST. Unset is
-        `RETRY_STRATEGY_NONE`.
+        `RETRY_STRATEGY_NONE`. Its `condition` must be empty.
         """
 
     @_builtins.property
@@ -169,8 +169,8 @@ class TaskConfig(_message.Message):
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """Optional. How long one attempt may take before it fails with `TASK_TIMEOUT`; unset or zero is no
-        limit.
+        """Optional. How long one attempt may take before it fails with `TIMEOUT`, counted from when it is
+        ready for a worker; unset or zero is no limit.
         """
 
     @_builtins.property
@@ -179,7 +179,7 @@ class TaskConfig(_message.Message):
 
     @_builtins.property
     def assign(self) -> Global___AssignConfig:
-        """Computes values."""
+        """Computes parameters of the execution."""
 
     @_builtins.property
     def sub_integration(self) -> Global___SubIntegrationConfig:
@@ -265,9 +265,11 @@ class OutputMapping(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     PARAMETER_FIELD_NUMBER: _builtins.int
     result: _builtins.str
-    """Required. The name of the result."""
+    """Required. The name of the result; a task without it fails with `OUTPUT_MISSING`."""
     parameter: _builtins.str
-    """Required. The key of the parameter, whose type the result must have (`PARAMETER_TYPE_MISMATCH`)."""
+    """Required. The key of the parameter. A result that does not fit its type fails the task with
+    `OUTPUT_TYPE_MISMATCH`. A parameter that the integration does not declare takes any.
+    """
     def __init__(
         self,
         *,
@@ -294,8 +296,8 @@ class NextTask(_message.Message):
     task_id: _builtins.str
     """Required. The id of the later task."""
     condition: _builtins.str
-    """Optional. A CEL expression that yields true or false once the earlier task has succeeded. Empty
-    is true.
+    """Optional. A CEL expression that yields true or false, evaluated when the earlier task succeeds.
+    Empty is true. One that cannot be evaluated fails the execution with `CONDITION_FAILED`.
     """
     display_name: _builtins.str
     """Optional. A name for people."""
@@ -344,7 +346,9 @@ class FailurePolicy(_message.Message):
         """The whole execution begins again with its first parameters, after delays that double."""
 
     class RetryStrategy(_RetryStrategy, metaclass=_RetryStrategyEnumTypeWrapper):
-        """The ways to go on. Every delay is varied a little at random."""
+        """The ways to go on. Every delay is made up to a fifth longer, at random. A failure that is not
+        retryable is never tried again: with the strategies that would, the task fails.
+        """
 
     RETRY_STRATEGY_UNSPECIFIED: FailurePolicy.RetryStrategy.ValueType  # 0
     """As `RETRY_STRATEGY_NONE`."""
@@ -371,22 +375,24 @@ class FailurePolicy(_message.Message):
     retry_strategy: Global___FailurePolicy.RetryStrategy.ValueType
     """Required. The way to go on."""
     max_retries: _builtins.int
-    """Optional. How many attempts may follow the first, in each execution attempt. Required, and above
-    0, for the four strategies that try again.
+    """Optional. How many failed attempts may be followed by another, 1 to 1,000: of the task in each
+    execution attempt, or of the whole execution. Required for the four strategies that try again.
     """
     condition: _builtins.str
-    """Optional. A CEL expression over `error` (its `code` and `message`) besides the usual names. Where
-    it yields false the policy does not apply. Empty is true.
+    """Optional. In `ConditionalFailurePolicies`: a CEL expression over `error` (its `code` and
+    `message`) besides the usual names, which says whether the policy applies. Empty is true.
     """
     @_builtins.property
     def interval(self) -> _duration_pb2.Duration:
-        """Optional. The delay before the first retry. Required, and above 0, for the four strategies that
-        try again.
+        """Optional. The delay before the first retry, above 0 and at most 31 days. Required for the four
+        strategies that try again.
         """
 
     @_builtins.property
     def max_interval(self) -> _duration_pb2.Duration:
-        """Optional. The longest delay between two attempts; unset or zero is no bound."""
+        """Optional. The longest delay between two attempts, before the random part. Unset or zero means 31
+        days, and so does more than that.
+        """
 
     def __init__(
         self,
@@ -437,7 +443,7 @@ Global___ConditionalFailurePolicies: _TypeAlias = ConditionalFailurePolicies  # 
 
 @_typing.final
 class TimerConfig(_message.Message):
-    """Configures the built-in `timer`. The task is SUSPENDED meanwhile and then succeeds."""
+    """Configures the built-in `timer`. The task is SUSPENDED meanwhile and then succeeds, without results."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -467,40 +473,43 @@ Global___TimerConfig: _TypeAlias = TimerConfig  # noqa: Y015
 
 @_typing.final
 class AssignConfig(_message.Message):
-    """Configures the built-in `assign`."""
+    """Configures the built-in `assign`, which has no results of its own."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
-    class AssignmentsEntry(_message.Message):
+    class Assignment(_message.Message):
+        """Gives one parameter of the execution a value."""
+
         DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        @_builtins.property
-        def value(self) -> Global___ParameterSource: ...
+        PARAMETER_FIELD_NUMBER: _builtins.int
+        EXPRESSION_FIELD_NUMBER: _builtins.int
+        parameter: _builtins.str
+        """Required. The key of the parameter. One that the integration does not declare takes any value."""
+        expression: _builtins.str
+        """Required. A CEL expression that yields the value."""
         def __init__(
             self,
             *,
-            key: _builtins.str = ...,
-            value: Global___ParameterSource | None = ...,
+            parameter: _builtins.str = ...,
+            expression: _builtins.str = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["expression", b"expression", "parameter", b"parameter"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     ASSIGNMENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def assignments(self) -> _containers.MessageMap[_builtins.str, Global___ParameterSource]:
-        """Required. The results by their name. `TaskConfig.outputs` makes them parameters of the execution."""
+    def assignments(self) -> _containers.RepeatedCompositeFieldContainer[Global___AssignConfig.Assignment]:
+        """Required. What is assigned, in order: each expression sees what the ones before it have assigned."""
 
     def __init__(
         self,
         *,
-        assignments: _abc.Mapping[_builtins.str, Global___ParameterSource] | None = ...,
+        assignments: _abc.Iterable[Global___AssignConfig.Assignment] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -530,8 +539,8 @@ class SubIntegrationConfig(_message.Message):
     """Optional. The revision; empty means the latest one when the sub-execution starts."""
     wait: _builtins.bool
     """Optional. Whether the task ends with the sub-execution, and as it ends. False makes the
-    sub-execution an orphan: the task succeeds at once with the result `execution`, the name of the
-    sub-execution, which a cancel of its parent leaves alone. Default: true.
+    sub-execution an orphan: the task succeeds without results once the sub-execution is durable, and
+    a cancel of the parent leaves it alone. Default: true.
     """
     def __init__(
         self,
@@ -555,9 +564,12 @@ Global___SubIntegrationConfig: _TypeAlias = SubIntegrationConfig  # noqa: Y015
 class ForEachConfig(_message.Message):
     """Configures the built-in `for-each`. Every item is a sub-execution with its own history.
 
-    The inputs of the task go to each item along with the item itself. The task's timeout and failure
-    policies apply to each item. The task's result `results` is a JSON array: for each item, in the
-    order of the items, an object of its results.
+    The inputs of the task go to each item along with the item itself. The task's result `results` is a
+    JSON array: for each item, in the order of the items, an object of its results.
+
+    With a handler as target the timeout and the failure policies of the task are those of each item; the
+    strategies IGNORE and FATAL then also say what an item that failed for good does to the whole task.
+    With an integration as target they are those of the whole task.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -583,7 +595,7 @@ class ForEachConfig(_message.Message):
     """Optional. How many items run at once, 1 to 1,000. Default: 16."""
     continue_on_failure: _builtins.bool
     """Optional. False: after the first item that failed no other starts, those at work are cancelled and
-    the task fails. True: all items run, one that failed leaves `null` in the results, and the task
+    the task fails. True: all items run, one that failed leaves `null` in `results`, and the task
     succeeds.
     """
     @_builtins.property

@@ -24,7 +24,7 @@ class ValueType(_message.Message):
 
     Exactly one field is set; a value with none set is refused with `INVALID_ARGUMENT`
     (`INVALID_FIELD`). The encoded value is at most 1 MiB, all parameters of one execution together
-    at most 2 MiB (`VALUE_TOO_LARGE`).
+    at most 2 MiB (`VALUE_TOO_LARGE`, `PARAMETERS_TOO_LARGE`).
     """
 
     DESCRIPTOR: _descriptor.Descriptor

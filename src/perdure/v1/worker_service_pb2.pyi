@@ -608,7 +608,7 @@ class ProgressReport(_message.Message):
     percent: _builtins.int
     """Optional. How far, in percent; a number outside of 0 to 100 is read as the nearer of them."""
     message: _builtins.str
-    """Optional. A text for people."""
+    """Optional. A text for people, cut after 500 characters."""
     def __init__(
         self,
         *,
@@ -712,7 +712,9 @@ class TaskResult(_message.Message):
 
     @_typing.final
     class Cancelled(_message.Message):
-        """The handler stopped because it was asked to."""
+        """The handler stopped without a result, because it was asked to. If nobody did, the attempt has failed
+        with `CANCELLED`.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
