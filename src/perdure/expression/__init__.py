@@ -1,0 +1,1 @@
+"""The language of conditions and mappings, behind `perdure.domain.expression.Evaluator`."""
