@@ -58,7 +58,7 @@ types: setup ## mypy, strict
 
 .PHONY: imports
 imports: setup ## The import contracts
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: sizes
 sizes: setup ## At most 400 lines a module and 60 a function
@@ -81,6 +81,7 @@ contract: setup ## buf: lint, format, and no breaking change against the baselin
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code --exclude-path protos/google
 	$(BIN)/buf breaking protos --against protos/baseline/v1.binpb --path protos/perdure/v1
+	$(BIN)/buf breaking protos --against protos/baseline/internal_v1.binpb --path protos/perdure/internal/v1
 
 .PHONY: api-lint
 api-lint: ## Google's API linter over the contract (needs Go)
