@@ -7,6 +7,7 @@ import logging
 import secrets
 import sqlite3
 import uuid
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from perdure.store.errors import StoreBroken, StoreUnusable
@@ -46,6 +47,7 @@ class Database:
         self._readers: list[aiosqlite.Connection] = []
         self._next_reader = itertools.count()
         self._closed = False
+        self._log_is_empty = False
 
     @classmethod
     async def open(cls, directory: Path, synchronous: str) -> Self:
@@ -104,16 +106,23 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        emptied = False
-        try:
+        # A stack goes on when one step fails or is cancelled: a connection left open keeps the process alive.
+        async with AsyncExitStack() as steps:
+            steps.callback(self._release)
+            steps.push_async_callback(self.writer.close)
+            if cleanly:
+                steps.push_async_callback(self._empty_log)
             for reader in self._readers:
-                await reader.close()
-            emptied = cleanly and await run(self.writer, _empty_log)
+                steps.push_async_callback(reader.close)
+
+    async def _empty_log(self) -> None:
+        try:
+            self._log_is_empty = await run(self.writer, _empty_log)
         except sqlite3.Error:
             _logger.exception("the write-ahead log was not emptied")
-        finally:
-            await self.writer.close()
-            self._directory.release(cleanly=emptied)
+
+    def _release(self) -> None:
+        self._directory.release(cleanly=self._log_is_empty)
 
 
 def read_head(connection: sqlite3.Connection) -> int:
