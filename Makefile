@@ -80,8 +80,8 @@ verify: setup ## Prove that the generated code is current
 contract: setup ## buf: lint, format, and no breaking change against the baselines
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code --exclude-path protos/google
-	$(BIN)/buf breaking protos --against protos/baseline/v1.binpb --path protos/perdure/v1
-	$(BIN)/buf breaking protos --against protos/baseline/internal_v1.binpb --path protos/perdure/internal/v1
+	$(BIN)/buf breaking --against protos/baseline/v1.binpb
+	$(BIN)/buf breaking --against protos/baseline/internal_v1.binpb
 
 .PHONY: api-lint
 api-lint: ## Google's API linter over the contract (needs Go)

@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perdure/v1/value.proto\x12\nperdure.v1\"\xf2\x02\n\tValueType\x12\x16\n\x0cstring_value\x18\x01 \x01(\tH\x00\x12\x13\n\tint_value\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x12\x17\n\rboolean_value\x18\x04 \x01(\x08H\x00\x12\x38\n\x0cstring_array\x18\x05 \x01(\x0b\x32 .perdure.v1.StringParameterArrayH\x00\x12\x32\n\tint_array\x18\x06 \x01(\x0b\x32\x1d.perdure.v1.IntParameterArrayH\x00\x12\x38\n\x0c\x64ouble_array\x18\x07 \x01(\x0b\x32 .perdure.v1.DoubleParameterArrayH\x00\x12:\n\rboolean_array\x18\x08 \x01(\x0b\x32!.perdure.v1.BooleanParameterArrayH\x00\x12\x14\n\njson_value\x18\t \x01(\tH\x00\x42\x07\n\x05valueJ\x04\x08\n\x10\x10\"-\n\x14StringParameterArray\x12\x15\n\rstring_values\x18\x01 \x03(\t\"\'\n\x11IntParameterArray\x12\x12\n\nint_values\x18\x01 \x03(\x03\"-\n\x14\x44oubleParameterArray\x12\x15\n\rdouble_values\x18\x01 \x03(\x01\"/\n\x15\x42ooleanParameterArray\x12\x16\n\x0e\x62oolean_values\x18\x01 \x03(\x08\x42X\n\nperdure.v1B\nValueProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16perdure/v1/value.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\"\xf2\x02\n\tValueType\x12\x16\n\x0cstring_value\x18\x01 \x01(\tH\x00\x12\x13\n\tint_value\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x12\x17\n\rboolean_value\x18\x04 \x01(\x08H\x00\x12\x38\n\x0cstring_array\x18\x05 \x01(\x0b\x32 .perdure.v1.StringParameterArrayH\x00\x12\x32\n\tint_array\x18\x06 \x01(\x0b\x32\x1d.perdure.v1.IntParameterArrayH\x00\x12\x38\n\x0c\x64ouble_array\x18\x07 \x01(\x0b\x32 .perdure.v1.DoubleParameterArrayH\x00\x12:\n\rboolean_array\x18\x08 \x01(\x0b\x32!.perdure.v1.BooleanParameterArrayH\x00\x12\x14\n\njson_value\x18\t \x01(\tH\x00\x42\x07\n\x05valueJ\x04\x08\n\x10\x10\"3\n\x14StringParameterArray\x12\x1b\n\rstring_values\x18\x01 \x03(\tB\x04\xe2\x41\x01\x01\"-\n\x11IntParameterArray\x12\x18\n\nint_values\x18\x01 \x03(\x03\x42\x04\xe2\x41\x01\x01\"3\n\x14\x44oubleParameterArray\x12\x1b\n\rdouble_values\x18\x01 \x03(\x01\x42\x04\xe2\x41\x01\x01\"5\n\x15\x42ooleanParameterArray\x12\x1c\n\x0e\x62oolean_values\x18\x01 \x03(\x08\x42\x04\xe2\x41\x01\x01\x42X\n\nperdure.v1B\nValueProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,14 +33,22 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'perdure.v1.value_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nperdure.v1B\nValueProtoP\001Z\024perdure/v1;perdurev1\252\002\nPerdure.V1\312\002\nPerdure\\V1\352\002\013Perdure::V1'
-  _globals['_VALUETYPE']._serialized_start=39
-  _globals['_VALUETYPE']._serialized_end=409
-  _globals['_STRINGPARAMETERARRAY']._serialized_start=411
-  _globals['_STRINGPARAMETERARRAY']._serialized_end=456
-  _globals['_INTPARAMETERARRAY']._serialized_start=458
-  _globals['_INTPARAMETERARRAY']._serialized_end=497
-  _globals['_DOUBLEPARAMETERARRAY']._serialized_start=499
-  _globals['_DOUBLEPARAMETERARRAY']._serialized_end=544
-  _globals['_BOOLEANPARAMETERARRAY']._serialized_start=546
-  _globals['_BOOLEANPARAMETERARRAY']._serialized_end=593
+  _globals['_STRINGPARAMETERARRAY'].fields_by_name['string_values']._loaded_options = None
+  _globals['_STRINGPARAMETERARRAY'].fields_by_name['string_values']._serialized_options = b'\342A\001\001'
+  _globals['_INTPARAMETERARRAY'].fields_by_name['int_values']._loaded_options = None
+  _globals['_INTPARAMETERARRAY'].fields_by_name['int_values']._serialized_options = b'\342A\001\001'
+  _globals['_DOUBLEPARAMETERARRAY'].fields_by_name['double_values']._loaded_options = None
+  _globals['_DOUBLEPARAMETERARRAY'].fields_by_name['double_values']._serialized_options = b'\342A\001\001'
+  _globals['_BOOLEANPARAMETERARRAY'].fields_by_name['boolean_values']._loaded_options = None
+  _globals['_BOOLEANPARAMETERARRAY'].fields_by_name['boolean_values']._serialized_options = b'\342A\001\001'
+  _globals['_VALUETYPE']._serialized_start=72
+  _globals['_VALUETYPE']._serialized_end=442
+  _globals['_STRINGPARAMETERARRAY']._serialized_start=444
+  _globals['_STRINGPARAMETERARRAY']._serialized_end=495
+  _globals['_INTPARAMETERARRAY']._serialized_start=497
+  _globals['_INTPARAMETERARRAY']._serialized_end=542
+  _globals['_DOUBLEPARAMETERARRAY']._serialized_start=544
+  _globals['_DOUBLEPARAMETERARRAY']._serialized_end=595
+  _globals['_BOOLEANPARAMETERARRAY']._serialized_start=597
+  _globals['_BOOLEANPARAMETERARRAY']._serialized_end=650
 # @@protoc_insertion_point(module_scope)

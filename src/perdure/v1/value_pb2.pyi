@@ -98,7 +98,7 @@ class StringParameterArray(_message.Message):
     STRING_VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def string_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The elements in order; may be empty."""
+        """Optional. The elements in order; may be empty."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class IntParameterArray(_message.Message):
     INT_VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def int_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The elements in order; may be empty. In JSON each is written as a string."""
+        """Optional. The elements in order; may be empty. In JSON each is written as a string."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class DoubleParameterArray(_message.Message):
     DOUBLE_VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def double_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The elements in order; may be empty."""
+        """Optional. The elements in order; may be empty."""
 
     def __init__(
         self,
@@ -170,7 +170,7 @@ class BooleanParameterArray(_message.Message):
     BOOLEAN_VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def boolean_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
-        """The elements in order; may be empty."""
+        """Optional. The elements in order; may be empty."""
 
     def __init__(
         self,
