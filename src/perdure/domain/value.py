@@ -7,13 +7,10 @@ decoded only where an expression needs it, outside the domain. The encoded form 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final
 
 
 class ValueKind(IntEnum):
@@ -43,5 +40,26 @@ class Value:
     encoded: bytes
 
 
-NO_VALUES: Final[Mapping[str, Value]] = MappingProxyType({})
+class _NoValues(Mapping[str, Value]):
+    """The empty map; hashable, so that it can be the default of a field of a record."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Value:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NO_VALUES: Final[Mapping[str, Value]] = _NoValues()
 """The empty parameter map, shared because most tasks map nothing."""
