@@ -36,6 +36,7 @@ DIALECT: Final = "cel-1"
 """The language of the expressions of a revision, recorded in it."""
 
 EXPRESSION_MAX_BYTES: Final = 4096
+"""Longest expression, in bytes of UTF-8."""
 
 _PROBLEMS_MAX: Final = 16
 _FAULT_MAX_CHARACTERS: Final = 300
@@ -158,12 +159,12 @@ def _unreadable(expression: str) -> str:
 
 def _problems(report: str) -> tuple[ExpressionProblem, ...]:
     faults = [
-        ExpressionProblem(_CLUTTER.sub("", text), max(0, int(line)), max(0, int(column)))
+        ExpressionProblem(_CLUTTER.sub("", text)[:_FAULT_MAX_CHARACTERS], max(0, int(line)), max(0, int(column)))
         for line, column, text in _FAULT.findall(report)
     ]
     # One cause is often reported several times over.
     distinct = tuple(dict.fromkeys(faults))
-    return distinct[:_PROBLEMS_MAX] or (ExpressionProblem(_STATUS.sub("", report)),)
+    return distinct[:_PROBLEMS_MAX] or (ExpressionProblem(_STATUS.sub("", report)[:_FAULT_MAX_CHARACTERS]),)
 
 
 def _wrong_field(path: Path, expression: str) -> ExpressionProblem | None:
