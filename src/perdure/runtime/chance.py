@@ -23,7 +23,7 @@ class SystemChance:
 
     def __init__(self) -> None:
         # Jitter need not be unpredictable, ids do.
-        self._jitter = random.Random()  # noqa: S311
+        self._jitter = random.Random()
         self._last_millisecond = 0
         self._last_bits = 0
 

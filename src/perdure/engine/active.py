@@ -1,0 +1,375 @@
+"""The active set: executions in memory, the commands applied to them, and the commits that follow.
+
+State in memory may run ahead of the disk. Two rules make that safe:
+
+1. Nothing leaves before it is durable: effects, events for watchers and answers wait for the commit of the
+   newest state that they rest on.
+2. If a commit is refused, everything decided on top of it is dropped and the execution is read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from perdure.codec.base_state import encode_base_state
+from perdure.codec.records import encode_events
+from perdure.domain.commands import Wake
+from perdure.domain.decide import decide, pending_effects
+from perdure.domain.errors import NotFound, Unavailable
+from perdure.domain.limits import SECOND
+from perdure.engine.rebuild import rebuild
+from perdure.engine.timers import Timers
+from perdure.store.errors import StoreError, StoreRefused
+from perdure.store.interface import BaseState, Commit, EventRecord, ExecutionKey, Progressed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from perdure.domain.commands import Command
+    from perdure.domain.decide.transition import Transition
+    from perdure.domain.effects import Effect
+    from perdure.domain.execution import Execution
+    from perdure.engine.definitions import Definitions
+    from perdure.engine.environment import Environment
+    from perdure.engine.ports import Publisher
+    from perdure.store.interface import NewExecution, RequestRecord, StoredExecution
+
+T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
+
+BASE_STATE_EVERY: Final = 64
+"""Events between two base states, so that reading an execution folds at most so many."""
+
+BASE_STATE_WORTH: Final = 16
+"""An execution that leaves memory gets a base state if at least so many events came since the last."""
+
+KEEP_IN_MEMORY: Final = 5 * SECOND
+"""An execution that has to be woken within this time stays in memory, in microseconds."""
+
+RELOAD_AFTER: Final = SECOND
+"""Pause before an execution whose commit was refused is taken up again, in microseconds."""
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """An execution in memory.
+
+    Attributes:
+        submitted: Sequence of the last event given to the store.
+        base_sequence: Sequence of the last base state given to the store.
+        revision: Store revision of the newest commit given to the store.
+        in_flight: Commits that are not durable yet.
+        newest: Future of the newest commit; resolved when it is durable.
+        dropped: Whether a commit was refused, which makes this state void.
+    """
+
+    key: ExecutionKey
+    execution: Execution
+    submitted: int = 0
+    base_sequence: int = 0
+    revision: int = 0
+    in_flight: int = 0
+    newest: asyncio.Future[None] | None = None
+    dropped: bool = False
+
+
+@dataclass(slots=True)
+class Step:
+    """What one execution contributes to a commit."""
+
+    live: Live
+    transition: Transition
+    first_sequence: int
+    leaves: bool = False
+    wake_time: int | None = None
+    effects: list[Effect] = field(default_factory=list)
+
+
+class ActiveSet:
+    """Holds the executions in memory and is the only way to change one."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        definitions: Definitions,
+        publisher: Publisher,
+        perform: Callable[[Live, Sequence[Effect]], None],
+    ) -> None:
+        self._env = environment
+        self._store = environment.store
+        self._definitions = definitions
+        self._publisher = publisher
+        self._perform = perform
+        self._live: dict[ExecutionKey, Live] = {}
+        self._loading: dict[ExecutionKey, asyncio.Future[Live | None]] = {}
+        self._endings: dict[ExecutionKey, list[asyncio.Future[Execution]]] = {}
+        self._revision = environment.store.committed_revision()
+        self.timers = Timers(environment.store, environment.clock, environment.supervisor, self._wake)
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def get(self, key: ExecutionKey) -> Live | None:
+        """Find an execution if it is in memory."""
+        return self._live.get(key)
+
+    async def load(self, key: ExecutionKey) -> Live | None:
+        """Bring an execution into memory; None if it does not exist or has ended."""
+        live = self._live.get(key)
+        if live is not None:
+            return live
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = self._loading[key] = asyncio.ensure_future(self._load(key))
+            loading.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, key: ExecutionKey) -> Live | None:
+        stored = await self._store.load(key)
+        return None if stored is None or stored.row.end_time is not None else await self.adopt(stored)
+
+    async def adopt(self, stored: StoredExecution) -> Live:
+        """Take a stored execution into memory; what it needs is not done yet."""
+        execution = await rebuild(stored, self._definitions)
+        key = stored.row.created.key
+        live = self._live.get(key)
+        if live is None:
+            live = Live(
+                key=key,
+                execution=execution,
+                submitted=execution.sequence,
+                base_sequence=stored.base.sequence if stored.base else 0,
+                revision=stored.row.revision,
+            )
+            self._live[key] = live
+            self.timers.arm(key, execution.next_wake())
+        return live
+
+    def resume(self, live: Live) -> None:
+        """Do all that the state of an execution needs now; after a restart, or after a refused commit."""
+        self._perform(live, pending_effects(live.execution))
+
+    async def command(self, key: ExecutionKey, command: Command) -> Transition | None:
+        """Apply a command and wait until its outcome is durable, also if it changes nothing.
+
+        Returns the transition, whose events tell whether anything changed; None if the execution does
+        not exist or has ended.
+
+        Raises:
+            Unavailable: The store refused; nothing has changed.
+            IllegalCommand: See `decide`.
+        """
+        try:
+            live = await self.load(key)
+        except StoreError as error:
+            raise Unavailable("the store cannot be read now") from error
+        if live is None:
+            return None
+        transition = self.apply(live, command)
+        await self.durable(live)
+        return transition
+
+    def apply(self, live: Live, command: Command) -> Transition:
+        """Apply a command to an execution in memory and give the outcome to the store."""
+        transition = decide(live.execution, command, self._env.context())
+        if transition.events:
+            self._submit([self._step(live, transition)], Commit(self._next_revision()))
+        return transition
+
+    async def durable(self, live: Live) -> None:
+        """Wait until the state of an execution, as it is now, is durable.
+
+        Raises:
+            Unavailable: The store refused; the state is void.
+        """
+        if live.newest is not None:
+            try:
+                await asyncio.shield(live.newest)
+            except StoreError as error:
+                raise Unavailable("the store refused to write") from error
+
+    def create(
+        self, created: Iterable[tuple[NewExecution, Transition]], request: RequestRecord | None
+    ) -> asyncio.Future[None]:
+        """Store new executions in one commit; the future raises what the store raises."""
+        commit = Commit(self._next_revision(), requests=[request] if request else [])
+        steps = []
+        for columns, transition in created:
+            live = Live(columns.key, transition.execution)
+            self._live[columns.key] = live
+            commit.created.append(columns)
+            steps.append(self._step(live, transition))
+        return self._submit(steps, commit)
+
+    def next_commit(self) -> Commit:
+        """Begin a commit that concerns no execution."""
+        return Commit(self._next_revision())
+
+    def _next_revision(self) -> int:
+        self._revision += 1
+        return self._revision
+
+    def _step(self, live: Live, transition: Transition) -> Step:
+        return Step(live, transition, first_sequence=live.submitted + 1, effects=transition.effects)
+
+    def _submit(self, steps: list[Step], commit: Commit) -> asyncio.Future[None]:
+        for step in steps:
+            self._record(step, commit)
+        try:
+            future = self._store.submit(commit)
+        except StoreError as error:
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+        for step in steps:
+            step.live.newest = future
+            step.live.in_flight += 1
+        future.add_done_callback(lambda done: self._settled(done, steps, commit.revision))
+        return future
+
+    def _record(self, step: Step, commit: Commit) -> None:
+        live, transition = step.live, step.transition
+        execution = live.execution
+        wake_time = execution.next_wake()
+        far = wake_time is None or wake_time > self._env.clock.now() + KEEP_IN_MEMORY
+        step.leaves = execution.is_terminal or (far and execution.is_waiting())
+        step.wake_time = None if execution.is_terminal else wake_time
+        commit.progressed.append(
+            Progressed(
+                key=live.key,
+                expected_sequence=live.submitted,
+                sequence=execution.sequence,
+                state=execution.state,
+                active=not step.leaves,
+                wake_time=step.wake_time if step.leaves else None,
+                start_time=execution.start_time,
+                update_time=execution.update_time,
+                end_time=execution.end_time,
+                error_code=execution.failure.code if execution.failure else None,
+            )
+        )
+        payload = encode_events(transition.events, transition.now)
+        commit.events.append(EventRecord(live.key, step.first_sequence, len(transition.events), payload))
+        since = execution.sequence - live.base_sequence
+        if since >= BASE_STATE_EVERY or (step.leaves and since >= BASE_STATE_WORTH):
+            commit.base_states.append(BaseState(live.key, execution.sequence, encode_base_state(execution)))
+            live.base_sequence = execution.sequence
+        live.submitted = execution.sequence
+        live.revision = commit.revision
+
+    def _settled(self, done: asyncio.Future[None], steps: list[Step], revision: int) -> None:
+        error = done.exception()
+        for step in steps:
+            step.live.in_flight -= 1
+            if error is not None:
+                self._drop(step.live)
+            elif not step.live.dropped:
+                self._durable_step(step, revision)
+
+    def _durable_step(self, step: Step, revision: int) -> None:
+        live, transition = step.live, step.transition
+        execution = live.execution
+        self._publisher.publish(execution, step.first_sequence, transition.events, transition.now, revision)
+        if not live.in_flight:
+            self._rest(step)
+        if step.effects:
+            self._perform(live, step.effects)
+        if execution.is_terminal and not live.in_flight:
+            for ending in self._endings.pop(live.key, ()):
+                if not ending.done():
+                    ending.set_result(execution)
+
+    def _rest(self, step: Step) -> None:
+        """Let an execution leave memory if its newest state is durable and merely waits; else arm its time."""
+        live = step.live
+        if step.leaves:
+            self._live.pop(live.key, None)
+            self.timers.left_memory(live.key, step.wake_time)
+        else:
+            self.timers.arm(live.key, live.execution.next_wake())
+
+    def _drop(self, live: Live) -> None:
+        if live.dropped:
+            return
+        live.dropped = True
+        if self._live.get(live.key) is live:
+            del self._live[live.key]
+            self.timers.arm(live.key, None)
+            self._env.clock.call_at(self._env.clock.now() + RELOAD_AFTER, lambda: self._reload(live.key))
+
+    def _reload(self, key: ExecutionKey) -> None:
+        if key not in self._live:
+            self._env.supervisor.spawn(self._take_up(key), f"reload {key.execution}")
+
+    async def _take_up(self, key: ExecutionKey) -> None:
+        try:
+            live = await self.load(key)
+        except StoreError:
+            _logger.warning("execution %s cannot be read now; trying again", key.execution)
+            self._env.clock.call_at(self._env.clock.now() + RELOAD_AFTER, lambda: self._reload(key))
+            return
+        if live is not None:
+            self.resume(live)
+
+    def _wake(self, key: ExecutionKey) -> None:
+        live = self._live.get(key)
+        if live is not None:
+            self._wake_live(live)
+        else:
+            self._env.supervisor.spawn(self._load_and_wake(key), f"wake {key.execution}")
+
+    async def _load_and_wake(self, key: ExecutionKey) -> None:
+        try:
+            live = await self.load(key)
+        except StoreError:
+            _logger.warning("execution %s cannot be read now; trying again", key.execution)
+            self.timers.arm(key, self._env.clock.now() + RELOAD_AFTER)
+            return
+        if live is not None:
+            self._wake_live(live)
+
+    def _wake_live(self, live: Live) -> None:
+        transition = self.apply(live, Wake())
+        if not transition.events:
+            self.timers.arm(live.key, live.execution.next_wake())
+
+    def ending(self, key: ExecutionKey) -> asyncio.Future[Execution]:
+        """Ask to be told when an execution has ended and its end is durable."""
+        future: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
+        self._endings.setdefault(key, []).append(future)
+        return future
+
+    def forget_ending(self, key: ExecutionKey, future: asyncio.Future[Execution]) -> None:
+        """Take back `ending`."""
+        waiting = self._endings.get(key)
+        if waiting is not None and future in waiting:
+            waiting.remove(future)
+            if not waiting:
+                del self._endings[key]
+
+    async def view(self, key: ExecutionKey, show: Callable[[Execution, int], T]) -> T:
+        """Show an execution as it is durable now or later, with its store revision.
+
+        Raises:
+            NotFound: There is no such execution.
+            Unavailable: The store cannot be read.
+        """
+        live = self._live.get(key)
+        if live is not None:
+            shown = show(live.execution, live.revision)
+            try:
+                await self.durable(live)
+            except Unavailable:
+                pass  # The state shown is void; what is stored is the truth.
+            else:
+                return shown
+        try:
+            stored = await self._store.load(key)
+        except StoreRefused as error:
+            raise Unavailable("the store cannot be read now") from error
+        if stored is None:
+            raise NotFound("execution", key.execution)
+        return show(await rebuild(stored, self._definitions), stored.row.revision)

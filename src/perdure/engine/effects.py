@@ -1,0 +1,234 @@
+"""Carries out effects: offers attempts to workers, runs sub-executions and loops, tells parents.
+
+Everything here may be asked for twice and must not matter twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from perdure.codec.names import execution_name
+from perdure.domain import commands as cmd
+from perdure.domain import effects as ef
+from perdure.domain.errors import InvalidRequest, PerdureError, Unavailable
+from perdure.domain.execution import Failure, TaskState, generation
+from perdure.domain.integration import ForEach, SubIntegration
+from perdure.domain.limits import CANCEL_GRACE, SECOND, SUB_EXECUTION_MAX_DEPTH
+from perdure.engine.ports import Offer, Stopped
+from perdure.engine.starting import ParentLink
+from perdure.store.errors import StoreError
+from perdure.store.interface import ExecutionKey, IntegrationKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from perdure.domain.execution import Execution, TaskRun
+    from perdure.engine.active import ActiveSet, Live
+    from perdure.engine.definitions import Definitions
+    from perdure.engine.environment import Environment
+    from perdure.engine.fan_out import FanOut
+    from perdure.engine.ports import Offers
+    from perdure.engine.starting import Starter
+
+_logger = logging.getLogger(__name__)
+
+TRY_AGAIN_AFTER: Final = SECOND
+"""Pause before an effect that the store refused is carried out again, in microseconds."""
+
+
+class Performer:
+    """Carries out the effects of durable transitions, in the order in which they became durable."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        definitions: Definitions,
+        active: ActiveSet,
+        starter: Starter,
+        fan_out: FanOut,
+        offers: Offers,
+    ) -> None:
+        self._env = environment
+        self._definitions = definitions
+        self._active = active
+        self._starter = starter
+        self._fan_out = fan_out
+        self._offers = offers
+        self._perform_one: dict[type, Callable[[Live, Any], None]] = {
+            ef.OfferAttempt: self._offer,
+            ef.StopAttempt: self._stop,
+            ef.RunChild: self._run_child,
+            ef.RunItems: self._run_items,
+            ef.CancelChildren: self._cancel_children,
+            ef.ReportToParent: self._report_to_parent,
+        }
+
+    def perform(self, live: Live, effects: Sequence[ef.Effect]) -> None:
+        """Carry out effects of an execution."""
+        for effect in effects:
+            self._perform_one[type(effect)](live, effect)
+
+    def _background(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Do work in the background; what the store refuses is tried again."""
+        self._env.supervisor.spawn(self._insist(work, name), name)
+
+    async def _insist(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        try:
+            await work()
+        except (Unavailable, StoreError):
+            _logger.warning("%s: the store refused; trying again", name)
+            again = self._env.clock.now() + TRY_AGAIN_AFTER
+            self._env.clock.call_at(again, lambda: self._background(work, name))
+
+    def _offer(self, live: Live, effect: ef.OfferAttempt) -> None:
+        run = _current(live.execution, effect)
+        if run is None or live.execution.cancel_requested:
+            return
+        execution = live.execution
+        created = execution.created
+        self._offers.offer(
+            Offer(
+                key=live.key,
+                execution_name=execution_name(live.key.project, self._env.location, created.integration, execution.id),
+                integration=created.integration,
+                revision_id=created.revision_id,
+                task_id=effect.task_id,
+                execution_attempt=effect.execution_attempt,
+                attempt=effect.attempt,
+                handler=run.config.handler,
+                priority=created.priority,
+                order=execution.create_time,
+                inputs=run.inputs,
+                deadline=run.due,
+                idempotency_key=f"{live.key.project}/{execution.id}/{effect.task_id}",
+                trace_parent=created.trace_parent,
+                trace_state=created.trace_state,
+            )
+        )
+
+    def _stop(self, live: Live, effect: ef.StopAttempt) -> None:
+        ids = (effect.task_id, effect.execution_attempt, effect.attempt)
+        reason = live.execution.cancel_reason or "the attempt is not wanted any more"
+        stopped = self._offers.stop(live.key, *ids, reason, CANCEL_GRACE)
+        if stopped is not Stopped.TOLD and not live.execution.is_terminal:
+            self._background(lambda: self._report(live.key, cmd.ReportStopped(*ids)), "withdraw an attempt")
+
+    async def _report(self, key: ExecutionKey, command: cmd.Command) -> None:
+        await self._active.command(key, command)
+
+    def _run_child(self, live: Live, effect: ef.RunChild) -> None:
+        self._background(lambda: self._run_child_until_started(live.key, effect), f"start {effect.child}")
+
+    async def _run_child_until_started(self, parent_key: ExecutionKey, effect: ef.RunChild) -> None:
+        parent = await self._active.load(parent_key)
+        run = _current(parent.execution, effect) if parent else None
+        if parent is None or run is None:
+            return
+        ids = (effect.task_id, effect.execution_attempt, effect.attempt)
+        child_key = ExecutionKey(parent_key.project, effect.child)
+        try:
+            await self._create_child(parent, run, effect, child_key)
+        except Unavailable:
+            raise
+        except PerdureError as error:
+            await self._report(parent_key, cmd.ReportFailure(*ids, failure=start_failure(error)))
+            return
+        await self._report(parent_key, cmd.ReportChildStarted(*ids, child=effect.child))
+        row = await self._env.store.get_row(child_key)
+        if row is not None and row.end_time is not None:
+            await self._active.view(child_key, lambda child, _: self._tell_parent(child))
+        elif parent.execution.cancel_requested or _current(parent.execution, effect) is None:
+            await self._cancel_child(child_key, parent.execution)
+
+    async def _create_child(self, parent: Live, run: TaskRun, effect: ef.RunChild, child_key: ExecutionKey) -> None:
+        config = run.config.built_in
+        assert isinstance(config, SubIntegration)
+        if run.child_started or parent.execution.cancel_requested:
+            return
+        check_depth(parent.execution)
+        key = IntegrationKey(parent.key.project, config.integration)
+        if config.revision_id:
+            found = await self._definitions.revision_by_id(key, config.revision_id)
+        else:
+            found = await self._definitions.latest(key)
+        link = ParentLink(
+            created=parent.execution.created,
+            parent=parent.key,
+            task_id=effect.task_id,
+            generation=generation(effect.execution_attempt, effect.attempt),
+            orphan=not config.wait,
+        )
+        await self._starter.start_child(found, config.trigger_id, run.inputs, child_key, link)
+
+    def _run_items(self, live: Live, effect: ef.RunItems) -> None:
+        run = _current(live.execution, effect)
+        if run is not None:
+            self._background(lambda: self._fan_out.run(live.key, effect), f"for-each {effect.task_id}")
+
+    def _cancel_children(self, live: Live, effect: ef.CancelChildren) -> None:
+        self._background(lambda: self._cancel_live_children(live, effect), f"cancel children of {effect.task_id}")
+
+    async def _cancel_live_children(self, parent: Live, effect: ef.CancelChildren) -> None:
+        config = parent.execution.graph.tasks[effect.task_id].built_in
+        if isinstance(config, ForEach):
+            self._fan_out.stop(parent.key, effect)
+        elif isinstance(config, SubIntegration) and not config.wait:
+            return
+        number = generation(effect.execution_attempt, effect.attempt)
+        for row in await self._env.store.children(parent.key, effect.task_id, number):
+            await self._cancel_child(row.key, parent.execution)
+
+    async def _cancel_child(self, key: ExecutionKey, parent: Execution) -> None:
+        reason = parent.cancel_reason or "the parent execution does not need it any more"
+        await self._active.command(key, cmd.Cancel(reason, parent.created.principal))
+
+    def _report_to_parent(self, live: Live, _: ef.ReportToParent) -> None:
+        self._tell_parent(live.execution)
+
+    def _tell_parent(self, child: Execution) -> None:
+        created = child.created
+        if not created.orphan:
+            parent = ExecutionKey(child.project, created.parent)
+            if not self._fan_out.item_ended(parent, child):
+                self._background(lambda: self._report_child_ended(parent, child), f"report {child.id}")
+
+    async def _report_child_ended(self, parent_key: ExecutionKey, child: Execution) -> None:
+        created = child.created
+        parent = await self._active.load(parent_key)
+        run = parent.execution.tasks.get(created.parent_task) if parent else None
+        if parent is None or run is None or not isinstance(run.config.built_in, SubIntegration):
+            return
+        attempt = created.generation & 0xFFFFFFFF
+        report = cmd.ReportChildEnded(
+            created.parent_task,
+            created.generation >> 32,
+            attempt,
+            child=child.id,
+            state=child.state,
+            outputs=child.outputs,
+            failure=child.failure,
+        )
+        await self._report(parent_key, report)
+
+
+def _current(execution: Execution, effect: ef.OfferAttempt | ef.RunChild | ef.RunItems) -> TaskRun | None:
+    run = execution.tasks.get(effect.task_id)
+    same = run is not None and (execution.execution_attempt, run.attempt) == (effect.execution_attempt, effect.attempt)
+    return run if run is not None and same and run.state is TaskState.IN_PROCESS else None
+
+
+def check_depth(parent: Execution) -> None:
+    """Refuse a sub-execution below the deepest level.
+
+    Raises:
+        InvalidRequest: The parent is at the deepest level already.
+    """
+    if parent.created.depth + 1 >= SUB_EXECUTION_MAX_DEPTH:
+        message = f"sub-executions may nest {SUB_EXECUTION_MAX_DEPTH} deep"
+        raise InvalidRequest(message, reason="SUB_EXECUTION_DEPTH")
+
+
+def start_failure(error: PerdureError) -> Failure:
+    """Make the failure of an attempt whose sub-execution cannot start; it is permanent."""
+    return Failure(error.reason_name, error.message, retryable=False)

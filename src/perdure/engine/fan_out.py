@@ -1,0 +1,301 @@
+"""The items of `for-each`: bounded parallelism, results in order, coarse progress (decision 12; row 62).
+
+Each item is a sub-execution with its own history. What the loop itself knows is kept in memory alone and
+worked out again from the rows of its children, so that ten thousand items do not mean ten thousand
+events of the parent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from perdure.codec.values import collect_results
+from perdure.domain import commands as cmd
+from perdure.domain.decide.running import ITEMS_INPUT
+from perdure.domain.errors import PerdureError, Unavailable
+from perdure.domain.execution import TERMINAL_EXECUTION_STATES, ExecutionState, Failure, TaskState, generation
+from perdure.domain.integration import ForEach
+from perdure.domain.limits import VALUE_MAX_BYTES
+from perdure.engine.starting import ParentLink
+from perdure.store.interface import ExecutionKey, IntegrationKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.domain import effects as ef
+    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.value import Value
+    from perdure.engine.active import ActiveSet, Live
+    from perdure.engine.definitions import Definition, Definitions
+    from perdure.engine.environment import Environment
+    from perdure.engine.starting import Starter
+
+PROGRESS_STEPS: Final = 20
+"""A loop reports its progress about so many times."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """One attempt of a `for-each`.
+
+    Attributes:
+        waiting: Positions of the items that have not been started.
+        live: Positions and keys of the items that run.
+        results: Outputs by position.
+        failed: Failures by position.
+        stopping: Whether no further item is to be started.
+    """
+
+    parent: ExecutionKey
+    task_id: str
+    execution_attempt: int
+    attempt: int
+    config: ForEach
+    items: list[Value]
+    found: Definition
+    waiting: deque[int] = field(default_factory=deque)
+    live: dict[int, ExecutionKey] = field(default_factory=dict)
+    results: dict[int, Mapping[str, Value]] = field(default_factory=dict)
+    failed: dict[int, Failure] = field(default_factory=dict)
+    stopping: bool = False
+    ended: bool = False
+    reported: int = 0
+    result_bytes: int = 0
+
+    @property
+    def generation(self) -> int:
+        """The attempt, as its children's origin names it."""
+        return generation(self.execution_attempt, self.attempt)
+
+    @property
+    def finished(self) -> int:
+        """How many items have ended."""
+        return len(self.results) + len(self.failed)
+
+
+class FanOut:
+    """Runs the loops of all executions."""
+
+    def __init__(
+        self, environment: Environment, definitions: Definitions, active: ActiveSet, starter: Starter
+    ) -> None:
+        self._env = environment
+        self._definitions = definitions
+        self._active = active
+        self._starter = starter
+        self._loops: dict[tuple[ExecutionKey, str, int], Loop] = {}
+
+    async def run(self, key: ExecutionKey, effect: ef.RunItems) -> None:
+        """Start a loop, or take it up again where its children's rows say it was."""
+        parent = await self._active.load(key)
+        run = parent.execution.tasks.get(effect.task_id) if parent else None
+        if parent is None or run is None or not _is_current(parent, run, effect):
+            return
+        identity = (key, effect.task_id, generation(effect.execution_attempt, effect.attempt))
+        if identity in self._loops:
+            return
+        try:
+            loop = await self._open(parent, run, effect)
+        except Unavailable:
+            raise
+        except PerdureError as error:
+            failure = Failure(error.reason_name, error.message, retryable=False)
+            report = cmd.ReportFailure(
+                effect.task_id, effect.execution_attempt, effect.attempt, failure=failure
+            )
+            await self._active.command(key, report)
+            return
+        if identity in self._loops:
+            return
+        self._loops[identity] = loop
+        await self._advance(loop)
+
+    async def _open(self, parent: Live, run: TaskRun, effect: ef.RunItems) -> Loop:
+        config = run.config.built_in
+        assert isinstance(config, ForEach)
+        created = parent.execution.created
+        if config.target is None:
+            own = IntegrationKey(parent.key.project, created.integration)
+            found = await self._definitions.revision(own, created.ordinal)
+        else:
+            target = IntegrationKey(parent.key.project, config.target.integration)
+            revision_id = config.target.revision_id
+            found = await (
+                self._definitions.revision_by_id(target, revision_id) if revision_id else self._definitions.latest(target)
+            )
+        loop = Loop(
+            parent=parent.key,
+            task_id=effect.task_id,
+            execution_attempt=effect.execution_attempt,
+            attempt=effect.attempt,
+            config=config,
+            items=self._env.evaluator.items(run.inputs[ITEMS_INPUT]),
+            found=found,
+            reported=run.finished_sub_job_count,
+            stopping=parent.execution.cancel_requested,
+        )
+        await self._take_up(loop)
+        return loop
+
+    async def _take_up(self, loop: Loop) -> None:
+        """Learn from the rows which items have been started, and how those ended that have."""
+        begun = {row.item: row for row in await self._env.store.children(loop.parent, loop.task_id, loop.generation)}
+        loop.waiting.extend(item for item in range(len(loop.items)) if item not in begun)
+        for item, row in begun.items():
+            if row.state in TERMINAL_EXECUTION_STATES:
+                await self._active.view(row.key, lambda child, _, item=item: self._note(loop, item, child))
+            else:
+                loop.live[item] = row.key
+
+    def _note(self, loop: Loop, item: int, child: Execution) -> None:
+        """Take note of how an item ended."""
+        if child.state is ExecutionState.SUCCEEDED:
+            loop.results[item] = child.outputs
+            loop.result_bytes += sum(len(value.encoded) for value in child.outputs.values())
+            if loop.result_bytes > VALUE_MAX_BYTES:
+                message = f"the results are larger than {VALUE_MAX_BYTES} bytes together"
+                loop.failed.setdefault(-1, Failure("VALUE_TOO_LARGE", message, retryable=False))
+                loop.stopping = True
+            return
+        cancelled = Failure("CANCELLED", "the sub-execution was cancelled", retryable=False)
+        failure = child.failure or cancelled
+        loop.failed[item] = Failure(failure.code, f"item {item}: {failure.message}", failure.payload, retryable=False)
+        if not loop.config.continue_on_failure:
+            loop.stopping = True
+
+    def item_ended(self, parent: ExecutionKey, child: Execution) -> bool:
+        """Take note of a child that has ended; False if it is no item of a loop that runs here."""
+        created = child.created
+        loop = self._loops.get((parent, created.parent_task, created.generation))
+        if loop is None:
+            return False
+        if loop.live.pop(created.item, None) is not None and not loop.ended:
+            self._note(loop, created.item, child)
+            self._env.supervisor.spawn(self._advance(loop), f"for-each {loop.task_id}")
+        return True
+
+    def stop(self, parent: ExecutionKey, effect: ef.CancelChildren) -> None:
+        """Start no further item of a loop; its live children are cancelled by the caller."""
+        loop = self._loops.get((parent, effect.task_id, generation(effect.execution_attempt, effect.attempt)))
+        if loop is not None:
+            loop.stopping = True
+            self._env.supervisor.spawn(self._advance(loop), f"stop for-each {loop.task_id}")
+
+    async def _advance(self, loop: Loop) -> None:
+        """Start items while there is room; end the loop when nothing is left to wait for."""
+        if loop.ended:
+            return
+        if loop.stopping:
+            loop.waiting.clear()
+            if loop.failed:
+                await self._cancel_live(loop)
+        elif not await self._start_items(loop):
+            return
+        if not loop.live and not loop.waiting and not loop.ended:
+            await self._end(loop)
+        elif loop.finished - loop.reported >= max(1, len(loop.items) // PROGRESS_STEPS):
+            loop.reported = loop.finished
+            await self._report(
+                loop,
+                cmd.ReportItems(
+                    loop.task_id, loop.execution_attempt, loop.attempt, finished=loop.finished, failed=len(loop.failed)
+                ),
+            )
+
+    async def _start_items(self, loop: Loop) -> bool:
+        """Start as many items as there is room for, in one commit; False if the parent is gone."""
+        room = loop.config.parallelism - len(loop.live)
+        positions = [loop.waiting.popleft() for _ in range(min(room, len(loop.waiting)))]
+        if not positions:
+            return True
+        parent = self._active.get(loop.parent)
+        if parent is None:
+            self._close(loop)
+            return False
+        run = parent.execution.tasks[loop.task_id]
+        try:
+            children = [self._child(loop, parent, run, position) for position in positions]
+        except PerdureError as error:
+            loop.failed[positions[0]] = Failure(error.reason_name, error.message, retryable=False)
+            loop.stopping = True
+            loop.waiting.clear()
+            return True
+        for position, (columns, _) in zip(positions, children, strict=True):
+            loop.live[position] = columns.key
+        future = self._active.create(children, None)
+        future.add_done_callback(lambda done: self._started(loop, done))
+        return True
+
+    def _started(self, loop: Loop, done: asyncio.Future[None]) -> None:
+        if done.exception() is not None and not loop.ended:
+            # What was stored is found again in the children's rows.
+            self._close(loop)
+            again = ef.RunItems(loop.task_id, loop.execution_attempt, loop.attempt)
+            later = self._env.clock.now() + SECOND
+            self._env.clock.call_at(
+                later, lambda: self._env.supervisor.spawn(self._retry(loop.parent, again), "resume for-each")
+            )
+
+    def _child(
+        self, loop: Loop, parent: Live, run: TaskRun, position: int
+    ) -> tuple[NewExecution, Transition]:
+        inputs = {key: value for key, value in run.inputs.items() if key != ITEMS_INPUT}
+        inputs[loop.config.item_parameter] = loop.items[position]
+        if loop.config.index_parameter:
+            inputs[loop.config.index_parameter] = encode_python(position)
+        key = ExecutionKey(loop.parent.project, self._env.chance.execution_id())
+        target = loop.config.target
+        link = ParentLink(
+            created=parent.execution.created,
+            parent=loop.parent,
+            task_id=loop.task_id,
+            generation=loop.generation,
+            item=position,
+            implicit_task="" if target else loop.task_id,
+        )
+        return self._starter.child(loop.found, target.trigger_id if target else "", inputs, key, link)
+
+    async def _cancel_live(self, loop: Loop) -> None:
+        reason = "another item of the loop has failed"
+        for key in list(loop.live.values()):
+            await self._active.command(key, cmd.Cancel(reason, ""))
+
+    async def _end(self, loop: Loop) -> None:
+        self._close(loop)
+        first = min(loop.failed) if loop.failed else None
+        failure = None if first is None else loop.failed[first]
+        if first is not None and first >= 0 and loop.config.continue_on_failure:
+            failure = None
+        if failure is None and loop.finished < len(loop.items):
+            failure = Failure("CANCELLED", "the loop was stopped", retryable=False)
+        outputs: Mapping[str, Value] = {}
+        if failure is None:
+            outputs = {"results": collect_results([loop.results.get(item) for item in range(len(loop.items))])}
+        report = cmd.ReportItemsEnded(
+            loop.task_id,
+            loop.execution_attempt,
+            loop.attempt,
+            outputs=outputs,
+            finished=loop.finished,
+            failed=len(loop.failed),
+            failure=failure,
+        )
+        await self._report(loop, report)
+
+    async def _report(self, loop: Loop, report: cmd.Command) -> None:
+        try:
+            await self._active.command(loop.parent, report)
+        except Unavailable:
+            # The parent is read again soon, and its loop is taken up from the children's rows.
+            self._close(loop)
+
+    def _close(self, loop: Loop) -> None:
+        loop.ended = True
+        self._loops.pop((loop.parent, loop.task_id, loop.generation), None)
+
+
+def _is_current(parent: Live, run: TaskRun, effect: ef.RunItems) -> bool:
+    same = (parent.execution.execution_attempt, run.attempt) == (effect.execution_attempt, effect.attempt)
+    return same and run.state is TaskState.IN_PROCESS

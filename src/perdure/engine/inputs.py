@@ -1,0 +1,52 @@
+"""Checks the inputs of a run against the parameters that the integration declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.domain.errors import FieldViolation, InvalidRequest
+from perdure.domain.expression import ExpressionError
+from perdure.domain.limits import PARAMETERS_MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.domain.expression import Evaluator
+    from perdure.domain.integration import Integration
+    from perdure.domain.value import Value
+
+
+def check_inputs(
+    integration: Integration, inputs: Mapping[str, Value], evaluator: Evaluator, *, field: str = "input_parameters"
+) -> dict[str, Value]:
+    """Convert inputs to their declared types (row 11), reporting every fault at once.
+
+    Raises:
+        InvalidRequest: A parameter is unknown, missing, of the wrong type, or all are too large together.
+    """
+    fitted: dict[str, Value] = {}
+    faults: list[tuple[str, FieldViolation]] = []
+    for key, value in inputs.items():
+        path = f'{field}["{key}"]'
+        declared = integration.parameters.get(key)
+        if declared is None or not declared.is_input:
+            known = ", ".join(sorted(k for k, p in integration.parameters.items() if p.is_input)) or "none"
+            what = "is output only" if declared else "is not declared"
+            faults.append(("UNKNOWN_PARAMETER", FieldViolation(path, f"{what}; the inputs are: {known}")))
+            continue
+        try:
+            fitted[key] = evaluator.fit(value, declared.kind)
+        except ExpressionError as error:
+            faults.append(("PARAMETER_TYPE_MISMATCH", FieldViolation(path, error.message)))
+    for key, parameter in integration.parameters.items():
+        if parameter.is_input and parameter.default is None and key not in inputs:
+            violation = FieldViolation(f'{field}["{key}"]', f"required: a value of kind {parameter.kind.name}")
+            faults.append(("REQUIRED_FIELD_MISSING", violation))
+    total = sum(len(value.encoded) for value in fitted.values())
+    if total > PARAMETERS_MAX_BYTES:
+        description = f"all parameters are {total} bytes together, at most {PARAMETERS_MAX_BYTES} are allowed"
+        faults.append(("VALUE_TOO_LARGE", FieldViolation(field, description)))
+    if faults:
+        message = f"inputs do not fit integration {integration.name}: {faults[0][1].path} {faults[0][1].description}"
+        raise InvalidRequest(message, *(violation for _, violation in faults), reason=faults[0][0])
+    return fitted

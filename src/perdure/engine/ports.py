@@ -1,0 +1,79 @@
+"""What the engine calls: the dispatcher of tasks and the hub of watchers. Both sit above it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from perdure.domain.events import Event
+    from perdure.domain.execution import Execution
+    from perdure.domain.value import Value
+    from perdure.store.interface import ExecutionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An attempt of a task that is ready for a worker.
+
+    Attributes:
+        order: Creation order of the execution: first come, first served within a priority (row 14).
+        deadline: When the attempt times out, in microseconds since the epoch; None for never.
+        idempotency_key: The same for every attempt of the task (P7).
+    """
+
+    key: ExecutionKey
+    execution_name: str
+    integration: str
+    revision_id: str
+    task_id: str
+    execution_attempt: int
+    attempt: int
+    handler: str
+    priority: int
+    order: int
+    inputs: Mapping[str, Value]
+    deadline: int | None
+    idempotency_key: str
+    trace_parent: str
+    trace_state: str
+
+
+class Stopped(Enum):
+    """What became of an attempt that was withdrawn."""
+
+    WITHDRAWN = auto()
+    """It was still waiting for a worker; nobody has begun it."""
+    TOLD = auto()
+    """Its worker was told, and will report."""
+    UNKNOWN = auto()
+    """Nobody here holds it."""
+
+
+class Offers(Protocol):
+    """Where ready attempts go: the dispatcher."""
+
+    def offer(self, offer: Offer) -> None:
+        """Queue an attempt for the workers; one that a worker already holds is left alone."""
+        ...
+
+    def stop(
+        self, key: ExecutionKey, task_id: str, execution_attempt: int, attempt: int, reason: str, grace: int
+    ) -> Stopped:
+        """Withdraw an attempt; a worker that performs it gets the grace, in microseconds."""
+        ...
+
+    def holds(self, key: ExecutionKey, task_id: str, execution_attempt: int, attempt: int) -> bool:
+        """Whether a worker holds a lease for the attempt."""
+        ...
+
+
+class Publisher(Protocol):
+    """Who wants to know of events as soon as they are durable: the watch hub."""
+
+    def publish(self, execution: Execution, first_sequence: int, events: Sequence[Event], time: int, revision: int) -> None:
+        """Take the events of one commit, in commit order."""
+        ...

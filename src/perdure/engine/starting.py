@@ -1,0 +1,354 @@
+"""Starting executions: the Execute use case, request ids, and the making of sub-executions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Final
+
+from perdure.domain.commands import Start
+from perdure.domain.decide import create
+from perdure.domain.errors import AlreadyExists, IllegalCommand, LimitReached, NotFound, Unavailable, WrongState
+from perdure.domain.events import ExecutionCreated
+from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
+from perdure.engine.inputs import check_inputs
+from perdure.store.errors import DuplicateKey, StoreError
+from perdure.store.interface import ExecutionKey, IntegrationKey, NewExecution, Origin, RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.domain.decide.transition import Transition
+    from perdure.domain.graph import Graph
+    from perdure.domain.integration import Integration
+    from perdure.domain.value import Value
+    from perdure.engine.active import ActiveSet
+    from perdure.engine.definitions import Definition, Definitions
+    from perdure.engine.environment import Environment
+
+EXECUTE_METHOD: Final = "Execute"
+ALL_INTEGRATIONS: Final = "-"
+ACTIVE_MAX: Final = 200_000
+"""Executions in memory beyond which new ones are refused."""
+WILDCARD_MAX: Final = 100
+"""Executions that one wildcard call may start."""
+RECENT_REQUESTS: Final = 10_000
+"""Request ids remembered in memory, so that a repeated one needs no look at the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """An Execute, parsed: sameness of two requests with one `request_id` is sameness of this record.
+
+    Attributes:
+        integration: Its id, or `-` for all integrations with the trigger (row 6).
+        schedule_time: For SCHEDULE, microseconds since the epoch.
+        revision_id: Empty for the latest revision.
+        priority: None for the integration's own.
+        max_runtime: Microseconds, 0 for none; None for the integration's own.
+        request_id, principal, trace_parent, trace_state: Not part of what makes two requests the same.
+    """
+
+    project: str
+    integration: str
+    method: ExecutionMethod
+    trigger_id: str = ""
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    schedule_time: int | None = None
+    user_execution_id: str = ""
+    revision_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    priority: int | None = None
+    max_runtime: int | None = None
+    description: str = ""
+    do_not_propagate_error: bool = False
+    held_execution_id: str = ""
+    request_id: str = ""
+    principal: str = ""
+    trace_parent: str = ""
+    trace_state: str = ""
+
+    def digest(self) -> bytes:
+        """Hash what the request asks for: maps sorted, the id and the circumstances of the call left out."""
+        parts: list[object] = []
+        for each in fields(self):
+            if each.name in _CIRCUMSTANCES:
+                continue
+            value = getattr(self, each.name)
+            parts.append(sorted(value.items()) if hasattr(value, "items") else value)
+        return hashlib.sha256(repr(parts).encode()).digest()
+
+
+_CIRCUMSTANCES: Final = frozenset({"request_id", "principal", "trace_parent", "trace_state"})
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an Execute has started, durably.
+
+    Attributes:
+        executions: Their keys, with the integration of each.
+        revision: Store revision at which they were there.
+        repeated: Whether an earlier request with the same id had started them.
+    """
+
+    executions: tuple[tuple[ExecutionKey, str], ...]
+    revision: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParentLink:
+    """How a new execution belongs to the execution that starts it."""
+
+    created: ExecutionCreated
+    parent: ExecutionKey
+    task_id: str
+    generation: int
+    item: int = 0
+    orphan: bool = False
+    implicit_task: str = ""
+
+
+class Starter:
+    """Makes executions durable and sets them going."""
+
+    def __init__(self, environment: Environment, definitions: Definitions, active: ActiveSet) -> None:
+        self._env = environment
+        self._definitions = definitions
+        self._active = active
+        self._recent: OrderedDict[tuple[str, str], tuple[bytes, asyncio.Future[Accepted]]] = OrderedDict()
+
+    async def execute(self, request: StartRequest) -> Accepted:
+        """Start what a caller asks for; returns when it is durable (rows 1 to 3, 5 to 9).
+
+        Raises:
+            PerdureError: Nothing was started; or, for `Unavailable`, a retry with the same request id is safe.
+        """
+        if not request.request_id:
+            return await self._start(request, b"")
+        digest = request.digest()
+        recent = self._recent.get((request.project, request.request_id))
+        if recent is not None:
+            _check_same(recent[0], digest, request.request_id)
+            accepted = await asyncio.shield(recent[1])
+            return Accepted(accepted.executions, accepted.revision, repeated=True)
+        return await self._start_once(request, digest)
+
+    async def _start_once(self, request: StartRequest, digest: bytes) -> Accepted:
+        """Start under a request id; a caller that goes away meanwhile leaves the start running."""
+        key = (request.project, request.request_id)
+        started = asyncio.ensure_future(self._start(request, digest))
+        self._recent[key] = (digest, started)
+        while len(self._recent) > RECENT_REQUESTS:
+            self._recent.popitem(last=False)
+        started.add_done_callback(lambda done: self._forget_refusal(key, done))
+        return await asyncio.shield(started)
+
+    def _forget_refusal(self, key: tuple[str, str], done: asyncio.Future[Accepted]) -> None:
+        recent = self._recent.get(key)
+        failed = done.cancelled() or done.exception() is not None
+        if failed and recent is not None and recent[1] is done:
+            del self._recent[key]
+
+    async def _start(self, request: StartRequest, digest: bytes) -> Accepted:
+        if request.held_execution_id:
+            return await self._start_held(request, digest)
+        if len(self._active) >= ACTIVE_MAX:
+            raise LimitReached("too many executions are under way", reason="TOO_MANY_REQUESTS", retry_after=1.0)
+        created = [self._prepare(request, found) for found in await self._matching(request)]
+        if request.user_execution_id and self._active.get(created[0][0].key) is not None:
+            return await self._taken(request, digest)
+        return await self._commit(request, digest, created)
+
+    async def _matching(self, request: StartRequest) -> list[Definition]:
+        if request.integration != ALL_INTEGRATIONS:
+            key = IntegrationKey(request.project, request.integration)
+            if request.revision_id:
+                return [await self._definitions.revision_by_id(key, request.revision_id)]
+            return [await self._definitions.latest(key)]
+        records = await self._env.store.integrations_with_trigger(request.project, request.trigger_id)
+        if not records:
+            raise NotFound("trigger", request.trigger_id, reason="TRIGGER_NOT_FOUND")
+        if len(records) > WILDCARD_MAX:
+            message = f"{len(records)} integrations have trigger {request.trigger_id}, at most {WILDCARD_MAX} can start"
+            raise LimitReached(message, reason="TOO_MANY_REQUESTS")
+        return [await self._definitions.latest(record.key) for record in records]
+
+    def _prepare(self, request: StartRequest, found: Definition) -> tuple[NewExecution, Transition]:
+        integration = found.integration
+        graph = found.graph(request.trigger_id)
+        inputs = check_inputs(integration, request.inputs, self._env.evaluator)
+        execution_id = request.user_execution_id or self._env.chance.execution_id()
+        synchronous = request.method is ExecutionMethod.POST
+        scheduled = request.method is ExecutionMethod.SCHEDULE
+        now = self._env.clock.now()
+        created = ExecutionCreated(
+            integration=integration.name,
+            revision_id=integration.revision_id,
+            ordinal=integration.ordinal,
+            trigger_id=request.trigger_id,
+            method=request.method,
+            state=ExecutionState.PROCESSING if synchronous else ExecutionState.PENDING,
+            inputs=inputs,
+            parameters=integration.initial_parameters(inputs),
+            principal=request.principal,
+            started_by=StartedBy.CALL,
+            root=execution_id,
+            root_integration=integration.name,
+            priority=integration.default_priority if request.priority is None else request.priority,
+            labels={**integration.labels, **request.labels},
+            description=request.description,
+            schedule_time=None if synchronous else (request.schedule_time if scheduled else now) or now,
+            max_runtime=integration.max_runtime if request.max_runtime is None else request.max_runtime,
+            trace_parent=request.trace_parent,
+            trace_state=request.trace_state,
+        )
+        return self._new(created, graph, ExecutionKey(request.project, execution_id), None)
+
+    def _new(
+        self, created: ExecutionCreated, graph: Graph, key: ExecutionKey, origin: Origin | None
+    ) -> tuple[NewExecution, Transition]:
+        transition = create(created, graph, key.execution, key.project, self._env.context())
+        columns = NewExecution(
+            key=key,
+            integration=created.integration,
+            revision_id=created.revision_id,
+            trigger_id=created.trigger_id,
+            execution_method=created.method,
+            priority=created.priority,
+            labels=_labels_text(created.labels),
+            create_time=transition.execution.create_time,
+            root=created.root,
+            origin=origin,
+            orphan=created.orphan,
+        )
+        return columns, transition
+
+    async def _commit(
+        self, request: StartRequest, digest: bytes, created: list[tuple[NewExecution, Transition]]
+    ) -> Accepted:
+        record = self._request_record(request, digest, [columns.key.execution for columns, _ in created])
+        future = self._active.create(created, record)
+        started = tuple((columns.key, columns.integration) for columns, _ in created)
+        live = self._active.get(started[0][0])
+        revision = live.revision if live else self._env.store.committed_revision()
+        try:
+            await asyncio.shield(future)
+        except DuplicateKey:
+            return await self._taken(request, digest)
+        except StoreError as error:
+            raise Unavailable("the store refused to write") from error
+        return Accepted(started, revision)
+
+    def _request_record(self, request: StartRequest, digest: bytes, executions: list[str]) -> RequestRecord | None:
+        if not request.request_id:
+            return None
+        now = self._env.clock.now()
+        return RequestRecord(request.project, EXECUTE_METHOD, request.request_id, digest, tuple(executions), now)
+
+    async def _taken(self, request: StartRequest, digest: bytes) -> Accepted:
+        """Answer a request whose key is in the store: repeated, reused, or another's execution id."""
+        store = self._env.store
+        if request.request_id:
+            record = await store.get_request(request.project, EXECUTE_METHOD, request.request_id)
+            if record is not None:
+                _check_same(record.digest, digest, request.request_id)
+                return await self._repeated(record)
+        message = f"execution {request.user_execution_id} exists already"
+        raise AlreadyExists(message, reason="EXECUTION_ALREADY_EXISTS")
+
+    async def _repeated(self, record: RequestRecord) -> Accepted:
+        executions = []
+        for execution_id in record.executions:
+            row = await self._env.store.get_row(ExecutionKey(record.project, execution_id))
+            if row is not None:
+                executions.append((row.created.key, row.created.integration))
+        return Accepted(tuple(executions), self._env.store.committed_revision(), repeated=True)
+
+    async def _start_held(self, request: StartRequest, digest: bytes) -> Accepted:
+        """Start an execution that is on hold, now (row 9)."""
+        key = ExecutionKey(request.project, request.held_execution_id)
+        row = await self._env.store.get_row(key)
+        named = row is not None and request.integration in (ALL_INTEGRATIONS, row.created.integration)
+        if row is None or not named:
+            raise NotFound("execution", key.execution)
+        try:
+            transition = await self._active.command(key, Start())
+        except IllegalCommand as error:
+            raise WrongState(str(error), reason="EXECUTION_NOT_ON_HOLD") from error
+        if transition is None:
+            raise WrongState(f"execution {key.execution} has ended", reason="EXECUTION_NOT_ON_HOLD")
+        return Accepted(((key, row.created.integration),), self._env.store.committed_revision())
+
+    async def start_child(
+        self, found: Definition, trigger_id: str, inputs: Mapping[str, Value], key: ExecutionKey, link: ParentLink
+    ) -> None:
+        """Create a sub-execution; it is durable on return. One that exists already is left alone.
+
+        Raises:
+            PerdureError: It cannot be started as asked for.
+        """
+        try:
+            await asyncio.shield(self._active.create([self.child(found, trigger_id, inputs, key, link)], None))
+        except DuplicateKey:
+            return
+        except StoreError as error:
+            raise Unavailable("the store refused to write") from error
+
+    def child(
+        self, found: Definition, trigger_id: str, inputs: Mapping[str, Value], key: ExecutionKey, link: ParentLink
+    ) -> tuple[NewExecution, Transition]:
+        """Make a sub-execution, not yet stored: same method, principal, priority and trace as its parent."""
+        parent = link.created
+        integration = found.integration
+        graph = found.graph(trigger_id, link.implicit_task)
+        if not link.implicit_task:
+            inputs = check_inputs(integration, inputs, self._env.evaluator, field="parameters")
+        synchronous = parent.method is ExecutionMethod.POST
+        root = (key.execution, integration.name) if link.orphan else (parent.root, parent.root_integration)
+        created = ExecutionCreated(
+            integration=integration.name,
+            revision_id=integration.revision_id,
+            ordinal=integration.ordinal,
+            trigger_id=trigger_id,
+            method=ExecutionMethod.POST if synchronous else ExecutionMethod.POST_TO_QUEUE,
+            state=ExecutionState.PROCESSING if synchronous else ExecutionState.PENDING,
+            inputs=inputs,
+            parameters=dict(inputs) if link.implicit_task else integration.initial_parameters(inputs),
+            principal=parent.principal,
+            started_by=StartedBy.PARENT,
+            root=root[0],
+            root_integration=root[1],
+            priority=parent.priority,
+            labels={} if link.implicit_task else dict(integration.labels),
+            schedule_time=None if synchronous else self._env.clock.now(),
+            max_runtime=0 if link.implicit_task else integration.max_runtime,
+            parent=link.parent.execution,
+            parent_integration=parent.integration,
+            parent_task=link.task_id,
+            generation=link.generation,
+            item=link.item,
+            depth=parent.depth + 1,
+            orphan=link.orphan,
+            implicit_task=link.implicit_task,
+            trace_parent=parent.trace_parent,
+            trace_state=parent.trace_state,
+        )
+        origin = Origin(link.parent.execution, link.task_id, link.generation, link.item)
+        return self._new(created, graph, key, origin)
+
+
+def _check_same(first: bytes, again: bytes, request_id: str) -> None:
+    if first != again:
+        message = f"request id {request_id} was used for another request"
+        raise AlreadyExists(message, reason="REQUEST_ID_REUSED", request_id=request_id)
+
+
+def _labels_text(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return "{}"
+    return json.dumps(dict(sorted(labels.items())), ensure_ascii=False, separators=(",", ":"))
