@@ -29,7 +29,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     request.
     """
     REQUIRED_FIELD_MISSING: _ErrorReason.ValueType  # 2
-    """`INVALID_ARGUMENT`: required fields are empty; a `BadRequest` lists them. Fill them in."""
+    """`INVALID_ARGUMENT`, or the code of a sub-integration task: required fields are empty, or inputs
+    without a default are not given; a `BadRequest` lists them. Fill them in.
+    """
     INVALID_NAME: _ErrorReason.ValueType  # 3
     """`INVALID_ARGUMENT`: a resource name or id is not well formed. Correct the name."""
     INVALID_DEFINITION: _ErrorReason.ValueType  # 4
@@ -40,125 +42,121 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`INVALID_ARGUMENT`, or the code of a sub-integration task: an input is given that the integration
     does not declare. Leave it out.
     """
-    REQUIRED_PARAMETER_MISSING: _ErrorReason.ValueType  # 6
-    """`INVALID_ARGUMENT`, or the code of a sub-integration task: an input without a default is not given.
-    Give it.
-    """
-    PARAMETER_TYPE_MISMATCH: _ErrorReason.ValueType  # 7
+    PARAMETER_TYPE_MISMATCH: _ErrorReason.ValueType  # 6
     """`INVALID_ARGUMENT`, or the code of a sub-integration task: a value is of another kind than the
     parameter. Correct the value.
     """
-    VALUE_TOO_LARGE: _ErrorReason.ValueType  # 8
-    """`INVALID_ARGUMENT`, or the code of an attempt: a value is too large. Pass a reference to where it is
-    stored instead.
+    VALUE_TOO_LARGE: _ErrorReason.ValueType  # 7
+    """`INVALID_ARGUMENT`, or the code of an attempt: a value, or all inputs together, are too large. Pass a
+    reference to where they are stored instead.
     """
-    INVALID_JSON: _ErrorReason.ValueType  # 9
+    INVALID_JSON: _ErrorReason.ValueType  # 8
     """`INVALID_ARGUMENT`, or the code of a task: a JSON text is broken, or has a number or key that is not
     allowed. Correct the text.
     """
-    PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 10
+    PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 9
     """`INVALID_ARGUMENT`: a page token is not one of this server, or the request around it has changed. List
     again from the first page.
     """
-    CURSOR_INVALID: _ErrorReason.ValueType  # 11
+    CURSOR_INVALID: _ErrorReason.ValueType  # 10
     """`INVALID_ARGUMENT`: a cursor is not one of this service. Watch from the beginning or from now."""
-    CURSOR_FILTER_MISMATCH: _ErrorReason.ValueType  # 12
+    CURSOR_FILTER_MISMATCH: _ErrorReason.ValueType  # 11
     """`INVALID_ARGUMENT`: a cursor belongs to another execution or project. Use it there."""
-    MALFORMED_REQUEST: _ErrorReason.ValueType  # 13
+    MALFORMED_REQUEST: _ErrorReason.ValueType  # 12
     """`INVALID_ARGUMENT`: the bytes of the request are no message of its type. Correct the client."""
-    STORE_RESET: _ErrorReason.ValueType  # 14
+    STORE_RESET: _ErrorReason.ValueType  # 13
     """`FAILED_PRECONDITION`: a cursor belongs to another store, or to a future that a restored store has not
     had. Read the state anew, then watch from now.
     """
-    EXECUTION_NOT_FOUND: _ErrorReason.ValueType  # 15
+    EXECUTION_NOT_FOUND: _ErrorReason.ValueType  # 14
     """`NOT_FOUND`: there is no such execution."""
-    INTEGRATION_NOT_FOUND: _ErrorReason.ValueType  # 16
+    INTEGRATION_NOT_FOUND: _ErrorReason.ValueType  # 15
     """`NOT_FOUND`, or the code of a sub-integration task: there is no such integration."""
-    REVISION_NOT_FOUND: _ErrorReason.ValueType  # 17
+    REVISION_NOT_FOUND: _ErrorReason.ValueType  # 16
     """`NOT_FOUND`, or the code of a sub-integration task: the integration has no such revision."""
-    TRIGGER_NOT_FOUND: _ErrorReason.ValueType  # 18
+    TRIGGER_NOT_FOUND: _ErrorReason.ValueType  # 17
     """`NOT_FOUND`, or the code of a sub-integration task: the integration, or with `-` every one of them,
     lacks the trigger.
     """
-    SNAPSHOT_NOT_FOUND: _ErrorReason.ValueType  # 19
+    SNAPSHOT_NOT_FOUND: _ErrorReason.ValueType  # 18
     """`NOT_FOUND`: the execution has no such snapshot."""
-    EXECUTION_ALREADY_EXISTS: _ErrorReason.ValueType  # 20
+    EXECUTION_ALREADY_EXISTS: _ErrorReason.ValueType  # 19
     """`ALREADY_EXISTS`: the chosen execution id is taken in this project. Choose another, or get that one."""
-    INTEGRATION_ALREADY_EXISTS: _ErrorReason.ValueType  # 21
+    INTEGRATION_ALREADY_EXISTS: _ErrorReason.ValueType  # 20
     """`ALREADY_EXISTS`: the integration is there already. Update it instead."""
-    REQUEST_ID_REUSED: _ErrorReason.ValueType  # 22
+    REQUEST_ID_REUSED: _ErrorReason.ValueType  # 21
     """`ALREADY_EXISTS`: the request id came with another request before. Use a new id."""
-    EXECUTION_FAILED: _ErrorReason.ValueType  # 23
+    EXECUTION_FAILED: _ErrorReason.ValueType  # 22
     """`FAILED_PRECONDITION`: the synchronous execution did run, and failed; the metadata names it. Do not
     send the call again.
     """
-    EXECUTION_CANCELLED: _ErrorReason.ValueType  # 24
+    EXECUTION_CANCELLED: _ErrorReason.ValueType  # 23
     """`FAILED_PRECONDITION`: the synchronous execution did run, and was cancelled; the metadata names it. Do
     not send the call again. Also the code of every execution that was cancelled.
     """
-    EXECUTION_NOT_ON_HOLD: _ErrorReason.ValueType  # 25
+    EXECUTION_NOT_ON_HOLD: _ErrorReason.ValueType  # 24
     """`FAILED_PRECONDITION`: the execution is not PENDING, so it cannot be started now."""
-    INTEGRATION_IN_USE: _ErrorReason.ValueType  # 26
+    INTEGRATION_IN_USE: _ErrorReason.ValueType  # 25
     """`FAILED_PRECONDITION`: executions of the integration are not in a final state. Wait, or use `force`."""
-    ETAG_MISMATCH: _ErrorReason.ValueType  # 27
+    ETAG_MISMATCH: _ErrorReason.ValueType  # 26
     """`ABORTED`: the resource has changed since its etag was read. Read it again."""
-    LEASE_LOST: _ErrorReason.ValueType  # 28
+    LEASE_LOST: _ErrorReason.ValueType  # 27
     """The reason of a rejected result: the attempt is no longer the current one. Forget the result. Also the
     code of an attempt whose worker was lost.
     """
-    PROTOCOL_VERSION_UNSUPPORTED: _ErrorReason.ValueType  # 29
+    PROTOCOL_VERSION_UNSUPPORTED: _ErrorReason.ValueType  # 28
     """`FAILED_PRECONDITION`: the server does not speak any version of the worker protocol that the worker
     does. Upgrade the older one.
     """
-    TOO_MANY_REQUESTS: _ErrorReason.ValueType  # 30
+    TOO_MANY_REQUESTS: _ErrorReason.ValueType  # 29
     """`RESOURCE_EXHAUSTED`: the server has as much to do as it can take; nothing was done. Try again after
     the delay in `RetryInfo`.
     """
-    TOO_MANY_WATCHERS: _ErrorReason.ValueType  # 31
+    TOO_MANY_WATCHERS: _ErrorReason.ValueType  # 30
     """`RESOURCE_EXHAUSTED`: too many watches are open, in all or of this principal. Close some."""
-    STORE_UNAVAILABLE: _ErrorReason.ValueType  # 32
+    STORE_UNAVAILABLE: _ErrorReason.ValueType  # 31
     """`UNAVAILABLE`: the store did not take the change, or cannot be read. Try again after the delay in
     `RetryInfo`.
     """
-    SHUTTING_DOWN: _ErrorReason.ValueType  # 33
+    SHUTTING_DOWN: _ErrorReason.ValueType  # 32
     """`UNAVAILABLE`: the server is being stopped. Try again."""
-    DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 34
+    DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 33
     """`DEADLINE_EXCEEDED`: the call's deadline passed first; the execution goes on. Also the code of an
     execution that ran longer than its `max_runtime`.
     """
-    UNIMPLEMENTED_METHOD: _ErrorReason.ValueType  # 35
+    UNIMPLEMENTED_METHOD: _ErrorReason.ValueType  # 34
     """`UNIMPLEMENTED`: the server has no such method. Check the versions of both sides."""
-    INTERNAL: _ErrorReason.ValueType  # 36
+    INTERNAL: _ErrorReason.ValueType  # 35
     """`INTERNAL`: a fault of the server; the metadata has the id under which it is in the server's log."""
-    PERMISSION_DENIED: _ErrorReason.ValueType  # 37
+    PERMISSION_DENIED: _ErrorReason.ValueType  # 36
     """`PERMISSION_DENIED`: the caller may not do this."""
-    HANDLER_ERROR: _ErrorReason.ValueType  # 38
+    HANDLER_ERROR: _ErrorReason.ValueType  # 37
     """The code of an attempt: the handler failed without choosing a code of its own."""
-    TIMEOUT: _ErrorReason.ValueType  # 39
+    TIMEOUT: _ErrorReason.ValueType  # 38
     """The code of an attempt: it took longer than the timeout of the task."""
-    CANCELLED: _ErrorReason.ValueType  # 40
+    CANCELLED: _ErrorReason.ValueType  # 39
     """The code of an attempt whose handler gave up unasked, and of a task whose sub-execution was cancelled
     by itself.
     """
-    NO_SUCH_HANDLER: _ErrorReason.ValueType  # 41
+    NO_SUCH_HANDLER: _ErrorReason.ValueType  # 40
     """The code of a task: the worker was given a task for which it has no handler."""
-    EXPRESSION_FAILED: _ErrorReason.ValueType  # 42
+    EXPRESSION_FAILED: _ErrorReason.ValueType  # 41
     """The code of a task: an expression for its inputs, its items or its assignments could not be evaluated."""
-    CONDITION_FAILED: _ErrorReason.ValueType  # 43
+    CONDITION_FAILED: _ErrorReason.ValueType  # 42
     """The code of a task: the condition of an edge that leads away from it could not be evaluated."""
-    OUTPUT_MISSING: _ErrorReason.ValueType  # 44
+    OUTPUT_MISSING: _ErrorReason.ValueType  # 43
     """The code of a task: a result that `TaskConfig.outputs` names is not there."""
-    OUTPUT_TYPE_MISMATCH: _ErrorReason.ValueType  # 45
+    OUTPUT_TYPE_MISMATCH: _ErrorReason.ValueType  # 44
     """The code of a task: a result does not fit the type of the parameter it is to become."""
-    PARAMETERS_TOO_LARGE: _ErrorReason.ValueType  # 46
-    """`INVALID_ARGUMENT`, or the code of a task: all parameters of the execution together would be too
-    large. Pass references to where values are stored instead.
+    PARAMETERS_TOO_LARGE: _ErrorReason.ValueType  # 45
+    """The code of a task: with its results all parameters of the execution together would be too large. Pass
+    references to where values are stored instead.
     """
-    SUB_EXECUTION_DEPTH: _ErrorReason.ValueType  # 47
+    SUB_EXECUTION_DEPTH: _ErrorReason.ValueType  # 46
     """The code of a task: sub-executions would be nested too deep."""
-    FAN_OUT_LIMIT: _ErrorReason.ValueType  # 48
+    FAN_OUT_LIMIT: _ErrorReason.ValueType  # 47
     """The code of a task: a for-each has too many items."""
-    HISTORY_LIMIT: _ErrorReason.ValueType  # 49
+    HISTORY_LIMIT: _ErrorReason.ValueType  # 48
     """The code of an execution: its history has reached the limit."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -175,7 +173,9 @@ INVALID_FIELD: ErrorReason.ValueType  # 1
 request.
 """
 REQUIRED_FIELD_MISSING: ErrorReason.ValueType  # 2
-"""`INVALID_ARGUMENT`: required fields are empty; a `BadRequest` lists them. Fill them in."""
+"""`INVALID_ARGUMENT`, or the code of a sub-integration task: required fields are empty, or inputs
+without a default are not given; a `BadRequest` lists them. Fill them in.
+"""
 INVALID_NAME: ErrorReason.ValueType  # 3
 """`INVALID_ARGUMENT`: a resource name or id is not well formed. Correct the name."""
 INVALID_DEFINITION: ErrorReason.ValueType  # 4
@@ -186,124 +186,120 @@ UNKNOWN_PARAMETER: ErrorReason.ValueType  # 5
 """`INVALID_ARGUMENT`, or the code of a sub-integration task: an input is given that the integration
 does not declare. Leave it out.
 """
-REQUIRED_PARAMETER_MISSING: ErrorReason.ValueType  # 6
-"""`INVALID_ARGUMENT`, or the code of a sub-integration task: an input without a default is not given.
-Give it.
-"""
-PARAMETER_TYPE_MISMATCH: ErrorReason.ValueType  # 7
+PARAMETER_TYPE_MISMATCH: ErrorReason.ValueType  # 6
 """`INVALID_ARGUMENT`, or the code of a sub-integration task: a value is of another kind than the
 parameter. Correct the value.
 """
-VALUE_TOO_LARGE: ErrorReason.ValueType  # 8
-"""`INVALID_ARGUMENT`, or the code of an attempt: a value is too large. Pass a reference to where it is
-stored instead.
+VALUE_TOO_LARGE: ErrorReason.ValueType  # 7
+"""`INVALID_ARGUMENT`, or the code of an attempt: a value, or all inputs together, are too large. Pass a
+reference to where they are stored instead.
 """
-INVALID_JSON: ErrorReason.ValueType  # 9
+INVALID_JSON: ErrorReason.ValueType  # 8
 """`INVALID_ARGUMENT`, or the code of a task: a JSON text is broken, or has a number or key that is not
 allowed. Correct the text.
 """
-PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 10
+PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 9
 """`INVALID_ARGUMENT`: a page token is not one of this server, or the request around it has changed. List
 again from the first page.
 """
-CURSOR_INVALID: ErrorReason.ValueType  # 11
+CURSOR_INVALID: ErrorReason.ValueType  # 10
 """`INVALID_ARGUMENT`: a cursor is not one of this service. Watch from the beginning or from now."""
-CURSOR_FILTER_MISMATCH: ErrorReason.ValueType  # 12
+CURSOR_FILTER_MISMATCH: ErrorReason.ValueType  # 11
 """`INVALID_ARGUMENT`: a cursor belongs to another execution or project. Use it there."""
-MALFORMED_REQUEST: ErrorReason.ValueType  # 13
+MALFORMED_REQUEST: ErrorReason.ValueType  # 12
 """`INVALID_ARGUMENT`: the bytes of the request are no message of its type. Correct the client."""
-STORE_RESET: ErrorReason.ValueType  # 14
+STORE_RESET: ErrorReason.ValueType  # 13
 """`FAILED_PRECONDITION`: a cursor belongs to another store, or to a future that a restored store has not
 had. Read the state anew, then watch from now.
 """
-EXECUTION_NOT_FOUND: ErrorReason.ValueType  # 15
+EXECUTION_NOT_FOUND: ErrorReason.ValueType  # 14
 """`NOT_FOUND`: there is no such execution."""
-INTEGRATION_NOT_FOUND: ErrorReason.ValueType  # 16
+INTEGRATION_NOT_FOUND: ErrorReason.ValueType  # 15
 """`NOT_FOUND`, or the code of a sub-integration task: there is no such integration."""
-REVISION_NOT_FOUND: ErrorReason.ValueType  # 17
+REVISION_NOT_FOUND: ErrorReason.ValueType  # 16
 """`NOT_FOUND`, or the code of a sub-integration task: the integration has no such revision."""
-TRIGGER_NOT_FOUND: ErrorReason.ValueType  # 18
+TRIGGER_NOT_FOUND: ErrorReason.ValueType  # 17
 """`NOT_FOUND`, or the code of a sub-integration task: the integration, or with `-` every one of them,
 lacks the trigger.
 """
-SNAPSHOT_NOT_FOUND: ErrorReason.ValueType  # 19
+SNAPSHOT_NOT_FOUND: ErrorReason.ValueType  # 18
 """`NOT_FOUND`: the execution has no such snapshot."""
-EXECUTION_ALREADY_EXISTS: ErrorReason.ValueType  # 20
+EXECUTION_ALREADY_EXISTS: ErrorReason.ValueType  # 19
 """`ALREADY_EXISTS`: the chosen execution id is taken in this project. Choose another, or get that one."""
-INTEGRATION_ALREADY_EXISTS: ErrorReason.ValueType  # 21
+INTEGRATION_ALREADY_EXISTS: ErrorReason.ValueType  # 20
 """`ALREADY_EXISTS`: the integration is there already. Update it instead."""
-REQUEST_ID_REUSED: ErrorReason.ValueType  # 22
+REQUEST_ID_REUSED: ErrorReason.ValueType  # 21
 """`ALREADY_EXISTS`: the request id came with another request before. Use a new id."""
-EXECUTION_FAILED: ErrorReason.ValueType  # 23
+EXECUTION_FAILED: ErrorReason.ValueType  # 22
 """`FAILED_PRECONDITION`: the synchronous execution did run, and failed; the metadata names it. Do not
 send the call again.
 """
-EXECUTION_CANCELLED: ErrorReason.ValueType  # 24
+EXECUTION_CANCELLED: ErrorReason.ValueType  # 23
 """`FAILED_PRECONDITION`: the synchronous execution did run, and was cancelled; the metadata names it. Do
 not send the call again. Also the code of every execution that was cancelled.
 """
-EXECUTION_NOT_ON_HOLD: ErrorReason.ValueType  # 25
+EXECUTION_NOT_ON_HOLD: ErrorReason.ValueType  # 24
 """`FAILED_PRECONDITION`: the execution is not PENDING, so it cannot be started now."""
-INTEGRATION_IN_USE: ErrorReason.ValueType  # 26
+INTEGRATION_IN_USE: ErrorReason.ValueType  # 25
 """`FAILED_PRECONDITION`: executions of the integration are not in a final state. Wait, or use `force`."""
-ETAG_MISMATCH: ErrorReason.ValueType  # 27
+ETAG_MISMATCH: ErrorReason.ValueType  # 26
 """`ABORTED`: the resource has changed since its etag was read. Read it again."""
-LEASE_LOST: ErrorReason.ValueType  # 28
+LEASE_LOST: ErrorReason.ValueType  # 27
 """The reason of a rejected result: the attempt is no longer the current one. Forget the result. Also the
 code of an attempt whose worker was lost.
 """
-PROTOCOL_VERSION_UNSUPPORTED: ErrorReason.ValueType  # 29
+PROTOCOL_VERSION_UNSUPPORTED: ErrorReason.ValueType  # 28
 """`FAILED_PRECONDITION`: the server does not speak any version of the worker protocol that the worker
 does. Upgrade the older one.
 """
-TOO_MANY_REQUESTS: ErrorReason.ValueType  # 30
+TOO_MANY_REQUESTS: ErrorReason.ValueType  # 29
 """`RESOURCE_EXHAUSTED`: the server has as much to do as it can take; nothing was done. Try again after
 the delay in `RetryInfo`.
 """
-TOO_MANY_WATCHERS: ErrorReason.ValueType  # 31
+TOO_MANY_WATCHERS: ErrorReason.ValueType  # 30
 """`RESOURCE_EXHAUSTED`: too many watches are open, in all or of this principal. Close some."""
-STORE_UNAVAILABLE: ErrorReason.ValueType  # 32
+STORE_UNAVAILABLE: ErrorReason.ValueType  # 31
 """`UNAVAILABLE`: the store did not take the change, or cannot be read. Try again after the delay in
 `RetryInfo`.
 """
-SHUTTING_DOWN: ErrorReason.ValueType  # 33
+SHUTTING_DOWN: ErrorReason.ValueType  # 32
 """`UNAVAILABLE`: the server is being stopped. Try again."""
-DEADLINE_EXCEEDED: ErrorReason.ValueType  # 34
+DEADLINE_EXCEEDED: ErrorReason.ValueType  # 33
 """`DEADLINE_EXCEEDED`: the call's deadline passed first; the execution goes on. Also the code of an
 execution that ran longer than its `max_runtime`.
 """
-UNIMPLEMENTED_METHOD: ErrorReason.ValueType  # 35
+UNIMPLEMENTED_METHOD: ErrorReason.ValueType  # 34
 """`UNIMPLEMENTED`: the server has no such method. Check the versions of both sides."""
-INTERNAL: ErrorReason.ValueType  # 36
+INTERNAL: ErrorReason.ValueType  # 35
 """`INTERNAL`: a fault of the server; the metadata has the id under which it is in the server's log."""
-PERMISSION_DENIED: ErrorReason.ValueType  # 37
+PERMISSION_DENIED: ErrorReason.ValueType  # 36
 """`PERMISSION_DENIED`: the caller may not do this."""
-HANDLER_ERROR: ErrorReason.ValueType  # 38
+HANDLER_ERROR: ErrorReason.ValueType  # 37
 """The code of an attempt: the handler failed without choosing a code of its own."""
-TIMEOUT: ErrorReason.ValueType  # 39
+TIMEOUT: ErrorReason.ValueType  # 38
 """The code of an attempt: it took longer than the timeout of the task."""
-CANCELLED: ErrorReason.ValueType  # 40
+CANCELLED: ErrorReason.ValueType  # 39
 """The code of an attempt whose handler gave up unasked, and of a task whose sub-execution was cancelled
 by itself.
 """
-NO_SUCH_HANDLER: ErrorReason.ValueType  # 41
+NO_SUCH_HANDLER: ErrorReason.ValueType  # 40
 """The code of a task: the worker was given a task for which it has no handler."""
-EXPRESSION_FAILED: ErrorReason.ValueType  # 42
+EXPRESSION_FAILED: ErrorReason.ValueType  # 41
 """The code of a task: an expression for its inputs, its items or its assignments could not be evaluated."""
-CONDITION_FAILED: ErrorReason.ValueType  # 43
+CONDITION_FAILED: ErrorReason.ValueType  # 42
 """The code of a task: the condition of an edge that leads away from it could not be evaluated."""
-OUTPUT_MISSING: ErrorReason.ValueType  # 44
+OUTPUT_MISSING: ErrorReason.ValueType  # 43
 """The code of a task: a result that `TaskConfig.outputs` names is not there."""
-OUTPUT_TYPE_MISMATCH: ErrorReason.ValueType  # 45
+OUTPUT_TYPE_MISMATCH: ErrorReason.ValueType  # 44
 """The code of a task: a result does not fit the type of the parameter it is to become."""
-PARAMETERS_TOO_LARGE: ErrorReason.ValueType  # 46
-"""`INVALID_ARGUMENT`, or the code of a task: all parameters of the execution together would be too
-large. Pass references to where values are stored instead.
+PARAMETERS_TOO_LARGE: ErrorReason.ValueType  # 45
+"""The code of a task: with its results all parameters of the execution together would be too large. Pass
+references to where values are stored instead.
 """
-SUB_EXECUTION_DEPTH: ErrorReason.ValueType  # 47
+SUB_EXECUTION_DEPTH: ErrorReason.ValueType  # 46
 """The code of a task: sub-executions would be nested too deep."""
-FAN_OUT_LIMIT: ErrorReason.ValueType  # 48
+FAN_OUT_LIMIT: ErrorReason.ValueType  # 47
 """The code of a task: a for-each has too many items."""
-HISTORY_LIMIT: ErrorReason.ValueType  # 49
+HISTORY_LIMIT: ErrorReason.ValueType  # 48
 """The code of an execution: its history has reached the limit."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

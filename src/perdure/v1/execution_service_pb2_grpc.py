@@ -110,9 +110,8 @@ class ExecutionServiceServicer(object):
         on; the caller attaches again by the same `request_id` or by `WaitExecution`.
 
         Errors: `NOT_FOUND` (`INTEGRATION_NOT_FOUND`, `REVISION_NOT_FOUND`, `TRIGGER_NOT_FOUND`,
-        `EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `REQUIRED_PARAMETER_MISSING`,
-        `PARAMETER_TYPE_MISMATCH`, `VALUE_TOO_LARGE`, `PARAMETERS_TOO_LARGE`,
-        `INVALID_JSON`); `ALREADY_EXISTS`
+        `EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `PARAMETER_TYPE_MISMATCH`,
+        `VALUE_TOO_LARGE`, `INVALID_JSON`); `ALREADY_EXISTS`
         (`EXECUTION_ALREADY_EXISTS`, `REQUEST_ID_REUSED`); `FAILED_PRECONDITION` (`EXECUTION_NOT_ON_HOLD`,
         and `EXECUTION_FAILED` or `EXECUTION_CANCELLED`, the two that mean that it did run);
         `DEADLINE_EXCEEDED` (`DEADLINE_EXCEEDED`): the call ended, the execution goes on.

@@ -24,7 +24,7 @@ class ValueType(_message.Message):
 
     Exactly one field is set; a value with none set is refused with `INVALID_ARGUMENT`
     (`INVALID_FIELD`). The encoded value is at most 1 MiB, all parameters of one execution together
-    at most 2 MiB (`VALUE_TOO_LARGE`, `PARAMETERS_TOO_LARGE`).
+    at most 2 MiB (`VALUE_TOO_LARGE`).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -43,7 +43,7 @@ class ValueType(_message.Message):
     int_value: _builtins.int
     """A whole number of 64 bits. In JSON it is written as a string."""
     double_value: _builtins.float
-    """A double-precision number. NaN and the infinities are allowed here, but not in `json_value`."""
+    """A double-precision number; NaN and the infinities are refused."""
     boolean_value: _builtins.bool
     """True or false."""
     json_value: _builtins.str
@@ -60,7 +60,7 @@ class ValueType(_message.Message):
 
     @_builtins.property
     def double_array(self) -> Global___DoubleParameterArray:
-        """A list of double-precision numbers."""
+        """A list of double-precision numbers; NaN and the infinities are refused."""
 
     @_builtins.property
     def boolean_array(self) -> Global___BooleanParameterArray:
@@ -146,7 +146,7 @@ class DoubleParameterArray(_message.Message):
     DOUBLE_VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def double_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Optional. The elements in order; may be empty."""
+        """Optional. The elements in order; may be empty. NaN and the infinities are refused."""
 
     def __init__(
         self,
