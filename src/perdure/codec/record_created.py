@@ -1,0 +1,92 @@
+"""The record of an execution's first event, which its event batch and its base states share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.codec.record_parts import decode_values, put_values
+from perdure.domain.events import ExecutionCreated
+from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
+
+if TYPE_CHECKING:
+    from perdure.internal.v1 import record_pb2
+
+
+def put_created(created: ExecutionCreated, target: record_pb2.Created) -> None:
+    """Write the first event into its record.
+
+    Of the parameters only those are stored that differ from the inputs, so that a large input is not
+    stored twice.
+    """
+    target.integration = created.integration
+    target.revision_id = created.revision_id
+    target.ordinal = created.ordinal
+    target.trigger_id = created.trigger_id
+    target.method = created.method
+    target.state = created.state
+    put_values(created.inputs, target.inputs)
+    inputs, defaults = created.inputs, target.defaults
+    for key, value in created.parameters.items():
+        if inputs.get(key) != value:
+            defaults[key] = value.encoded
+    target.principal = created.principal
+    target.started_by = created.started_by
+    target.root = created.root
+    target.priority = created.priority
+    target.max_runtime = created.max_runtime
+    if created.labels:
+        target.labels.update(created.labels)
+    if created.description:
+        target.description = created.description
+    if created.schedule_time is not None:
+        target.schedule_time = created.schedule_time
+    if created.trace_parent or created.trace_state:
+        target.trace_parent = created.trace_parent
+        target.trace_state = created.trace_state
+    _put_origin(created, target)
+
+
+def _put_origin(created: ExecutionCreated, target: record_pb2.Created) -> None:
+    target.parent = created.parent
+    target.parent_integration = created.parent_integration
+    target.root_integration = created.root_integration
+    target.parent_task = created.parent_task
+    target.generation = created.generation
+    target.item = created.item
+    target.depth = created.depth
+    target.orphan = created.orphan
+    target.implicit_task = created.implicit_task
+
+
+def decode_created(stored: record_pb2.Created) -> ExecutionCreated:
+    """Read the first event from its record."""
+    inputs = decode_values(stored.inputs)
+    return ExecutionCreated(
+        integration=stored.integration,
+        revision_id=stored.revision_id,
+        ordinal=stored.ordinal,
+        trigger_id=stored.trigger_id,
+        method=ExecutionMethod(stored.method),
+        state=ExecutionState(stored.state),
+        inputs=inputs,
+        parameters={**inputs, **decode_values(stored.defaults)},
+        principal=stored.principal,
+        started_by=StartedBy(stored.started_by),
+        root=stored.root,
+        priority=stored.priority,
+        labels=dict(stored.labels),
+        description=stored.description,
+        schedule_time=stored.schedule_time if stored.HasField("schedule_time") else None,
+        max_runtime=stored.max_runtime,
+        parent=stored.parent,
+        parent_integration=stored.parent_integration,
+        root_integration=stored.root_integration,
+        parent_task=stored.parent_task,
+        generation=stored.generation,
+        item=stored.item,
+        depth=stored.depth,
+        orphan=stored.orphan,
+        implicit_task=stored.implicit_task,
+        trace_parent=stored.trace_parent,
+        trace_state=stored.trace_state,
+    )
