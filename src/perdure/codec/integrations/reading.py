@@ -1,0 +1,144 @@
+"""From the contract's `Integration` to the one of the rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from perdure.codec.values import value_from_message
+from perdure.domain import integration as rules
+from perdure.domain.limits import FAN_OUT_DEFAULT_PARALLELISM, VALUE_MAX_BYTES
+from perdure.domain.value import ValueKind
+from perdure.v1 import integration_pb2 as v1
+from perdure.v1 import task_config_pb2 as task_v1
+
+if TYPE_CHECKING:
+    from google.protobuf.duration_pb2 import Duration
+
+BUILT_IN_NAMES: Final = {
+    "timer": "timer",
+    "assign": "assign",
+    "sub_integration": "sub-integration",
+    "for_each": "for-each",
+}
+"""By the field that configures it, the name that a built-in has among the handlers."""
+
+_IN = v1.IntegrationParameter.INPUT_OUTPUT_TYPE_IN
+_OUT = v1.IntegrationParameter.INPUT_OUTPUT_TYPE_OUT
+_IN_OUT = v1.IntegrationParameter.INPUT_OUTPUT_TYPE_IN_OUT
+
+
+def read_integration(message: v1.Integration, revision_id: str, ordinal: int) -> rules.Integration:
+    """Read a definition in which `find_faults` found nothing."""
+    return rules.Integration(
+        name=message.name.rpartition("/")[2],
+        revision_id=revision_id,
+        ordinal=ordinal,
+        tasks={task.task_id: _read_task(task) for task in message.tasks},
+        parameters={parameter.key: _read_parameter(parameter) for parameter in message.parameters},
+        triggers={trigger.trigger_id: _read_trigger(trigger) for trigger in message.triggers},
+        max_runtime=microseconds(message.max_runtime),
+        default_priority=message.default_priority,
+        labels=dict(message.labels),
+    )
+
+
+def microseconds(length: Duration) -> int:
+    """Count the microseconds of a length of time; what is finer is cut off."""
+    return length.seconds * 1_000_000 + length.nanos // 1_000
+
+
+def _read_parameter(message: v1.IntegrationParameter) -> rules.Parameter:
+    return rules.Parameter(
+        key=message.key,
+        kind=ValueKind(message.data_type),
+        default=value_from_message(message.default_value, VALUE_MAX_BYTES)
+        if message.HasField("default_value")
+        else None,
+        is_input=message.input_output_type in {_IN, _IN_OUT},
+        is_output=message.input_output_type in {_OUT, _IN_OUT},
+    )
+
+
+def _read_trigger(message: v1.TriggerConfig) -> rules.Trigger:
+    return rules.Trigger(message.trigger_id, tuple(start.task_id for start in message.start_tasks))
+
+
+def _read_task(message: task_v1.TaskConfig) -> rules.TaskConfig:
+    built_in = message.WhichOneof("built_in")
+    return rules.TaskConfig(
+        task_id=message.task_id,
+        handler=BUILT_IN_NAMES[built_in] if built_in else message.task,
+        parameters={key: _read_source(source) for key, source in sorted(message.parameters.items())},
+        outputs=tuple(rules.OutputMapping(output.result, output.parameter) for output in message.outputs),
+        edges=tuple(rules.Edge(edge.task_id, edge.condition) for edge in message.next_tasks),
+        # In both enums 0 stands for 1, the default.
+        next_tasks_policy=rules.NextTasksPolicy(message.next_tasks_execution_policy or 1),
+        join=rules.JoinStrategy(message.task_execution_strategy or 1),
+        failure_policy=_read_policy(message.failure_policy) if message.HasField("failure_policy") else None,
+        synchronous_failure_policy=_read_policy(message.synchronous_call_failure_policy)
+        if message.HasField("synchronous_call_failure_policy")
+        else None,
+        conditional_failure_policies=_read_conditional(message.conditional_failure_policies),
+        timeout=microseconds(message.timeout),
+        checkpoint=message.checkpoint if message.HasField("checkpoint") else True,
+        built_in=_read_built_in(message),
+    )
+
+
+def _read_source(message: task_v1.ParameterSource) -> rules.Source:
+    if message.HasField("constant"):
+        return value_from_message(message.constant, VALUE_MAX_BYTES)
+    return rules.Expression(message.expression)
+
+
+def _read_policy(message: task_v1.FailurePolicy) -> rules.FailurePolicy:
+    return rules.FailurePolicy(
+        strategy=rules.RetryStrategy(message.retry_strategy or rules.RetryStrategy.NONE),
+        max_retries=message.max_retries,
+        interval=microseconds(message.interval),
+        max_interval=microseconds(message.max_interval),
+        condition=message.condition,
+    )
+
+
+def _read_conditional(message: task_v1.ConditionalFailurePolicies) -> tuple[rules.FailurePolicy, ...]:
+    policies = [*message.failure_policies]
+    if message.HasField("default_failure_policy"):
+        # It has no condition, so that at the end of the list it applies when none before it does.
+        policies.append(message.default_failure_policy)
+    return tuple(_read_policy(policy) for policy in policies)
+
+
+def _read_built_in(message: task_v1.TaskConfig) -> rules.BuiltIn | None:
+    match message.WhichOneof("built_in"):
+        case "timer":
+            return rules.Timer(microseconds(message.timer.delay), message.timer.until_expression)
+        case "assign":
+            return rules.Assign(tuple((one.parameter, one.expression) for one in message.assign.assignments))
+        case "sub_integration":
+            return _read_sub_integration(message.sub_integration)
+        case "for_each":
+            return _read_for_each(message.for_each)
+        case _:
+            return None
+
+
+def _read_sub_integration(message: task_v1.SubIntegrationConfig) -> rules.SubIntegration:
+    return rules.SubIntegration(
+        integration=message.integration_id,
+        trigger_id=message.trigger_id,
+        revision_id=message.revision_id,
+        wait=message.wait if message.HasField("wait") else True,
+    )
+
+
+def _read_for_each(message: task_v1.ForEachConfig) -> rules.ForEach:
+    return rules.ForEach(
+        items=message.items,
+        item_parameter=message.item_parameter,
+        index_parameter=message.index_parameter,
+        handler=message.task,
+        target=_read_sub_integration(message.sub_integration) if message.HasField("sub_integration") else None,
+        parallelism=message.parallelism if message.HasField("parallelism") else FAN_OUT_DEFAULT_PARALLELISM,
+        continue_on_failure=message.continue_on_failure,
+    )
