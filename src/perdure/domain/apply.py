@@ -54,8 +54,8 @@ def first_state(created: ev.ExecutionCreated, graph: Graph, execution_id: str, p
     execution.state_counts[TaskState.PENDING_EXECUTION] = len(execution.tasks)
     if created.state is ExecutionState.PROCESSING:
         _open_first_attempt(execution, time)
-    else:
-        execution.attempts.append(Attempt(created.schedule_time or time))
+    elif created.schedule_time is not None:
+        execution.attempts.append(Attempt(created.schedule_time))
     return execution
 
 

@@ -8,13 +8,20 @@ from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.apply import first_state
-from perdure.domain.decide.failing import cancel_waiting, fail_attempt, shut_down, skip_pending, withdraw
+from perdure.domain.decide.failing import (
+    cancel_waiting,
+    fail_attempt,
+    limit_history,
+    shut_down,
+    skip_pending,
+    withdraw,
+)
 from perdure.domain.decide.running import conclude, next_attempt, replace_attempt, settle, start_graph, succeed
 from perdure.domain.decide.transition import Transition
 from perdure.domain.errors import IllegalCommand
 from perdure.domain.execution import ExecutionState, Failure, TaskState
 from perdure.domain.integration import SubIntegration
-from perdure.domain.limits import CANCEL_GRACE, HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS, LOST_LEASES_MAX
+from perdure.domain.limits import CANCEL_GRACE, LOST_LEASES_MAX
 from perdure.domain.value import NO_VALUES
 
 if TYPE_CHECKING:
@@ -22,10 +29,6 @@ if TYPE_CHECKING:
 
     from perdure.domain.execution import Execution, TaskRun
     from perdure.domain.graph import Graph
-
-HISTORY_RESERVE: Final = 4_500
-"""Events kept free below the limit, so that ending an execution of the largest graph still fits."""
-
 
 def create(
     created: ev.ExecutionCreated, graph: Graph, execution_id: str, project: str, context: cmd.Context
@@ -52,7 +55,7 @@ def decide(execution: Execution, command: cmd.Command, context: cmd.Context) -> 
     transition = Transition(execution, context)
     if not execution.is_terminal:
         _DECIDE[type(command)](transition, command)
-        _limit_history(transition)
+        limit_history(transition)
         _finish(transition)
     elif isinstance(command, cmd.Start):
         raise IllegalCommand(f"execution {execution.id} has ended")
@@ -62,15 +65,6 @@ def decide(execution: Execution, command: cmd.Command, context: cmd.Context) -> 
 def _finish(transition: Transition) -> None:
     if transition.execution.is_terminal and transition.execution.created.parent:
         transition.require(ef.ReportToParent())
-
-
-def _limit_history(transition: Transition) -> None:
-    execution = transition.execution
-    over = (
-        execution.sequence > HISTORY_MAX_EVENTS - HISTORY_RESERVE or execution.history_bytes > HISTORY_MAX_BYTES
-    )
-    if over and not execution.is_terminal:
-        shut_down(transition, Failure("HISTORY_LIMIT", "the history of the execution is full", retryable=False))
 
 
 def _start(transition: Transition, _: cmd.Start) -> None:
@@ -137,6 +131,7 @@ def _wake_tasks(transition: Transition) -> None:
         else:
             succeed(transition, task_id, NO_VALUES)
         settle(transition, ended=task_id)
+        limit_history(transition)
 
 
 def _current(transition: Transition, report: cmd.AttemptReport) -> TaskRun | None:
@@ -219,7 +214,11 @@ def _report_child_ended(transition: Transition, report: cmd.ReportChildEnded) ->
         return
     if not run.child_started:
         transition.emit(ev.SubExecutionStarted(report.task_id, report.child))
-    if report.state is ExecutionState.SUCCEEDED:
+    assert isinstance(run.config.built_in, SubIntegration)
+    if not run.config.built_in.wait:
+        # How an orphan ends is no matter of the parent's, only that it is durable.
+        succeed(transition, report.task_id, NO_VALUES)
+    elif report.state is ExecutionState.SUCCEEDED:
         succeed(transition, report.task_id, report.outputs)
     elif report.state is ExecutionState.CANCELLED and transition.execution.cancel_requested:
         transition.emit(ev.TaskCancelled(report.task_id, run.attempt))

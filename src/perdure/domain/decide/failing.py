@@ -10,6 +10,7 @@ from perdure.domain.decide.transition import evaluate_edges
 from perdure.domain.execution import Failure, TaskState
 from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import ForEach, RetryStrategy, SubIntegration
+from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS
 from perdure.domain.retry import NO_POLICY, Decision, decide_failure, select_policy
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _DELAYED: Final = frozenset({ev.Resolution.RETRY, ev.Resolution.RESTART})
 _WHOLE_LOOP: Final = frozenset({RetryStrategy.IGNORE, RetryStrategy.FATAL})
 """Strategies that still mean something for a `for-each` whose items have used up their retries."""
+
+HISTORY_RESERVE: Final = 4_500
+"""Events kept free below the limit, so that ending an execution of the largest graph still fits."""
 
 
 def fail_attempt(transition: Transition, task_id: str, failure: Failure, worker: str = "") -> None:
@@ -114,7 +118,19 @@ def skip_pending(transition: Transition, *, on_failure: bool) -> None:
 
 
 def shut_down(transition: Transition, failure: Failure) -> None:
-    """End the execution FAILED at once: a fatal task, the deadline, the history limit."""
+    """End the execution at once: a fatal task, the deadline, the history limit.
+
+    It ends FAILED, unless a cancel was accepted before, which then is what ends it.
+    """
     stop_running(transition)
     skip_pending(transition, on_failure=True)
-    transition.emit(ev.ExecutionFailed(failure))
+    cancelled = transition.execution.cancel_requested
+    transition.emit(ev.ExecutionCancelled() if cancelled else ev.ExecutionFailed(failure))
+
+
+def limit_history(transition: Transition) -> None:
+    """End an execution whose history is nearly full (decision 14)."""
+    execution = transition.execution
+    over = execution.sequence > HISTORY_MAX_EVENTS - HISTORY_RESERVE or execution.history_bytes > HISTORY_MAX_BYTES
+    if over and not execution.is_terminal:
+        shut_down(transition, Failure("HISTORY_LIMIT", "the history of the execution is full", retryable=False))

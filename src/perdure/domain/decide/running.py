@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
-from perdure.domain.decide.failing import condition_failure, expression_failure, fail_attempt, shut_down
+from perdure.domain.decide.failing import condition_failure, expression_failure, fail_attempt, limit_history, shut_down
 from perdure.domain.decide.joining import Join, is_complete, join, next_tasks, unhandled_failure
 from perdure.domain.decide.transition import evaluate_edges, total_size
 from perdure.domain.execution import ExecutionState, Failure, TaskState
@@ -39,6 +39,7 @@ def settle(transition: Transition, *, ended: str = "", started: Iterable[str] = 
     for task_id in started:
         if not execution.is_terminal and execution.restart_due is None:
             start_task(transition, task_id)
+            limit_history(transition)
     finished = [task_id for task_id in (ended, *started) if task_id and execution.tasks[task_id].is_terminal]
     while finished and not execution.is_terminal and execution.restart_due is None:
         for task_id in next_tasks(execution, finished.pop()):
@@ -56,6 +57,7 @@ def _consider(transition: Transition, task_id: str) -> None:
         start_task(transition, task_id)
     else:
         transition.emit(ev.TaskSkipped(task_id, on_failure=verdict is Join.SKIP_ON_FAILURE))
+    limit_history(transition)
 
 
 def conclude(transition: Transition) -> None:
@@ -238,7 +240,8 @@ def succeed(
     execution = transition.execution
     run = execution.tasks[task_id]
     try:
-        changed = changed or _map_outputs(transition, run, outputs)
+        changed = {**changed, **_map_outputs(transition, run, outputs)}
+        _check_size(transition, changed)
     except _Unmappable as error:
         fail_attempt(transition, task_id, error.failure, worker)
         return
@@ -277,9 +280,14 @@ def _map_outputs(transition: Transition, run: TaskRun, outputs: Mapping[str, Val
             changed[mapping.parameter] = _fit(transition, mapping.parameter, outputs[mapping.result])
         except ExpressionError as error:
             raise _Unmappable("OUTPUT_TYPE_MISMATCH", f"output {mapping.result}: {error}") from error
+    return changed
+
+
+def _check_size(transition: Transition, changed: Mapping[str, Value]) -> None:
+    if not changed:
+        return
     total = total_size({**transition.execution.parameters, **changed})
     if total > PARAMETERS_MAX_BYTES:
         raise _Unmappable(
             "PARAMETERS_TOO_LARGE", f"all parameters would be {total} bytes, at most {PARAMETERS_MAX_BYTES} are allowed"
         )
-    return changed

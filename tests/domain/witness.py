@@ -1,0 +1,214 @@
+"""A witness of one execution: it sees every transition and refuses what must never happen.
+
+It keeps books of its own, from the events and effects alone, so that a rule and its check do not share a fault.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from perdure.domain import effects as ef
+from perdure.domain import events as ev
+from perdure.domain.apply import apply, first_state
+from perdure.domain.decide import pending_effects
+from perdure.domain.execution import TERMINAL_EXECUTION_STATES, ExecutionMethod, ExecutionState, TaskState
+from perdure.domain.integration import FailurePolicy, RetryStrategy
+from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES
+
+if TYPE_CHECKING:
+    from perdure.domain.decide.transition import Transition
+    from perdure.domain.events import Event
+    from perdure.domain.execution import Execution
+
+PERMITTED = {(change.before, change.after, change.event) for change in (*EXECUTION_CHANGES, *TASK_CHANGES)}
+TERMINAL_EVENTS = ev.ExecutionSucceeded | ev.ExecutionFailed | ev.ExecutionCancelled
+FORWARD_EVENTS = ev.ExecutionStarted | ev.ExecutionRestarted | ev.TaskStarted | ev.TaskRetried | ev.TaskAttemptLost
+ATTEMPT_ENDS = ev.TaskSucceeded | ev.TaskAttemptFailed | ev.TaskCancelled
+FORWARD_EFFECTS = ef.OfferAttempt | ef.RunChild | ef.RunItems
+Key = tuple[str, int, int]
+
+
+class Witness:
+    """Watches one execution from its first transition on."""
+
+    def __init__(self) -> None:
+        self.history: list[tuple[Event, int]] = []
+        self.observed: set[tuple[object, object, type]] = set()
+        self._shadow: Execution | None = None
+        self._execution_attempt = 0
+        self._open: dict[Key, list[ef.Effect]] = {}
+        self._ended_attempts: set[Key] = set()
+        self._offers: Counter[Key] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._restarts = 0
+        self._retry_times: dict[str, int] = {}
+        self._restart_time = 0
+        self._cancel_requested = False
+        self._reports = 0
+
+    def see(self, transition: Transition) -> None:
+        """Check one transition against everything seen before.
+
+        Raises:
+            AssertionError: Something happened that must never happen.
+        """
+        for event in transition.events:
+            self._see_event(event, transition.now, transition.execution)
+        for effect in transition.effects:
+            self._see_effect(effect)
+        self.compare(transition.execution)
+
+    def fold(self, execution: Execution) -> Execution:
+        """Fold all events seen into a new state, as recovery does."""
+        (created, time), *rest = self.history
+        assert isinstance(created, ev.ExecutionCreated)
+        state = first_state(created, execution.graph, execution.id, execution.project, time)
+        for event, event_time in rest:
+            apply(state, event, event_time)
+        return state
+
+    def compare(self, execution: Execution) -> None:
+        """Hold the state in memory to the fold of the events, and to what it says about itself."""
+        assert self._shadow is not None
+        assert execution == self._shadow, "the state in memory is not the fold of the events"
+        assert execution.sequence == len(self.history), "sequences are not dense"
+        counts = Counter(run.state for run in execution.tasks.values())
+        assert all(execution.count(state) == counts[state] for state in TaskState), "the counts of states are wrong"
+        self._compare_dues(execution)
+        self._compare_effects(execution)
+        self._refuse_stuck(execution)
+
+    def _compare_dues(self, execution: Execution) -> None:
+        dues = {task_id: run.due for task_id, run in execution.tasks.items() if run.due is not None}
+        assert execution.is_terminal or execution.dues == dues, "the dues are not those of the tasks"
+        for run in execution.tasks.values():
+            waits = run.state in {TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED}
+            assert not waits or run.due is not None, "a task waits for no instant"
+            open_attempts = [attempt for attempt in run.attempts if attempt.end_time is None]
+            assert len(open_attempts) <= 1, "two attempts of one task are open"
+            assert not run.is_terminal or not open_attempts, "a terminal task has an open attempt"
+
+    def _compare_effects(self, execution: Execution) -> None:
+        expected = Counter(effect for effects in self._open.values() for effect in effects)
+        expected.update({ef.ReportToParent(): self._reports})
+        assert Counter(pending_effects(execution)) == +expected, "pending effects are not those emitted less those done"
+
+    def _refuse_stuck(self, execution: Execution) -> None:
+        on_hold = execution.state is ExecutionState.PENDING
+        moves = bool(pending_effects(execution)) or execution.next_wake() is not None
+        assert execution.is_terminal or on_hold or moves, "nothing will ever move the execution"
+        assert execution.is_terminal or execution.is_waiting() or pending_effects(execution), "a task runs nowhere"
+        if execution.state is ExecutionState.PROCESSING:
+            assert execution.count(TaskState.IN_PROCESS), "it is PROCESSING although nothing runs"
+        if execution.state in {ExecutionState.SUSPENDED, ExecutionState.RETRY_ON_HOLD}:
+            assert not execution.count(TaskState.IN_PROCESS), "it shows that it waits although something runs"
+
+    def _see_event(self, event: Event, time: int, execution: Execution) -> None:
+        if self._shadow is None:
+            assert isinstance(event, ev.ExecutionCreated), "the first event is not the creation"
+            self._shadow = first_state(event, execution.graph, execution.id, execution.project, time)
+            self._observe(None, self._shadow.state, event)
+            self._execution_attempt = self._shadow.execution_attempt
+        else:
+            shadow = self._shadow
+            assert shadow.state not in TERMINAL_EXECUTION_STATES, "an event follows the terminal one"
+            assert time >= self.history[-1][1], "event time went back"
+            assert not (self._cancel_requested and isinstance(event, FORWARD_EVENTS)), "something starts after a cancel"
+            self._check_delays(event, time, execution)
+            before, tasks = shadow.state, {task_id: run.state for task_id, run in shadow.tasks.items()}
+            apply(shadow, event, time)
+            self._observe(before, shadow.state, event)
+            for task_id, state in tasks.items():
+                lost = isinstance(event, ev.TaskAttemptLost) and event.task_id == task_id
+                self._observe(state, shadow.tasks[task_id].state, event, itself=lost)
+            ended = shadow.state in TERMINAL_EXECUTION_STATES
+            assert ended == isinstance(event, TERMINAL_EVENTS), "a terminal state without its terminal event"
+        self.history.append((event, time))
+        self._keep_books(event)
+
+    def _observe(self, before: object, after: object, event: Event, *, itself: bool = False) -> None:
+        if before != after or itself:
+            change = (before, after, type(event))
+            assert change in PERMITTED, f"{change} is not in the table"
+            self.observed.add(change)
+
+    def _keep_books(self, event: Event) -> None:
+        match event:
+            case ev.CancelRequested():
+                self._cancel_requested = True
+            case ev.ExecutionStarted():
+                self._execution_attempt = 1
+            case ev.ExecutionRestarted():
+                self._execution_attempt += 1
+                self._restarts += 1
+                self._failures.clear()
+                self._retry_times.clear()
+            case ev.TaskAttemptLost():
+                self._end_attempt(event.task_id, event.attempt - 1)
+            case _ if isinstance(event, ATTEMPT_ENDS):
+                self._end_attempt(event.task_id, event.attempt)
+        if isinstance(event, ev.TaskAttemptFailed):
+            self._failures[event.task_id] += 1
+        if isinstance(event, TERMINAL_EVENTS):
+            assert not self._open, f"the execution ended with something open: {self._open}"
+
+    def _end_attempt(self, task_id: str, attempt: int) -> None:
+        key = (task_id, self._execution_attempt, attempt)
+        self._ended_attempts.add(key)
+        self._open.pop(key, None)
+
+    def _see_effect(self, effect: ef.Effect) -> None:
+        if isinstance(effect, ef.ReportToParent):
+            self._reports += 1
+            assert self._reports == 1, "the end is reported to the parent twice"
+            return
+        key = (effect.task_id, effect.execution_attempt, effect.attempt)
+        if isinstance(effect, FORWARD_EFFECTS):
+            self._offers[key] += 1
+            assert self._offers[key] == 1, f"attempt {key} is offered twice"
+            assert not self._cancel_requested or key in self._ended_attempts, "an attempt is offered after a cancel"
+        if key in self._ended_attempts:
+            return
+        if isinstance(effect, ef.StopAttempt):
+            self._open[key] = [effect]
+        else:
+            self._open.setdefault(key, []).append(effect)
+
+    def _check_delays(self, event: Event, time: int, execution: Execution) -> None:
+        match event:
+            case ev.TaskAttemptFailed(resolution=ev.Resolution.RETRY):
+                assert event.retry_time is not None
+                shortest = self._shortest_delay(event.task_id, execution, self._failures[event.task_id] + 1)
+                assert event.retry_time >= time + shortest, "a retry is planned sooner than its delay"
+                self._retry_times[event.task_id] = event.retry_time
+            case ev.TaskAttemptFailed(resolution=ev.Resolution.RESTART):
+                assert event.retry_time is not None
+                shortest = self._shortest_delay(event.task_id, execution, self._restarts + 1)
+                assert event.retry_time >= time + shortest, "a restart is planned sooner than its delay"
+                self._restart_time = event.retry_time
+            case ev.TaskRetried():
+                assert time >= self._retry_times[event.task_id], "a retry starts sooner than its delay"
+            case ev.ExecutionRestarted():
+                assert time >= self._restart_time, "a restart comes sooner than its delay"
+
+    def _shortest_delay(self, task_id: str, execution: Execution, retry: int) -> int:
+        config = execution.tasks[task_id].config
+        synchronous = execution.created.method is ExecutionMethod.POST
+        default = config.synchronous_failure_policy if synchronous else config.failure_policy
+        policies = [policy for policy in (*config.conditional_failure_policies, default) if policy is not None]
+        delays = [base_delay(policy, retry) for policy in policies if policy.max_retries >= retry]
+        assert delays, "a retry that no policy allows"
+        return min(delays)
+
+
+def base_delay(policy: FailurePolicy, retry: int) -> int:
+    """Work out the shortest delay that a policy allows before a retry, apart from the rules."""
+    factor = {
+        RetryStrategy.FIXED_INTERVAL: 1,
+        RetryStrategy.LINEAR_BACKOFF: retry,
+        RetryStrategy.EXPONENTIAL_BACKOFF: 2 ** (retry - 1),
+        RetryStrategy.RESTART_INTEGRATION_WITH_BACKOFF: 2 ** (retry - 1),
+    }.get(policy.strategy, 0)
+    base = policy.interval * factor
+    return min(base, policy.max_interval) if policy.max_interval else base
