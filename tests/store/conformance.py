@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,12 @@ from tests.store.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from perdure.store.interface import Store
 
-    OpenStore = Callable[[], Awaitable[Store]]
+
+OpenStore = Callable[[], Awaitable["Store"]]
 
 
 class StoreConformance:
@@ -241,6 +243,19 @@ class StoreConformance:
             await caller
         await store.commit(commits.create(key("b")))
         assert await store.get_row(key("a")) is not None
+
+    async def test_submitted_commits_are_stored_in_order_whether_or_not_anybody_waits(self, store: Store):
+        commits = Commits()
+        store.submit(commits.create(key("a"))).cancel()
+        store.submit(commits.move(key("a"), 1))
+        await store.submit(commits.end(key("a"), 2))
+        row = await store.get_row(key("a"))
+        assert row is not None
+        assert (row.sequence, row.revision) == (3, 3)
+
+    async def test_the_keys_of_a_store_are_not_printed(self, store: Store):
+        (secret,) = store.identity.token_keys.values()
+        assert repr(secret) not in repr(store.identity)
 
     async def test_a_closed_store_refuses_commits_and_may_be_closed_again(self, store: Store):
         await store.close()

@@ -4,18 +4,19 @@ import asyncio
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
 from perdure.store.errors import StoreBroken, StoreLocked, StoreUnusable
 from perdure.store.sqlite.store import SqliteStore
-from tests.store.conformance import StoreConformance
+from tests.store.conformance import OpenStore, StoreConformance
 from tests.store.records import Commits, key
 
 
 class TestSqliteStore(StoreConformance):
     @pytest.fixture
-    def open_store(self, tmp_path):
+    def open_store(self, tmp_path: Path) -> OpenStore:
         return lambda: SqliteStore.open(tmp_path / "data")
 
 

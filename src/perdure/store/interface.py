@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator
 
     from perdure.store.errors import StoreBroken
@@ -281,7 +282,7 @@ class StoreIdentity:
     """
 
     store_id: str
-    token_keys: dict[int, bytes]
+    token_keys: dict[int, bytes] = field(repr=False)
 
 
 class Store(Protocol):
@@ -303,15 +304,19 @@ class Store(Protocol):
         """Store revision of the oldest event record kept; 0 in an empty store."""
         ...
 
-    async def commit(self, commit: Commit) -> None:
-        """Store one commit; returns when it is durable.
+    def submit(self, commit: Commit) -> asyncio.Future[None]:
+        """Queue one commit; the future is resolved when it is durable. The order of calls is that of commits.
 
-        The order of calls is the order of commits: the commit is queued before this first suspends.
+        The future raises `StoreRefused` if it did not happen, nor did any commit queued after it that
+        depends on it, and `StoreBroken` if the outcome is unknown and the process must stop.
 
         Raises:
-            StoreRefused: It did not happen, nor did any commit queued after it that depends on it.
-            StoreBroken: The outcome is unknown; the process must stop.
+            StoreError: The store takes no commits any more.
         """
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Store one commit; returns when it is durable, and fails as the future of `submit` does."""
         ...
 
     async def get_row(self, key: ExecutionKey) -> ExecutionRow | None:

@@ -12,6 +12,7 @@ from perdure.store.sqlite.faults import Fault, classify
 from perdure.store.sqlite.writer import Writer
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
@@ -83,6 +84,10 @@ class SqliteStore:
     def committed_revision(self) -> int:
         """Store revision of the newest durable commit; 0 in an empty store."""
         return self._writer.head
+
+    def submit(self, commit: Commit) -> asyncio.Future[None]:
+        """Queue one commit; see `Store.submit`."""
+        return self._writer.submit(commit)
 
     async def commit(self, commit: Commit) -> None:
         """Store one commit; returns when it is durable. See `Store.commit`.

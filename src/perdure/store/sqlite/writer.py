@@ -66,8 +66,7 @@ class Writer:
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self._broken: StoreBroken | None = None
-        self._has_broken = asyncio.Event()
+        self._broken: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
         self._write_errors: deque[float] = deque(maxlen=WRITE_ERRORS_TOLERATED + 1)
         self._task = asyncio.create_task(  # noqa: TID251  # kept here and awaited by close
             self._write_until_closed(), name="store writer"
@@ -80,8 +79,8 @@ class Writer:
             StoreRefused: The store is closed.
             StoreBroken: Writing has ended for good.
         """
-        if self._broken is not None:
-            raise StoreBroken(str(self._broken))
+        if self._broken.done():
+            raise StoreBroken(str(self._broken.result()))
         if self._closing:
             raise StoreRefused("the store is closed")
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -98,22 +97,19 @@ class Writer:
     @property
     def broken(self) -> StoreBroken | None:
         """Why writing has ended for good, if it has."""
-        return self._broken
+        return self._broken.result() if self._broken.done() else None
 
     async def wait_broken(self) -> StoreBroken:
         """Wait until writing has ended for good, and return why."""
-        await self._has_broken.wait()
-        assert self._broken is not None
-        return self._broken
+        return await asyncio.shield(self._broken)
 
     def mark_broken(self, reason: StoreBroken) -> None:
         """End writing for good; everything queued fails with the reason. The first reason stays."""
-        if self._broken is None:
+        if not self._broken.done():
             _logger.critical("store is broken: %s", reason)
-            self._broken = reason
-            self._has_broken.set()
+            self._broken.set_result(reason)
         while self._queue:
-            _settle(self._queue.popleft(), StoreBroken(str(self._broken)))
+            _settle(self._queue.popleft(), StoreBroken(str(self._broken.result())))
 
     async def _write_until_closed(self) -> None:
         try:
