@@ -1,0 +1,58 @@
+"""The history limit (decision 14): an execution that would write for ever ends FAILED, and its end still fits."""
+
+from perdure.domain import commands as cmd
+from perdure.domain import effects as ef
+from perdure.domain.decide import decide
+from perdure.domain.execution import ExecutionState, TaskState
+from perdure.domain.integration import Assign
+from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS, TASKS_MAX
+from tests.domain.builders import Run, task, values
+
+
+def full(run: Run) -> None:
+    """Tell progress until the execution will take no more."""
+    while not run.execution.is_terminal:
+        percent = (run.execution.tasks["a"].percent + 1) % 100
+        run.events = decide(run.execution, cmd.ReportProgress("a", 1, 1, percent=percent), run.context()).events
+
+
+def test_an_execution_with_too_many_events_fails():
+    run = Run(task("a"))
+
+    full(run)
+
+    assert run.execution.state is ExecutionState.FAILED
+    assert run.execution.failure is not None
+    assert run.execution.failure.code == "HISTORY_LIMIT"
+    assert run.state("a") is TaskState.CANCELLED
+
+
+def test_the_end_of_the_largest_graph_still_fits():
+    run = Run(task("a"), *(task(f"t{n}") for n in range(TASKS_MAX - 1)))
+
+    full(run)
+
+    assert run.execution.sequence <= HISTORY_MAX_EVENTS
+
+
+def test_an_execution_with_too_many_bytes_fails_within_the_transition():
+    text = "x" * (1 << 20)
+    assign = Assign((("a", "params.a"),))
+    chain = [task(f"t{n}", f"t{n + 1}", built_in=assign, handler="assign") for n in range(100)]
+
+    run = Run(*chain, task("t100"), inputs={"a": text})
+
+    assert run.execution.state is ExecutionState.FAILED
+    assert run.execution.failure is not None
+    assert run.execution.failure.code == "HISTORY_LIMIT"
+    assert run.execution.history_bytes < HISTORY_MAX_BYTES + 2 * len(values({"a": text})["a"].encoded)
+    assert not any(isinstance(effect, ef.OfferAttempt) for effect in run.effects)
+
+
+def test_a_cancel_at_the_limit_stays_a_cancel():
+    run = Run(task("a"))
+    run.cancel()
+
+    full(run)
+
+    assert run.execution.state is ExecutionState.CANCELLED
