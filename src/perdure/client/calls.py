@@ -1,0 +1,99 @@
+"""Unary calls that have a deadline and try again where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import grpc
+
+from perdure.client.backoff import Backoff
+from perdure.client.status import failure_of, is_cut_off, was_not_begun
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from typing import Protocol
+
+    from grpc.aio import UnaryUnaryMultiCallable
+
+    class Page(Protocol):
+        """An answer of a List method."""
+
+        @property
+        def next_page_token(self) -> str:
+            """Gets the next page; empty on the last."""
+
+    class PageRequest(Protocol):
+        """A request of a List method."""
+
+        page_token: str
+
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+_PageRequest = TypeVar("_PageRequest", bound="PageRequest")
+_Page = TypeVar("_Page", bound="Page")
+
+SHORTEST_DEADLINE: Final = 0.001
+"""A call with no time left still gets this many seconds, because zero would mean something else to gRPC."""
+
+
+class Calls:
+    """Makes unary calls.
+
+    Args:
+        deadline: Seconds that a call may take with all its tries, unless told otherwise.
+        jitter: Draws from [0, 1).
+    """
+
+    def __init__(self, deadline: float, jitter: Callable[[], float]) -> None:
+        self._deadline = deadline
+        self._jitter = jitter
+
+    async def call(
+        self,
+        method: UnaryUnaryMultiCallable[_Request, _Response],
+        request: _Request,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = True,
+    ) -> _Response:
+        """Make a call, again if it got lost and the deadline leaves time.
+
+        Args:
+            method: The method of the stub.
+            request: What to send; the same each time.
+            timeout: Seconds for all tries together instead of the usual ones.
+            idempotent: False for a call that must not be made again once it may have arrived.
+
+        Raises:
+            CallFailed: The server refused, or no try got through in time.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + (self._deadline if timeout is None else timeout)
+        backoff = Backoff(self._jitter)
+        while True:
+            try:
+                return await method(request, timeout=max(ends - loop.time(), SHORTEST_DEADLINE))
+            except grpc.aio.AioRpcError as error:
+                failure = failure_of(error)
+            delay = backoff.delay(failure.refusal.retry_after)
+            again = was_not_begun(failure) or (idempotent and is_cut_off(failure))
+            if not again or loop.time() + delay >= ends:
+                raise failure
+            await asyncio.sleep(delay)
+
+    async def pages(
+        self, method: UnaryUnaryMultiCallable[_PageRequest, _Page], request: _PageRequest
+    ) -> AsyncIterator[_Page]:
+        """Ask for page after page until the last; the request is advanced in place.
+
+        Raises:
+            CallFailed: A page could not be read.
+        """
+        while True:
+            page = await self.call(method, request)
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token

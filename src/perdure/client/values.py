@@ -1,0 +1,50 @@
+"""Parameters between Python objects and messages of the contract."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import grpc
+
+from perdure.client.errors import FieldViolation, InvalidRequest, Refusal
+from perdure.codec.values import InvalidValue, decode_value, encode_python, message_from_value, value_from_message
+from perdure.v1.value_pb2 import ValueType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def to_messages(inputs: Mapping[str, object]) -> dict[str, ValueType]:
+    """Make the input parameters of a request.
+
+    Args:
+        inputs: By key a `ValueType`, or None, bool, int, float, str, or lists, tuples and dicts of them.
+
+    Raises:
+        InvalidRequest: An object has no form as a value, such as a NaN or a set; all of them are named.
+    """
+    messages, violations = {}, []
+    reason = ""
+    for key, obj in inputs.items():
+        try:
+            messages[key] = obj if isinstance(obj, ValueType) else message_from_value(encode_python(obj))
+        except InvalidValue as error:
+            violations.append(FieldViolation(f'input_parameters["{key}"]', error.message))
+            reason = reason or error.reason
+    if violations:
+        message = "; ".join(f"{each.path}: {each.description}" for each in violations)
+        raise InvalidRequest(
+            Refusal(grpc.StatusCode.INVALID_ARGUMENT, message, reason, field_violations=tuple(violations))
+        )
+    return messages
+
+
+def to_python(message: ValueType) -> object:
+    """Make the Python object of one value: str, int, float, bool, a list of one of them, or parsed JSON."""
+    return decode_value(value_from_message(message, sys.maxsize))
+
+
+def all_to_python(parameters: Mapping[str, ValueType]) -> dict[str, object]:
+    """Make the Python objects of parameters or outputs."""
+    return {key: to_python(message) for key, message in parameters.items()}
