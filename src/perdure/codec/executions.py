@@ -1,0 +1,183 @@
+"""Executions as the contract shows them: from their state, or from the columns of a list."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from perdure.codec.errors import ERROR_INFO, error_info_value, final_failure, put_error, put_error_entry
+from perdure.codec.lineage import parent_name, root_name
+from perdure.codec.message_parts import (
+    EXECUTION_STATES,
+    METHODS,
+    STARTED_BY,
+    put_attempt,
+    put_instant,
+    put_labels,
+    put_length,
+    put_value_messages,
+)
+from perdure.codec.names import execution_name
+from perdure.codec.snapshots import NO_SNAPSHOTS
+from perdure.domain.execution import TERMINAL_TASK_STATES, ExecutionMethod, ExecutionState, TaskState
+from perdure.v1 import execution_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from perdure.codec.snapshots import NewestSnapshots
+    from perdure.domain.execution import Execution
+    from perdure.domain.value import Value
+
+_LIVE_TASK_STATES = frozenset({TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED})
+
+
+def show_execution(
+    execution: Execution,
+    *,
+    location: str,
+    full: bool,
+    store_revision: int,
+    now: int,
+    snapshots: NewestSnapshots = NO_SNAPSHOTS,
+    children: Iterable[execution_pb2.Execution] = (),
+) -> execution_pb2.Execution:
+    """Show an execution.
+
+    Args:
+        execution: Its state, as committed.
+        location: The server's location.
+        full: Whether parameters, errors, snapshots and children belong to the answer (the FULL view).
+        store_revision: Of the last change to it.
+        now: Microseconds since the epoch; one that still runs has lasted until then.
+        snapshots: See `newest_first`; without `full` only their size is shown.
+        children: BASIC views of what it started, newest first; only for FULL.
+    """
+    shown = execution_pb2.Execution()
+    _put_creation(execution, location, shown)
+    _put_state(execution, shown, now)
+    _put_error(execution, shown, brief=not full)
+    _put_progress(execution, shown.progress)
+    shown.store_revision = store_revision
+    shown.execution_details.event_execution_snapshots_size = snapshots.size
+    if full:
+        put_value_messages(execution.created.inputs, shown.request_parameters)
+        put_value_messages(response_parameters(execution), shown.response_parameters)
+        for entry in execution.errors:
+            put_error_entry(entry, shown.errors.add())
+        shown.execution_details.execution_snapshots.extend(snapshots.shown)
+        shown.direct_sub_executions.extend(children)
+    return shown
+
+
+def response_parameters(execution: Execution) -> Mapping[str, Value]:
+    """Collect what an ended execution returns: its outputs, with `ErrorInfo` if it was unsuccessful."""
+    failure = final_failure(execution)
+    return execution.outputs if failure is None else {**execution.outputs, ERROR_INFO: error_info_value(failure)}
+
+
+def etag(execution_id: str, sequence: int) -> str:
+    """Make the etag of an execution, which changes with every event."""
+    return blake2b(f"{execution_id}/{sequence}".encode(), digest_size=8).hexdigest()
+
+
+def _put_progress(execution: Execution, target: execution_pb2.Execution.Progress) -> None:
+    """Write how far it has come (row 36)."""
+    tasks = execution.tasks
+    finished = execution.finished_task_count
+    target.task_count = len(tasks)
+    target.finished_task_count = finished
+    target.percent = 100 * finished // len(tasks) if tasks else 100 * execution.is_terminal
+    target.sub_job_count = sum(run.sub_job_count for run in tasks.values())
+    target.finished_sub_job_count = sum(run.finished_sub_job_count for run in tasks.values())
+    target.current_tasks.extend(_last_tasks(execution) if execution.is_terminal else _live_tasks(execution))
+
+
+def _live_tasks(execution: Execution) -> Iterable[str]:
+    return (task_id for task_id, run in execution.tasks.items() if run.state in _LIVE_TASK_STATES)
+
+
+def _last_tasks(execution: Execution) -> Iterable[str]:
+    """Name the tasks with which an ended execution was busy at last: those whose attempts ended last."""
+    ends = {
+        task_id: run.attempts[-1].end_time or 0
+        for task_id, run in execution.tasks.items()
+        if run.attempts and run.state in TERMINAL_TASK_STATES
+    }
+    last = max(ends.values(), default=0)
+    return (task_id for task_id, end in ends.items() if end == last)
+
+
+def _put_creation(execution: Execution, location: str, shown: execution_pb2.Execution) -> None:
+    """Write what never changes."""
+    created = execution.created
+    project = execution.project
+    shown.name = execution_name(project, location, created.integration, execution.id)
+    shown.trigger_id = created.trigger_id
+    shown.execution_method = METHODS[created.method]
+    put_instant(execution.create_time, shown.create_time)
+    shown.snapshot_number = created.ordinal
+    shown.integration_revision_id = created.revision_id
+    put_labels(created.labels, shown.labels)
+    shown.priority = created.priority
+    shown.description = created.description
+    shown.parent = parent_name(created, project, location)
+    shown.root = root_name(created, project, location)
+    shown.orphan = created.orphan
+    shown.started_by = STARTED_BY[created.started_by]
+    shown.principal = created.principal
+    if created.schedule_time is not None and created.method is ExecutionMethod.SCHEDULE:
+        put_instant(created.schedule_time, shown.schedule_time)
+    if created.max_runtime:
+        put_length(created.max_runtime, shown.max_runtime)
+
+
+def _put_state(execution: Execution, shown: execution_pb2.Execution, now: int) -> None:
+    """Write what follows the events, less the parameters and the errors."""
+    details = shown.execution_details
+    details.state = EXECUTION_STATES[execution.state]
+    for attempt in execution.attempts:
+        put_attempt(attempt, details.attempt_stats.add())
+    put_instant(execution.update_time, shown.update_time)
+    put_run(execution.start_time, execution.end_time, shown, now)
+    if execution.deadline is not None:
+        put_instant(execution.deadline, shown.deadline)
+    next_time = _next_execution_time(execution)
+    if next_time is not None:
+        put_instant(next_time, shown.next_execution_time)
+    if execution.cancel_time is not None:
+        put_instant(execution.cancel_time, shown.cancel_requested_time)
+        shown.cancel_reason = execution.cancel_reason
+    shown.message = execution.message
+    shown.etag = etag(execution.id, execution.sequence)
+
+
+def _put_error(execution: Execution, shown: execution_pb2.Execution, *, brief: bool) -> None:
+    failure = final_failure(execution)
+    if failure is not None:
+        put_error(failure, shown.error, brief=brief)
+
+
+def put_run(start_time: int | None, end_time: int | None, shown: execution_pb2.Execution, now: int) -> None:
+    """Write when an execution began and ended, and how long it took or has taken so far."""
+    if end_time is not None:
+        put_instant(end_time, shown.end_time)
+    if start_time is not None:
+        put_instant(start_time, shown.start_time)
+        # The clock may have been set back since the start.
+        put_length(max((now if end_time is None else end_time) - start_time, 0), shown.duration)
+
+
+def _next_execution_time(execution: Execution) -> int | None:
+    """Tell when an execution that only waits goes on by itself."""
+    if execution.state is ExecutionState.PENDING:
+        return execution.schedule_due
+    if execution.state is ExecutionState.RETRY_ON_HOLD:
+        return execution.restart_due or _soonest(execution, TaskState.RETRY_ON_HOLD)
+    if execution.state is ExecutionState.SUSPENDED:
+        return _soonest(execution, TaskState.SUSPENDED)
+    return None
+
+
+def _soonest(execution: Execution, state: TaskState) -> int | None:
+    return min((run.due for _, run in execution.in_state(state) if run.due is not None), default=None)

@@ -1,0 +1,262 @@
+"""Executions are shown as the contract promises, from their state and from list columns."""
+
+from google.protobuf.json_format import MessageToDict
+from hypothesis import given
+
+from perdure.codec.executions import show_execution
+from perdure.codec.listed_executions import show_row
+from perdure.codec.snapshots import NewestSnapshots
+from perdure.codec.values import decode_value, encode_python, value_from_message
+from perdure.domain import events as ev
+from perdure.domain.execution import Execution, ExecutionMethod, ExecutionState, Failure, StartedBy
+from perdure.store.interface import ExecutionKey, ExecutionRow, NewExecution, Origin
+from perdure.v1 import execution_pb2 as v1
+from tests.codec.histories import Step, fold, histories
+
+BASE = "projects/default/locations/local/integrations"
+SECOND = 1_000_000
+FAILURE = Failure("OUT_OF_STOCK", "none left", '{"sku":"X"}', "", "a trace")
+
+
+def _created(**changes: object) -> ev.ExecutionCreated:
+    facts: dict[str, object] = {
+        "integration": "order",
+        "revision_id": "000003-a4d",
+        "ordinal": 3,
+        "trigger_id": "api_trigger/order",
+        "method": ExecutionMethod.POST_TO_QUEUE,
+        "state": ExecutionState.PENDING,
+        "inputs": {"count": encode_python(2)},
+        "parameters": {"count": encode_python(2)},
+        "principal": "local",
+        "started_by": StartedBy.CALL,
+        "root": "e1",
+        "root_integration": "order",
+        "priority": 7,
+        "labels": {"team": "shop"},
+        "description": "an order",
+        "max_runtime": 60 * SECOND,
+    }
+    return ev.ExecutionCreated(**{**facts, **changes})  # type: ignore[arg-type]  # every value has its field's type
+
+
+def _fold(*events: ev.Event) -> Execution:
+    return fold([(number, event, number * SECOND) for number, event in enumerate(events, 1)])
+
+
+def _show(execution: Execution, *, full: bool = True) -> v1.Execution:
+    return show_execution(execution, location="local", full=full, store_revision=17, now=30 * SECOND)
+
+
+SUCCEEDED = (
+    _created(),
+    ev.ExecutionStarted(),
+    ev.TaskStarted("reserve", {}),
+    ev.TaskSucceeded("reserve", 1, {}, (False, False), "w1"),
+    ev.TaskSkipped("bill"),
+    ev.TaskSkipped("each"),
+    ev.TaskSkipped("wait"),
+    ev.ExecutionSucceeded({"total": encode_python(9)}),
+)
+
+
+def test_an_execution_reads_like_the_mirrored_resource_in_json():
+    shown = MessageToDict(_show(_fold(*SUCCEEDED)))
+    assert shown["name"] == f"{BASE}/order/executions/e1"
+    assert shown["triggerId"] == "api_trigger/order"
+    assert shown["executionMethod"] == "POST_TO_QUEUE"
+    assert shown["createTime"] == "1970-01-01T00:00:01Z"
+    assert shown["updateTime"] == "1970-01-01T00:00:08Z"
+    assert shown["executionDetails"]["state"] == "SUCCEEDED"
+    assert shown["executionDetails"]["attemptStats"] == [
+        {"startTime": "1970-01-01T00:00:02Z", "endTime": "1970-01-01T00:00:08Z"}
+    ]
+    assert shown["requestParameters"] == {"count": {"intValue": "2"}}
+    assert shown["responseParameters"] == {"total": {"intValue": "9"}}
+    assert shown["snapshotNumber"] == "3"
+    assert shown["integrationRevisionId"] == "000003-a4d"
+    assert shown["startedBy"] == "STARTED_BY_CALL"
+    assert shown["labels"] == {"team": "shop"}
+    assert shown["priority"] == 7
+    assert shown["description"] == "an order"
+    assert shown["storeRevision"] == "17"
+    assert shown["duration"] == "6s"
+    assert shown["maxRuntime"] == "60s"
+    assert shown["deadline"] == "1970-01-01T00:01:02Z"
+    assert shown["root"] == shown["name"]
+    assert "error" not in shown
+    assert "parent" not in shown
+    assert "scheduleTime" not in shown
+
+
+def test_the_progress_counts_tasks_that_have_ended_and_names_what_ran_last():
+    progress = _show(_fold(*SUCCEEDED)).progress
+    assert (progress.percent, progress.task_count, progress.finished_task_count) == (100, 4, 4)
+    assert list(progress.current_tasks) == ["reserve"]
+
+
+def test_a_live_execution_shows_what_it_does_now_and_how_long_it_has_lasted():
+    shown = _show(
+        _fold(
+            _created(),
+            ev.ExecutionStarted(),
+            ev.TaskStarted("reserve", {}),
+            ev.TaskSucceeded("reserve", 1, {}, (True, True)),
+            ev.TaskStarted("each", {}, sub_job_count=4),
+            ev.SubJobsProgressed("each", 3, 1),
+            ev.MessageSet("each", "packing"),
+        )
+    )
+    assert list(shown.progress.current_tasks) == ["each"]
+    assert shown.progress.percent == 25
+    assert (shown.progress.sub_job_count, shown.progress.finished_sub_job_count) == (4, 3)
+    assert shown.message == "packing"
+    assert shown.duration.ToMicroseconds() == 28 * SECOND
+    assert not shown.HasField("end_time")
+    assert not shown.response_parameters
+
+
+def test_a_failed_execution_shows_its_error_its_errors_and_the_error_among_the_outputs():
+    execution = _fold(
+        _created(),
+        ev.ExecutionStarted(),
+        ev.TaskStarted("reserve", {}),
+        ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.FAIL, worker="w1"),
+        ev.ExecutionFailed(FAILURE, {"count": encode_python(2)}),
+    )
+    shown = _show(execution)
+    assert (shown.error.code, shown.error.payload, shown.error.stack_trace) == (
+        "OUT_OF_STOCK",
+        '{"sku":"X"}',
+        "a trace",
+    )
+    assert [entry.task_number for entry in shown.errors] == ["reserve"]
+    assert set(shown.response_parameters) == {"count", "ErrorInfo"}
+    info = decode_value(value_from_message(shown.response_parameters["ErrorInfo"], 1_000))
+    assert info == {"message": "none left", "code": 9}
+
+
+def test_a_cancelled_execution_shows_when_and_why():
+    shown = _show(_fold(_created(), ev.CancelRequested("not needed", "alice", 99 * SECOND), ev.ExecutionCancelled()))
+    assert shown.cancel_requested_time.ToMicroseconds() == 2 * SECOND
+    assert shown.cancel_reason == "not needed"
+    assert (shown.error.code, shown.error.message) == ("EXECUTION_CANCELLED", "not needed")
+    assert "ErrorInfo" in shown.response_parameters
+    assert not shown.HasField("start_time")
+    assert not shown.HasField("duration")
+
+
+def test_a_scheduled_execution_says_when_it_starts():
+    shown = _show(_fold(_created(method=ExecutionMethod.SCHEDULE, schedule_time=77 * SECOND)))
+    assert shown.schedule_time.ToMicroseconds() == 77 * SECOND
+    assert shown.next_execution_time.ToMicroseconds() == 77 * SECOND
+
+
+def test_an_execution_that_waits_says_when_it_goes_on():
+    begin = (_created(), ev.ExecutionStarted(), ev.TaskStarted("reserve", {}))
+    retry = ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.RETRY, 50 * SECOND)
+    on_hold = _fold(*begin, retry, ev.ExecutionStateChanged(ExecutionState.RETRY_ON_HOLD, 50 * SECOND))
+    assert _show(on_hold).next_execution_time.ToMicroseconds() == 50 * SECOND
+    timer = (ev.TaskStarted("wait", {}), ev.TaskSuspended("wait", 60 * SECOND))
+    suspended = _fold(*begin, *timer, retry, ev.ExecutionStateChanged(ExecutionState.SUSPENDED))
+    assert _show(suspended).next_execution_time.ToMicroseconds() == 60 * SECOND
+    restart = ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.RESTART, 70 * SECOND)
+    restarting = _fold(*begin, restart, ev.ExecutionStateChanged(ExecutionState.RETRY_ON_HOLD, 70 * SECOND))
+    assert _show(restarting).next_execution_time.ToMicroseconds() == 70 * SECOND
+
+
+def test_a_sub_execution_names_its_parent_and_its_root_with_their_integrations():
+    created = _created(parent="e9", parent_integration="basket", root="e0", root_integration="checkout", orphan=True)
+    shown = _show(_fold(created))
+    assert shown.parent == f"{BASE}/basket/executions/e9"
+    assert shown.root == f"{BASE}/checkout/executions/e0"
+    assert shown.orphan
+
+
+@given(histories())
+def test_the_basic_view_is_the_full_one_less_parameters_errors_snapshots_and_children(history: list[Step]):
+    execution = fold(history)
+    full = show_execution(
+        execution,
+        location="local",
+        full=True,
+        store_revision=1,
+        now=1,
+        snapshots=NewestSnapshots([v1.ExecutionSnapshot(name="s")], 3),
+        children=[v1.Execution(name="c")],
+    )
+    basic = show_execution(
+        execution, location="local", full=False, store_revision=1, now=1, snapshots=NewestSnapshots([], 3)
+    )
+    assert [child.name for child in full.direct_sub_executions] == ["c"]
+    assert [snapshot.name for snapshot in full.execution_details.execution_snapshots] == ["s"]
+    for field in ("request_parameters", "response_parameters", "errors", "direct_sub_executions"):
+        full.ClearField(field)
+    full.execution_details.ClearField("execution_snapshots")
+    if full.HasField("error"):
+        full.error.payload = full.error.stack_trace = ""
+    assert full == basic
+
+
+def test_the_etag_changes_with_every_event():
+    states = [_fold(*SUCCEEDED[:length]) for length in range(1, len(SUCCEEDED) + 1)]
+    etags = {_show(execution, full=False).etag for execution in states}
+    assert len(etags) == len(states)
+    assert _show(states[0]).etag == _show(_fold(_created())).etag
+
+
+def _row(execution: Execution, origin: Origin | None = None) -> ExecutionRow:
+    created = execution.created
+    return ExecutionRow(
+        created=NewExecution(
+            key=ExecutionKey(execution.project, execution.id),
+            integration=created.integration,
+            revision_id=created.revision_id,
+            trigger_id=created.trigger_id,
+            execution_method=created.method,
+            priority=created.priority,
+            labels='{"team":"shop"}',
+            create_time=execution.create_time,
+            root=created.root,
+            origin=origin,
+            orphan=created.orphan,
+        ),
+        sequence=execution.sequence,
+        revision=17,
+        state=execution.state,
+        active=not execution.is_terminal,
+        wake_time=execution.next_wake(),
+        start_time=execution.start_time,
+        update_time=execution.update_time,
+        end_time=execution.end_time,
+        error_code=execution.failure.code if execution.failure else None,
+    )
+
+
+def test_a_list_shows_what_its_columns_know_as_the_state_would():
+    execution = _fold(*SUCCEEDED)
+    from_columns = show_row(_row(execution), "local", 30 * SECOND)
+    from_state = _show(execution, full=False)
+    for field, value in from_columns.ListFields():
+        if field.name != "execution_details":
+            assert getattr(from_state, field.name) == value, field.name
+    assert from_columns.execution_details.state == v1.ExecutionDetails.SUCCEEDED
+    assert from_columns.labels == {"team": "shop"}
+    assert from_columns.snapshot_number == 3
+
+
+def test_a_list_names_parent_and_root_by_the_wildcard_where_their_integration_is_not_known():
+    execution = _fold(_created(root="e0"))
+    shown = show_row(_row(execution, Origin("e9", "each", 1, 4)), "local", 0)
+    assert shown.parent == f"{BASE}/-/executions/e9"
+    assert shown.root == f"{BASE}/-/executions/e0"
+    assert shown.started_by == v1.Execution.STARTED_BY_PARENT
+
+
+def test_a_list_shows_the_code_of_the_error_and_when_a_waiting_one_goes_on():
+    failed = _fold(_created(), ev.ExecutionStarted(), ev.ExecutionFailed(FAILURE))
+    assert show_row(_row(failed), "local", 0).error.code == "OUT_OF_STOCK"
+    scheduled = _fold(_created(method=ExecutionMethod.SCHEDULE, schedule_time=77 * SECOND))
+    shown = show_row(_row(scheduled), "local", 0)
+    assert shown.next_execution_time.ToMicroseconds() == 77 * SECOND
+    assert shown.started_by == v1.Execution.STARTED_BY_SCHEDULE
