@@ -105,7 +105,7 @@ def test_parameters_can_be_left_out():
 def test_a_snapshot_is_the_fold_up_to_its_marker(history: list[Step]):
     markers = [position for position, (_, event, _) in enumerate(history) if isinstance(event, ev.SnapshotTaken)]
     shown = list(
-        SnapshotFold(GRAPH, project="p", location="l", execution_id="e", task_labels={}).snapshots(history, first=0)
+        SnapshotFold(GRAPH, project="p", location="l", execution_id="e", task_labels={}).snapshots(history)
     )
     assert len(shown) == len(markers)
     for snapshot, position in zip(shown, markers, strict=True):

@@ -55,7 +55,7 @@ class SnapshotFold:
         self._ancestors = ancestors
 
     def snapshots(
-        self, history: Iterable[tuple[int, Event, int]], *, with_params: bool = True, first: int = 1, last: int = 0
+        self, history: Iterable[tuple[int, Event, int]], *, with_params: bool = True, first: int = 1, last: int | None = None
     ) -> Iterator[ExecutionSnapshot]:
         """Fold a history and hand out the snapshots on the way, oldest first.
 
@@ -63,7 +63,7 @@ class SnapshotFold:
             history: Sequence, event and time of each event from the first on; read no further than needed.
             with_params: Whether the parameters belong to the snapshots.
             first: Number of the first snapshot wanted.
-            last: Number of the last one; 0 for all.
+            last: Number of the last one; None for all.
         """
         execution: Execution | None = None
         for _, event, time in history:
