@@ -102,7 +102,7 @@ def creations(draw: st.DrawFn, states: st.SearchStrategy[ExecutionState] | None 
 
 TASK_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
     ev.TaskRetried: st.builds(ev.TaskRetried, task_ids, counts, maybe_instants, texts),
-    ev.TaskAttemptLost: st.builds(ev.TaskAttemptLost, task_ids, counts, maybe_instants),
+    ev.TaskAttemptLost: st.builds(ev.TaskAttemptLost, task_ids, counts, maybe_instants, st.booleans()),
     ev.TaskSuspended: st.builds(ev.TaskSuspended, task_ids, instants),
     ev.TaskSucceeded: st.builds(ev.TaskSucceeded, task_ids, counts, parameters, edges, texts),
     ev.TaskAttemptFailed: st.builds(
@@ -167,15 +167,23 @@ Step = tuple[int, ev.Event, int]
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
-    """Draw a history that can be applied: tasks begin before anything happens to them, an end is the end."""
+    """Draw a history that can be applied.
+
+    In each execution attempt a task begins once, before anything else happens to it; snapshots are numbered
+    in order; nothing follows an end.
+    """
     time = draw(instants)
     steps: list[Step] = [(1, draw(creations()), time)]
     begun: set[str] = set()
+    snapshots = 0
     for _ in range(draw(st.integers(0, 25))):
         event = draw(st.one_of(*BEGINNINGS.values(), *TASK_EVENTS.values(), *EXECUTION_EVENTS.values()))
         task_id = getattr(event, "task_id", None)
-        if task_id is not None and task_id not in begun and type(event) not in BEGINNINGS:
+        if task_id is not None and (task_id in begun) is (type(event) in BEGINNINGS):
             continue
+        if isinstance(event, ev.SnapshotTaken):
+            snapshots += 1
+            event = ev.SnapshotTaken(snapshots, event.task_id)
         if isinstance(event, ev.ExecutionRestarted):
             begun.clear()
         elif task_id is not None:

@@ -104,9 +104,7 @@ def test_parameters_can_be_left_out():
 @given(histories())
 def test_a_snapshot_is_the_fold_up_to_its_marker(history: list[Step]):
     markers = [position for position, (_, event, _) in enumerate(history) if isinstance(event, ev.SnapshotTaken)]
-    shown = list(
-        SnapshotFold(GRAPH, project="p", location="l", execution_id="e", task_labels={}).snapshots(history)
-    )
+    shown = list(SnapshotFold(GRAPH, project="p", location="l", execution_id="e", task_labels={}).snapshots(history))
     assert len(shown) == len(markers)
     for snapshot, position in zip(shown, markers, strict=True):
         execution = fold(history[: position + 1])

@@ -142,6 +142,7 @@ def _put_task_attempt_lost(event: ev.TaskAttemptLost, target: record_pb2.Event) 
     record = target.task_attempt_lost
     record.task_id = event.task_id
     record.attempt = event.attempt
+    record.blamed = event.blamed
     if event.due is not None:
         record.due = event.due
 
@@ -265,7 +266,8 @@ def _task_retried(record: record_pb2.TaskAttempt) -> ev.Event:
 
 
 def _task_attempt_lost(record: record_pb2.TaskAttempt) -> ev.Event:
-    return ev.TaskAttemptLost(record.task_id, record.attempt, record.due if record.HasField("due") else None)
+    due = record.due if record.HasField("due") else None
+    return ev.TaskAttemptLost(record.task_id, record.attempt, due, record.blamed)
 
 
 def _task_succeeded(record: record_pb2.TaskSucceeded) -> ev.Event:

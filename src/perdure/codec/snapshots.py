@@ -55,7 +55,12 @@ class SnapshotFold:
         self._ancestors = ancestors
 
     def snapshots(
-        self, history: Iterable[tuple[int, Event, int]], *, with_params: bool = True, first: int = 1, last: int | None = None
+        self,
+        history: Iterable[tuple[int, Event, int]],
+        *,
+        with_params: bool = True,
+        first: int = 1,
+        last: int | None = None,
     ) -> Iterator[ExecutionSnapshot]:
         """Fold a history and hand out the snapshots on the way, oldest first.
 
