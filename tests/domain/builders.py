@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.codec.values import decode_value, encode_python
@@ -75,7 +74,7 @@ def integration(
     )
 
 
-def both_ways(policy: FailurePolicy) -> dict[str, FailurePolicy]:
+def both_ways(policy: FailurePolicy) -> dict[str, Any]:
     """Set a policy for synchronous and asynchronous executions alike."""
     return {"failure_policy": policy, "synchronous_failure_policy": policy}
 
@@ -115,13 +114,22 @@ def creation(definition: Integration, inputs: Mapping[str, Value] = NO_VALUES, *
     )
 
 
-QUEUED: Final = {"method": ExecutionMethod.POST_TO_QUEUE, "state": ExecutionState.PENDING, "schedule_time": NOW}
+QUEUED: Final[dict[str, Any]] = {
+    "method": ExecutionMethod.POST_TO_QUEUE,
+    "state": ExecutionState.PENDING,
+    "schedule_time": NOW,
+}
 """Settings of `creation` for an execution that starts at once and whose caller does not wait."""
 
-ON_HOLD: Final = {"method": ExecutionMethod.SCHEDULE, "state": ExecutionState.PENDING}
+ON_HOLD: Final[dict[str, Any]] = {"method": ExecutionMethod.SCHEDULE, "state": ExecutionState.PENDING}
 """Settings of `creation` for an execution that waits until it is started by id."""
 
-SUB_EXECUTION: Final = {"parent": "e0", "parent_task": "a", "started_by": StartedBy.PARENT, "root": "e0"}
+SUB_EXECUTION: Final[dict[str, Any]] = {
+    "parent": "e0",
+    "parent_task": "a",
+    "started_by": StartedBy.PARENT,
+    "root": "e0",
+}
 """Settings of `creation` for an execution with a parent."""
 
 
@@ -233,6 +241,14 @@ class Run:
         """Tell the state of a task."""
         return self.execution.tasks[task_id].state
 
+    def execution_state(self) -> ExecutionState:
+        """Tell the state of the execution."""
+        return self.execution.state
+
+    def failure_code(self) -> str:
+        """Tell the code of the failure that ended the execution; empty if none did."""
+        return self.execution.failure.code if self.execution.failure else ""
+
     def states(self) -> dict[str, TaskState]:
         """Tell the states of all tasks."""
         return {task_id: run.state for task_id, run in self.execution.tasks.items()}
@@ -249,8 +265,3 @@ class Run:
     def outputs(self) -> dict[str, object]:
         """Tell what the execution returned as Python values."""
         return plain(self.execution.outputs)
-
-
-def with_timeout(config: TaskConfig, seconds: float) -> TaskConfig:
-    """Bound the attempts of a task."""
-    return dataclasses.replace(config, timeout=int(seconds * SECOND))

@@ -1,5 +1,7 @@
 """Cancel (row 41, decision 3): accepted in every state that is not terminal, and truthful from then on."""
 
+from typing import Any
+
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
@@ -10,7 +12,7 @@ from perdure.domain.limits import CANCEL_GRACE, SECOND
 from tests.domain.builders import NOW, Run, both_ways, task, when
 
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=5, interval=SECOND))
-CHILD = {"built_in": SubIntegration("other"), "handler": "sub-integration"}
+CHILD: dict[str, Any] = {"built_in": SubIntegration("other"), "handler": "sub-integration"}
 
 
 def test_a_cancel_asks_the_running_attempts_to_stop_and_skips_the_rest():
@@ -20,7 +22,7 @@ def test_a_cancel_asks_the_running_attempts_to_stop_and_skips_the_rest():
 
     assert run.states() == {"a": TaskState.IN_PROCESS, "b": TaskState.SKIPPED}
     assert run.effects == [ef.StopAttempt("a", 1, 1)]
-    assert run.execution.state is ExecutionState.PROCESSING
+    assert run.execution_state() is ExecutionState.PROCESSING
     assert (run.execution.cancel_time, run.execution.cancel_reason) == (NOW, "too late")
 
 
@@ -29,11 +31,11 @@ def test_a_cancel_is_over_when_the_last_attempt_has_stopped():
     run.cancel()
 
     run.stop("a")
-    assert run.execution.state is ExecutionState.PROCESSING
+    assert run.execution_state() is ExecutionState.PROCESSING
     run.stop("b")
 
     assert run.states() == {"a": TaskState.CANCELLED, "b": TaskState.CANCELLED}
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
 
 
 def test_a_second_cancel_changes_nothing():
@@ -51,7 +53,7 @@ def test_a_result_that_arrives_after_the_cancel_is_kept_but_leads_nowhere():
     run.succeed("a", n=1)
 
     assert run.states() == {"a": TaskState.SUCCEED, "b": TaskState.SKIPPED}
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
 
 
 def test_a_failure_after_the_cancel_is_not_retried():
@@ -61,7 +63,7 @@ def test_a_failure_after_the_cancel_is_not_retried():
     run.fail("a")
 
     assert run.state("a") is TaskState.FAILED
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
 
 
 def test_a_fatal_failure_after_the_cancel_does_not_turn_it_into_a_failure():
@@ -71,7 +73,7 @@ def test_a_fatal_failure_after_the_cancel_does_not_turn_it_into_a_failure():
     run.succeed("a")
 
     assert run.state("a") is TaskState.FATAL
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
 
 
 def test_the_deadline_within_the_grace_does_not_turn_a_cancel_into_a_failure():
@@ -80,7 +82,7 @@ def test_the_deadline_within_the_grace_does_not_turn_a_cancel_into_a_failure():
 
     run.pass_time(3)
 
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
 
 
 def test_a_worker_that_vanishes_after_the_cancel_is_not_replaced():
@@ -90,7 +92,7 @@ def test_a_worker_that_vanishes_after_the_cancel_is_not_replaced():
     run.lose("a")
 
     assert run.state("a") is TaskState.CANCELLED
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
 
 
 def test_an_attempt_that_does_not_stop_is_given_up_when_the_grace_is_over():
@@ -101,7 +103,7 @@ def test_an_attempt_that_does_not_stop_is_given_up_when_the_grace_is_over():
     run.pass_time(CANCEL_GRACE / SECOND)
 
     assert run.state("a") is TaskState.CANCELLED
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
     assert run.effects == [ef.StopAttempt("a", 1, 1)]
 
 
@@ -122,7 +124,7 @@ def test_a_cancel_reaches_the_sub_execution_that_a_task_waits_for():
     assert run.effects == [ef.CancelChildren("a", 1, 1)]
     run.child_ended("a", ExecutionState.CANCELLED)
     assert run.state("a") is TaskState.CANCELLED
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED
 
 
 def test_a_cancel_reaches_the_items_of_a_for_each():
@@ -162,7 +164,7 @@ def test_a_cancel_after_the_end_loses():
     run.succeed("a")
 
     assert run.cancel() == []
-    assert run.execution.state is ExecutionState.SUCCEEDED
+    assert run.execution_state() is ExecutionState.SUCCEEDED
 
 
 def test_the_event_says_who_cancelled_and_why():

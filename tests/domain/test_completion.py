@@ -14,9 +14,9 @@ def test_an_execution_is_not_over_while_a_task_runs():
 
     run.fail("a")
 
-    assert run.execution.state is ExecutionState.PROCESSING
+    assert run.execution_state() is ExecutionState.PROCESSING
     run.succeed("b")
-    assert run.execution.state is ExecutionState.FAILED
+    assert run.execution_state() is ExecutionState.FAILED
 
 
 def test_the_first_failure_that_nothing_handled_is_the_execution_s():
@@ -26,8 +26,7 @@ def test_the_first_failure_that_nothing_handled_is_the_execution_s():
     run.fail("b", "FIRST")
     run.fail("a", "SECOND")
 
-    assert run.execution.failure is not None
-    assert run.execution.failure.code == "FIRST"
+    assert run.failure_code() == "FIRST"
 
 
 def test_a_failed_task_is_tolerated_if_every_leaf_succeeded_by_another_path():
@@ -37,7 +36,7 @@ def test_a_failed_task_is_tolerated_if_every_leaf_succeeded_by_another_path():
     run.succeed("b")
     run.succeed("c")
 
-    assert run.execution.state is ExecutionState.SUCCEEDED
+    assert run.execution_state() is ExecutionState.SUCCEEDED
     assert [(entry.severity, entry.handled) for entry in run.execution.errors] == [(Severity.ERROR, False)]
 
 
@@ -47,7 +46,7 @@ def test_a_leaf_that_a_failure_kept_from_running_fails_the_execution():
     run.fail("a")
     run.succeed("c")
 
-    assert run.execution.state is ExecutionState.FAILED
+    assert run.execution_state() is ExecutionState.FAILED
 
 
 def test_a_leaf_that_no_condition_led_to_was_not_reached():
@@ -56,7 +55,7 @@ def test_a_leaf_that_no_condition_led_to_was_not_reached():
     run.succeed("a")
     run.succeed("c")
 
-    assert run.execution.state is ExecutionState.SUCCEEDED
+    assert run.execution_state() is ExecutionState.SUCCEEDED
     assert run.state("b") is TaskState.SKIPPED
 
 
@@ -65,7 +64,7 @@ def test_a_leaf_whose_failure_is_ignored_ended_well():
 
     run.fail("a")
 
-    assert run.execution.state is ExecutionState.SUCCEEDED
+    assert run.execution_state() is ExecutionState.SUCCEEDED
 
 
 def test_outputs_are_returned_on_failure_too():
@@ -79,7 +78,7 @@ def test_outputs_are_returned_on_failure_too():
 
     run.fail("b")
 
-    assert run.execution.state is ExecutionState.FAILED
+    assert run.execution_state() is ExecutionState.FAILED
     assert run.outputs() == {"seen": 7}
 
 

@@ -1,5 +1,7 @@
 """The join rule (semantics.md 3.4), strategy by strategy."""
 
+from typing import Any
+
 import pytest
 
 from perdure.domain.execution import ExecutionState, TaskState
@@ -13,7 +15,7 @@ EVERY = JoinStrategy.WHEN_ALL_TASKS_AND_CONDITIONS_SUCCEED
 RUNS, SKIPPED, WAITS = TaskState.IN_PROCESS, TaskState.SKIPPED, TaskState.PENDING_EXECUTION
 
 
-def diamond(strategy: JoinStrategy, *, b: str = "", c: str = "", **settings: object) -> Run:
+def diamond(strategy: JoinStrategy, *, b: str = "", c: str = "", **settings: Any) -> Run:
     """Run `b` and `c`, which both lead to the join `d` by edges with these conditions."""
     return Run(task("b", when("d", b)), task("c", when("d", c), **settings), task("d", join=strategy))
 
@@ -64,13 +66,11 @@ def test_a_join_of_all_waits_for_the_others_even_after_a_failure():
     run.fail("b")
 
     assert run.state("d") is WAITS
-    assert run.execution.state is ExecutionState.PROCESSING
+    assert run.execution_state() is ExecutionState.PROCESSING
 
 
 def test_a_skipped_predecessor_does_not_block_a_join_of_all():
-    run = Run(
-        task("a", when("b", "false"), when("c", "true")), task("b", "d"), task("c", "d"), task("d", join=ALL)
-    )
+    run = Run(task("a", when("b", "false"), when("c", "true")), task("b", "d"), task("c", "d"), task("d", join=ALL))
 
     run.succeed("a")
     run.succeed("c")
@@ -80,9 +80,7 @@ def test_a_skipped_predecessor_does_not_block_a_join_of_all():
 
 
 def test_a_skipped_predecessor_blocks_a_join_of_tasks_and_conditions():
-    run = Run(
-        task("a", when("b", "false"), when("c", "true")), task("b", "d"), task("c", "d"), task("d", join=EVERY)
-    )
+    run = Run(task("a", when("b", "false"), when("c", "true")), task("b", "d"), task("c", "d"), task("d", join=EVERY))
 
     run.succeed("a")
     run.succeed("c")
@@ -127,7 +125,7 @@ def test_a_join_of_any_runs_once_and_ignores_later_arrivals():
     run.succeed("d")
 
     assert run.execution.tasks["d"].attempt == 1
-    assert run.execution.state is ExecutionState.SUCCEEDED
+    assert run.execution_state() is ExecutionState.SUCCEEDED
 
 
 def test_a_join_of_any_does_not_run_for_a_success_whose_edge_is_false():
@@ -186,7 +184,7 @@ def test_a_skip_travels_down_the_graph():
     run.succeed("a")
 
     assert [run.state(task_id) for task_id in "bcd"] == [SKIPPED] * 3
-    assert run.execution.state is ExecutionState.SUCCEEDED
+    assert run.execution_state() is ExecutionState.SUCCEEDED
 
 
 def test_a_skip_on_failure_travels_down_the_graph():

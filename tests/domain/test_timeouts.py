@@ -1,5 +1,7 @@
 """Timeouts of attempts (row 16), counted from the moment when an attempt is ready."""
 
+from typing import Any
+
 from perdure.domain import effects as ef
 from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, ForEach, RetryStrategy, SubIntegration
@@ -7,7 +9,7 @@ from perdure.domain.limits import SECOND
 from tests.domain.builders import NOW, Run, both_ways, task
 
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=1, interval=5 * SECOND))
-TIMEOUT = {"timeout": 30 * SECOND}
+TIMEOUT: dict[str, Any] = {"timeout": 30 * SECOND}
 
 
 def test_an_attempt_that_takes_too_long_fails():
@@ -18,8 +20,8 @@ def test_an_attempt_that_takes_too_long_fails():
 
     assert run.state("a") is TaskState.FAILED
     assert run.effects == [ef.StopAttempt("a", 1, 1)]
+    assert run.failure_code() == "TIMEOUT"
     assert run.execution.failure is not None
-    assert run.execution.failure.code == "TIMEOUT"
     assert "30 s" in run.execution.failure.message
 
 
@@ -66,7 +68,7 @@ def test_two_attempts_that_are_late_fail_together():
     run.pass_time(31)
 
     assert run.states() == {"a": TaskState.FAILED, "b": TaskState.FAILED}
-    assert run.execution.state is ExecutionState.FAILED
+    assert run.execution_state() is ExecutionState.FAILED
 
 
 def test_a_sub_execution_that_takes_too_long_is_cancelled():
@@ -92,4 +94,4 @@ def test_a_timeout_during_a_cancel_ends_it_sooner():
     run.pass_time(5)
 
     assert run.state("a") is TaskState.FAILED
-    assert run.execution.state is ExecutionState.CANCELLED
+    assert run.execution_state() is ExecutionState.CANCELLED

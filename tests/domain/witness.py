@@ -14,14 +14,17 @@ from perdure.domain.apply import apply, first_state
 from perdure.domain.decide import pending_effects
 from perdure.domain.execution import TERMINAL_EXECUTION_STATES, ExecutionMethod, ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, RetryStrategy
-from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES
+from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES, StateChange
 
 if TYPE_CHECKING:
+    from enum import IntEnum
+
     from perdure.domain.decide.transition import Transition
     from perdure.domain.events import Event
     from perdure.domain.execution import Execution
 
-PERMITTED = {(change.before, change.after, change.event) for change in (*EXECUTION_CHANGES, *TASK_CHANGES)}
+CHANGES: tuple[StateChange[IntEnum], ...] = (*EXECUTION_CHANGES, *TASK_CHANGES)
+PERMITTED = {(change.before, change.after, change.event) for change in CHANGES}
 TERMINAL_EVENTS = ev.ExecutionSucceeded | ev.ExecutionFailed | ev.ExecutionCancelled
 FORWARD_EVENTS = ev.ExecutionStarted | ev.ExecutionRestarted | ev.TaskStarted | ev.TaskRetried | ev.TaskAttemptLost
 ATTEMPT_ENDS = ev.TaskSucceeded | ev.TaskAttemptFailed | ev.TaskCancelled
@@ -207,8 +210,8 @@ def base_delay(policy: FailurePolicy, retry: int) -> int:
     factor = {
         RetryStrategy.FIXED_INTERVAL: 1,
         RetryStrategy.LINEAR_BACKOFF: retry,
-        RetryStrategy.EXPONENTIAL_BACKOFF: 2 ** (retry - 1),
-        RetryStrategy.RESTART_INTEGRATION_WITH_BACKOFF: 2 ** (retry - 1),
+        RetryStrategy.EXPONENTIAL_BACKOFF: 1 << (retry - 1),
+        RetryStrategy.RESTART_INTEGRATION_WITH_BACKOFF: 1 << (retry - 1),
     }.get(policy.strategy, 0)
     base = policy.interval * factor
     return min(base, policy.max_interval) if policy.max_interval else base

@@ -13,11 +13,11 @@ from typing import Final, Generic, TypeVar
 from perdure.domain import events as ev
 from perdure.domain.execution import ExecutionState, TaskState
 
-State = TypeVar("State", bound=IntEnum)
+State_co = TypeVar("State_co", bound=IntEnum, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class StateChange(Generic[State]):
+class StateChange(Generic[State_co]):
     """One permitted change of state.
 
     Attributes:
@@ -27,8 +27,8 @@ class StateChange(Generic[State]):
         basis: Section and rows of semantics.md that it implements.
     """
 
-    before: State | None
-    after: State
+    before: State_co | None
+    after: State_co
     event: type
     cause: str
     basis: str
@@ -79,9 +79,7 @@ EXECUTION_CHANGES: Final[tuple[StateChange[ExecutionState], ...]] = (
     StateChange(
         _E.SUSPENDED, _E.RETRY_ON_HOLD, ev.ExecutionStateChanged, "the last timer is over and a retry remains", "3.2"
     ),
-    StateChange(
-        _E.SUSPENDED, _E.SUCCEEDED, ev.ExecutionSucceeded, "the timer that is over completes it", "3.2, 3.5"
-    ),
+    StateChange(_E.SUSPENDED, _E.SUCCEEDED, ev.ExecutionSucceeded, "the timer that is over completes it", "3.2, 3.5"),
     StateChange(_E.SUSPENDED, _E.CANCELLED, ev.ExecutionCancelled, "cancelled while it waits", "3.2, row 41"),
     StateChange(
         _E.SUSPENDED,

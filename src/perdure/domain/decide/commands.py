@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from perdure.domain.execution import Execution, TaskRun
     from perdure.domain.graph import Graph
 
+
 def create(
     created: ev.ExecutionCreated, graph: Graph, execution_id: str, project: str, context: cmd.Context
 ) -> Transition:
@@ -179,11 +180,11 @@ def _report_lost(transition: Transition, report: cmd.ReportLost) -> None:
         return
     if transition.execution.cancel_requested:
         transition.emit(ev.TaskCancelled(report.task_id, run.attempt))
-    elif run.lost >= LOST_LEASES_MAX:
+    elif report.blamed and run.lost >= LOST_LEASES_MAX:
         message = f"{run.lost + 1} workers in a row vanished during this task"
         fail_attempt(transition, report.task_id, Failure("LEASE_LOST", message))
     else:
-        replace_attempt(transition, report.task_id)
+        replace_attempt(transition, report.task_id, blamed=report.blamed)
     settle(transition, ended=report.task_id)
 
 

@@ -167,10 +167,10 @@ def next_attempt(transition: Transition, task_id: str) -> None:
     perform(transition, task_id)
 
 
-def replace_attempt(transition: Transition, task_id: str) -> None:
+def replace_attempt(transition: Transition, task_id: str, *, blamed: bool) -> None:
     """Start the next attempt of a task whose worker vanished."""
     run = transition.execution.tasks[task_id]
-    transition.emit(ev.TaskAttemptLost(task_id, run.attempt + 1, _timeout(transition, run.config)))
+    transition.emit(ev.TaskAttemptLost(task_id, run.attempt + 1, _timeout(transition, run.config), blamed))
     perform(transition, task_id)
 
 
