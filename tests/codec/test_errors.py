@@ -1,4 +1,4 @@
-"""Failures are shown in full or in brief, read with their limits, and found among the outputs."""
+"""Failures are shown in full or in brief, and found among the outputs."""
 
 import pytest
 
@@ -6,37 +6,29 @@ from perdure.codec.errors import (
     ERROR_INFO,
     cancellation,
     error_info_value,
-    failure_from_error,
     put_error,
     put_error_entry,
 )
 from perdure.codec.values import decode_value
 from perdure.domain.execution import ErrorEntry, Failure, Severity
-from perdure.domain.limits import ERROR_TEXT_MAX_CHARACTERS
 from perdure.domain.value import ValueKind
 from perdure.v1 import error_pb2
 
 FAILURE = Failure("CARD_REFUSED", "no funds", '{"try":"later"}', "charge", "a trace", retryable=False)
 
 
-def test_a_failure_reads_back_as_it_was_written():
+def test_a_failure_is_shown_with_all_that_is_known_of_it():
     message = error_pb2.Error()
     put_error(FAILURE, message)
-    assert failure_from_error(message, retryable=False) == FAILURE
+    assert message == error_pb2.Error(
+        code="CARD_REFUSED", message="no funds", payload='{"try":"later"}', context="charge", stack_trace="a trace"
+    )
 
 
 def test_a_brief_failure_has_neither_payload_nor_stack_trace():
     message = error_pb2.Error()
     put_error(FAILURE, message, brief=True)
     assert message == error_pb2.Error(code="CARD_REFUSED", message="no funds", context="charge")
-
-
-def test_texts_that_a_worker_reports_are_cut_at_their_limit():
-    endless = "x" * (ERROR_TEXT_MAX_CHARACTERS + 1)
-    message = error_pb2.Error(code="C", message=endless, context=endless, stack_trace=endless)
-    failure = failure_from_error(message, retryable=True)
-    for text in (failure.message, failure.context, failure.stack_trace):
-        assert len(text) == ERROR_TEXT_MAX_CHARACTERS
 
 
 def test_an_entry_of_the_error_list_says_which_attempt_failed_and_whether_it_was_handled():

@@ -176,18 +176,18 @@ def test_a_sub_execution_names_its_parent_and_its_root_with_their_integrations()
 @given(histories())
 def test_the_basic_view_is_the_full_one_less_parameters_errors_snapshots_and_children(history: list[Step]):
     execution = fold(history)
+    snapshots = NewestSnapshots(1_000)
+    snapshots.add(v1.ExecutionSnapshot(name="s"))
     full = show_execution(
         execution,
         location="local",
         full=True,
         store_revision=1,
         now=1,
-        snapshots=NewestSnapshots([v1.ExecutionSnapshot(name="s")], 3),
+        snapshots=snapshots,
         children=[v1.Execution(name="c")],
     )
-    basic = show_execution(
-        execution, location="local", full=False, store_revision=1, now=1, snapshots=NewestSnapshots([], 3)
-    )
+    basic = show_execution(execution, location="local", full=False, store_revision=1, now=1, snapshots=snapshots)
     assert [child.name for child in full.direct_sub_executions] == ["c"]
     assert [snapshot.name for snapshot in full.execution_details.execution_snapshots] == ["s"]
     for field in ("request_parameters", "response_parameters", "errors", "direct_sub_executions"):

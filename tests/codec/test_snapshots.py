@@ -1,12 +1,11 @@
 """Snapshots are folded out of the history in one pass, and cut to a limit from the oldest end."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.codec.lineage import Ancestor
 from perdure.codec.message_parts import TASK_STATES
-from perdure.codec.snapshots import NO_SNAPSHOTS, SnapshotFold, newest_first
+from perdure.codec.snapshots import NewestSnapshots, SnapshotFold
 from perdure.codec.values import encode_python
 from perdure.domain import events as ev
 from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
@@ -40,14 +39,25 @@ EVENTS: list[ev.Event] = [
     ev.ExecutionSucceeded(),
 ]
 HISTORY: list[Step] = [(sequence, event, sequence * 1_000_000) for sequence, event in enumerate(EVENTS, 1)]
-FOLD = SnapshotFold(
-    GRAPH,
-    project="default",
-    location="local",
-    execution_id="e1",
-    task_labels={"reserve": "Reserve the goods"},
-    ancestors=[Ancestor("outer", ""), Ancestor("loop", "4")],
-)
+
+
+def _fold(*, with_params: bool = True, history: list[Step] = HISTORY) -> list[ExecutionSnapshot]:
+    fold = SnapshotFold(
+        GRAPH,
+        project="default",
+        location="local",
+        execution_id="e1",
+        task_labels={"reserve": "Reserve the goods"},
+        ancestors=[Ancestor("outer", ""), Ancestor("loop", "4")],
+    )
+    return [fold.show(with_params=with_params) for _, event, time in history if fold.add(event, time)]
+
+
+def _newest(sizes: list[int], max_bytes: int) -> NewestSnapshots:
+    newest = NewestSnapshots(max_bytes)
+    for number, size in enumerate(sizes, 1):
+        newest.add(_snapshot(number, size))
+    return newest
 
 
 def _snapshot(number: int, size: int) -> ExecutionSnapshot:
@@ -55,7 +65,7 @@ def _snapshot(number: int, size: int) -> ExecutionSnapshot:
 
 
 def test_each_marker_yields_the_parameters_and_all_tasks_of_its_instant():
-    first, second = FOLD.snapshots(HISTORY)
+    first, second = _fold()
     assert first.name == "projects/default/locations/local/integrations/order/executions/e1/snapshots/1"
     assert first.checkpoint_task_number == "reserve"
     assert first.snapshot_time.ToMicroseconds() == 5_000_000
@@ -72,7 +82,7 @@ def test_each_marker_yields_the_parameters_and_all_tasks_of_its_instant():
 
 
 def test_a_snapshot_says_which_task_it_follows_and_what_it_is_inside_of():
-    metadata = next(FOLD.snapshots(HISTORY)).execution_snapshot_metadata
+    metadata = _fold()[0].execution_snapshot_metadata
     assert (metadata.task_number, metadata.task, metadata.task_label) == (
         "reserve",
         "shop.reserve",
@@ -84,19 +94,16 @@ def test_a_snapshot_says_which_task_it_follows_and_what_it_is_inside_of():
     assert list(metadata.ancestor_iteration_numbers) == ["", "4"]
 
 
-def test_only_the_snapshots_between_two_numbers_are_made():
-    assert [shown.checkpoint_task_number for shown in FOLD.snapshots(HISTORY, first=2)] == ["bill"]
-    assert [shown.checkpoint_task_number for shown in FOLD.snapshots(HISTORY, last=1)] == ["reserve"]
-
-
-def test_the_history_is_read_no_further_than_the_last_snapshot_wanted():
-    steps = iter(HISTORY)
-    list(FOLD.snapshots(steps, first=1, last=1))
-    assert next(steps)[0] == 6
+def test_adding_an_event_tells_the_marker_of_the_snapshot_that_it_took():
+    fold = SnapshotFold(GRAPH, project="p", location="l", execution_id="e", task_labels={})
+    markers = [fold.add(event, time) for _, event, time in HISTORY]
+    assert [marker and (marker.number, marker.sequence) for marker in markers] == [
+        (1, sequence) if sequence == 5 else (2, sequence) if sequence == 9 else None for sequence in range(1, 11)
+    ]
 
 
 def test_parameters_can_be_left_out():
-    for shown in FOLD.snapshots(HISTORY, with_params=False):
+    for shown in _fold(with_params=False):
         assert not shown.params
         assert shown.task_execution_details
 
@@ -104,7 +111,7 @@ def test_parameters_can_be_left_out():
 @given(histories())
 def test_a_snapshot_is_the_fold_up_to_its_marker(history: list[Step]):
     markers = [position for position, (_, event, _) in enumerate(history) if isinstance(event, ev.SnapshotTaken)]
-    shown = list(SnapshotFold(GRAPH, project="p", location="l", execution_id="e", task_labels={}).snapshots(history))
+    shown = _fold(history=history)
     assert len(shown) == len(markers)
     for snapshot, position in zip(shown, markers, strict=True):
         execution = fold(history[: position + 1])
@@ -114,15 +121,14 @@ def test_a_snapshot_is_the_fold_up_to_its_marker(history: list[Step]):
 
 
 def test_all_snapshots_are_shown_newest_first_if_they_fit():
-    newest = newest_first([_snapshot(1, 5), _snapshot(2, 5)], 1_000)
-    assert [shown.name for shown in newest.shown] == ["0002", "0001"]
-    assert newest.size == sum(shown.ByteSize() for shown in newest.shown)
+    newest = _newest([5, 5], 1_000)
+    assert [shown.name for shown in newest.shown()] == ["0002", "0001"]
+    assert newest.size == sum(shown.ByteSize() for shown in newest.shown())
 
 
 def test_over_the_limit_the_older_ones_lose_their_parameters():
-    snapshots = [_snapshot(number, 100) for number in range(1, 5)]
-    newest = newest_first(snapshots, 2 * _snapshot(1, 100).ByteSize() + 20)
-    assert [(shown.name, bool(shown.params)) for shown in newest.shown] == [
+    newest = _newest([100] * 4, 2 * _snapshot(1, 100).ByteSize() + 20)
+    assert [(shown.name, bool(shown.params)) for shown in newest.shown()] == [
         ("0004", True),
         ("0003", True),
         ("0002", False),
@@ -132,18 +138,11 @@ def test_over_the_limit_the_older_ones_lose_their_parameters():
 
 @given(st.lists(st.integers(0, 200), max_size=12), st.integers(0, 1_000))
 def test_the_limit_holds_and_the_full_size_is_told(sizes: list[int], max_bytes: int):
-    whole = sum(_snapshot(number, size).ByteSize() for number, size in enumerate(sizes))
-    newest = newest_first((_snapshot(number, size) for number, size in enumerate(sizes)), max_bytes)
-    assert newest.size == whole
-    assert sum(shown.ByteSize() for shown in newest.shown) <= max_bytes
-    names = [shown.name for shown in newest.shown]
-    assert names == sorted(names, reverse=True)
-    if names:
-        assert names[0] == f"{len(sizes) - 1:04d}"
-    with_params = [bool(shown.params) for shown in newest.shown]
+    newest = _newest(sizes, max_bytes)
+    assert newest.size == sum(_snapshot(number, size).ByteSize() for number, size in enumerate(sizes, 1))
+    shown = newest.shown()
+    assert sum(snapshot.ByteSize() for snapshot in shown) <= max_bytes
+    numbers = [int(snapshot.name) for snapshot in shown]
+    assert numbers == list(range(len(sizes), len(sizes) - len(shown), -1))
+    with_params = [bool(snapshot.params) for snapshot in shown]
     assert with_params == sorted(with_params, reverse=True)
-
-
-@pytest.mark.parametrize("max_bytes", [0, 100])
-def test_an_execution_without_snapshots_has_none(max_bytes: int):
-    assert newest_first([], max_bytes) == NO_SNAPSHOTS

@@ -1,4 +1,4 @@
-"""Failures between the domain, the contract's `Error`, and the value `ErrorInfo` among outputs."""
+"""Failures as the contract shows them: as an `Error`, and as the value `ErrorInfo` among outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from perdure.codec.message_parts import SEVERITIES, put_instant
 from perdure.codec.values import encode_python
 from perdure.domain.execution import ExecutionState, Failure
-from perdure.domain.limits import ERROR_TEXT_MAX_CHARACTERS
 from perdure.domain.value import Value, ValueKind
 
 if TYPE_CHECKING:
@@ -47,18 +46,6 @@ def put_error(failure: Failure, target: error_pb2.Error, *, brief: bool = False)
     if not brief:
         target.payload = failure.payload
         target.stack_trace = failure.stack_trace
-
-
-def failure_from_error(error: error_pb2.Error, *, retryable: bool) -> Failure:
-    """Read a failure that a worker reports; texts for people are cut at their limit."""
-    return Failure(
-        code=error.code,
-        message=error.message[:ERROR_TEXT_MAX_CHARACTERS],
-        payload=error.payload,
-        context=error.context[:ERROR_TEXT_MAX_CHARACTERS],
-        stack_trace=error.stack_trace[:ERROR_TEXT_MAX_CHARACTERS],
-        retryable=retryable,
-    )
 
 
 def put_error_entry(entry: ErrorEntry, target: error_pb2.ErrorEntry) -> None:

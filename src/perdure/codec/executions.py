@@ -18,7 +18,6 @@ from perdure.codec.message_parts import (
     put_value_messages,
 )
 from perdure.codec.names import execution_name
-from perdure.codec.snapshots import NO_SNAPSHOTS
 from perdure.domain.execution import TERMINAL_TASK_STATES, ExecutionMethod, ExecutionState, TaskState
 from perdure.v1 import execution_pb2
 
@@ -39,7 +38,7 @@ def show_execution(
     full: bool,
     store_revision: int,
     now: int,
-    snapshots: NewestSnapshots = NO_SNAPSHOTS,
+    snapshots: NewestSnapshots | None = None,
     children: Iterable[execution_pb2.Execution] = (),
 ) -> execution_pb2.Execution:
     """Show an execution.
@@ -50,7 +49,7 @@ def show_execution(
         full: Whether parameters, errors, snapshots and children belong to the answer (the FULL view).
         store_revision: Of the last change to it.
         now: Microseconds since the epoch; one that still runs has lasted until then.
-        snapshots: See `newest_first`; without `full` only their size is shown.
+        snapshots: All its snapshots; without `full` only their size is shown.
         children: BASIC views of what it started, newest first; only for FULL.
     """
     shown = execution_pb2.Execution()
@@ -59,13 +58,15 @@ def show_execution(
     _put_error(execution, shown, brief=not full)
     _put_progress(execution, shown.progress)
     shown.store_revision = store_revision
-    shown.execution_details.event_execution_snapshots_size = snapshots.size
+    if snapshots is not None:
+        shown.execution_details.event_execution_snapshots_size = snapshots.size
     if full:
         put_value_messages(execution.created.inputs, shown.request_parameters)
         put_value_messages(response_parameters(execution), shown.response_parameters)
         for entry in execution.errors:
             put_error_entry(entry, shown.errors.add())
-        shown.execution_details.execution_snapshots.extend(snapshots.shown)
+        if snapshots is not None:
+            shown.execution_details.execution_snapshots.extend(snapshots.shown())
         shown.direct_sub_executions.extend(children)
     return shown
 

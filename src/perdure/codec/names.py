@@ -19,7 +19,6 @@ _ID: Final = r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"
 _LOCATION: Final = rf"projects/({_ID})/locations/({_ID})"
 _NUMBER: Final = r"[1-9][0-9]{0,8}"
 
-_PROJECT_PATTERN: Final = "projects/{project}"
 _LOCATION_PATTERN: Final = "projects/{project}/locations/{location}"
 _INTEGRATION_PATTERN: Final = f"{_LOCATION_PATTERN}/integrations/{{integration}}"
 _REVISION_PATTERN: Final = f"{_INTEGRATION_PATTERN}/revisions/{{revision}}"
@@ -27,7 +26,6 @@ _EXECUTION_PATTERN: Final = f"{_INTEGRATION_PATTERN}/executions/{{execution}}"
 _SNAPSHOT_PATTERN: Final = f"{_EXECUTION_PATTERN}/snapshots/{{snapshot}}"
 
 _MATCH_ID: Final = re.compile(_ID).fullmatch
-_MATCH_PROJECT: Final = re.compile(rf"projects/({_ID})").fullmatch
 _MATCH_LOCATION: Final = re.compile(_LOCATION).fullmatch
 _MATCH_INTEGRATION: Final = re.compile(rf"{_LOCATION}/integrations/({_ID}|-)").fullmatch
 _MATCH_REVISION: Final = re.compile(rf"{_LOCATION}/integrations/({_ID})/revisions/({_ID})").fullmatch
@@ -95,11 +93,6 @@ class SnapshotName(NamedTuple):
         return snapshot_name(self.project, self.location, self.integration, self.execution, self.number)
 
 
-def project_name(project: str) -> str:
-    """Write the name of a project."""
-    return f"projects/{project}"
-
-
 def location_parent(project: str, location: str) -> str:
     """Write the name of a location of a project, the parent of its integrations."""
     return f"projects/{project}/locations/{location}"
@@ -139,16 +132,6 @@ def parse_id(text: str, path: str) -> str:
         allowed = "an id has 1 to 63 lower-case letters, digits, '.', '_' and '-', with a letter or digit at both ends"
         raise InvalidRequest(f"{path}: {allowed}", FieldViolation(path, allowed), reason="INVALID_NAME")
     return text
-
-
-def parse_project(text: str, path: str) -> str:
-    """Take the project's id out of its name.
-
-    Raises:
-        InvalidRequest: It is not well formed (`INVALID_NAME`).
-    """
-    match = _MATCH_PROJECT(text)
-    return match[1] if match else _refuse(path, _PROJECT_PATTERN)
 
 
 def parse_location(text: str, path: str) -> LocationName:

@@ -7,7 +7,7 @@ one pass over the history.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 from perdure.codec.message_parts import put_instant, put_value_messages
 from perdure.codec.names import snapshot_name
@@ -17,7 +17,7 @@ from perdure.domain.events import ExecutionCreated, SnapshotTaken
 from perdure.v1.execution_pb2 import ExecutionSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from perdure.codec.lineage import Ancestor
     from perdure.domain.events import Event
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 class SnapshotFold:
-    """Makes the snapshots of one execution out of its history.
+    """Folds the history of one execution and makes a snapshot at each marker on the way.
+
+    The history is added event by event, so that it can be read page by page and the loop stays free.
 
     Args:
         graph: The graph that the execution runs.
@@ -53,36 +55,20 @@ class SnapshotFold:
         self._execution_id = execution_id
         self._task_labels = task_labels
         self._ancestors = ancestors
+        self._execution: Execution | None = None
 
-    def snapshots(
-        self,
-        history: Iterable[tuple[int, Event, int]],
-        *,
-        with_params: bool = True,
-        first: int = 1,
-        last: int | None = None,
-    ) -> Iterator[ExecutionSnapshot]:
-        """Fold a history and hand out the snapshots on the way, oldest first.
+    def add(self, event: Event, time: int) -> SnapshotMarker | None:
+        """Fold the next event of the history, which begins with the first; tell if it took a snapshot."""
+        if isinstance(event, ExecutionCreated):
+            self._execution = first_state(event, self._graph, self._execution_id, self._project, time)
+            return None
+        execution = self._state()
+        apply(execution, event, time)
+        return execution.snapshots[-1] if isinstance(event, SnapshotTaken) else None
 
-        Args:
-            history: Sequence, event and time of each event from the first on; read no further than needed.
-            with_params: Whether the parameters belong to the snapshots.
-            first: Number of the first snapshot wanted.
-            last: Number of the last one; None for all.
-        """
-        execution: Execution | None = None
-        for _, event, time in history:
-            if isinstance(event, ExecutionCreated):
-                execution = first_state(event, self._graph, self._execution_id, self._project, time)
-                continue
-            assert execution is not None, "a history begins with the creation"
-            apply(execution, event, time)
-            if isinstance(event, SnapshotTaken) and event.number >= first:
-                yield self._snapshot(execution, with_params=with_params)
-                if event.number == last:
-                    return
-
-    def _snapshot(self, execution: Execution, *, with_params: bool) -> ExecutionSnapshot:
+    def show(self, *, with_params: bool = True) -> ExecutionSnapshot:
+        """Show the snapshot that the event just added took."""
+        execution = self._state()
         marker = execution.snapshots[-1]
         integration = execution.created.integration
         shown = ExecutionSnapshot(
@@ -97,6 +83,10 @@ class SnapshotFold:
             put_value_messages(execution.parameters, shown.params)
         return shown
 
+    def _state(self) -> Execution:
+        assert self._execution is not None, "a history begins with the creation"
+        return self._execution
+
     def _put_metadata(self, marker: SnapshotMarker, integration: str, shown: ExecutionSnapshot) -> None:
         metadata = shown.execution_snapshot_metadata
         metadata.task_number = marker.task_id
@@ -110,47 +100,40 @@ class SnapshotFold:
             metadata.ancestor_iteration_numbers.append(ancestor.iteration_number)
 
 
-class NewestSnapshots(NamedTuple):
-    """The snapshots of one execution for the FULL view.
-
-    Attributes:
-        shown: Newest first; the older ones may lack their parameters, the oldest may be missing.
-        size: Size in bytes of all snapshots of the execution, whole.
-    """
-
-    shown: list[ExecutionSnapshot]
-    size: int
-
-
-NO_SNAPSHOTS: Final = NewestSnapshots([], 0)
-"""For an execution without snapshots, and where nobody asked for them."""
-
-
-def newest_first(snapshots: Iterable[ExecutionSnapshot], max_bytes: int) -> NewestSnapshots:
-    """Turn snapshots around for the FULL view, within a limit (decision 11).
+class NewestSnapshots:
+    """Collects the snapshots of one execution for the FULL view, within a limit (decision 11).
 
     Over the limit the oldest ones lose their parameters; if that is not enough, the oldest ones are left
     out. No more than the limit is held in memory at any time, one snapshot aside.
 
     Args:
-        snapshots: All snapshots of an execution, oldest first, with parameters.
         max_bytes: Limit of all of them together.
+
+    Attributes:
+        size: Size in bytes of all snapshots that were added, whole.
     """
-    whole: deque[tuple[ExecutionSnapshot, int]] = deque()
-    stripped: deque[tuple[ExecutionSnapshot, int]] = deque()
-    held = total = 0
-    for snapshot in snapshots:
+
+    def __init__(self, max_bytes: int) -> None:
+        self.size = 0
+        self._max_bytes = max_bytes
+        self._held = 0
+        self._whole: deque[tuple[ExecutionSnapshot, int]] = deque()
+        self._stripped: deque[tuple[ExecutionSnapshot, int]] = deque()
+
+    def add(self, snapshot: ExecutionSnapshot) -> None:
+        """Take the next snapshot, with its parameters; the oldest comes first."""
         size = snapshot.ByteSize()
-        total += size
-        held += size
-        whole.append((snapshot, size))
-        while held > max_bytes and whole:
-            oldest, size = whole.popleft()
+        self.size += size
+        self._held += size
+        self._whole.append((snapshot, size))
+        while self._held > self._max_bytes and self._whole:
+            oldest, size = self._whole.popleft()
             oldest.ClearField("params")
-            stripped.append((oldest, oldest.ByteSize()))
-            held -= size - stripped[-1][1]
-        while held > max_bytes:
-            held -= stripped.popleft()[1]
-    kept = [snapshot for snapshot, _ in (*stripped, *whole)]
-    kept.reverse()
-    return NewestSnapshots(kept, total)
+            self._stripped.append((oldest, oldest.ByteSize()))
+            self._held -= size - self._stripped[-1][1]
+        while self._held > self._max_bytes:
+            self._held -= self._stripped.popleft()[1]
+
+    def shown(self) -> list[ExecutionSnapshot]:
+        """Hand out what is left, newest first."""
+        return [snapshot for snapshot, _ in (*reversed(self._whole), *reversed(self._stripped))]
