@@ -1,0 +1,130 @@
+"""A gRPC server that answers Execute, Get and Watch as a test tells it to.
+
+It serves what a real server does only under stress: peers that cancel, streams that end early, broken connections
+between proxies. Everything else is tested against the real one.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from perdure.client import Client
+from perdure.v1.event_pb2 import ExecutionEvent
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails
+from perdure.v1.execution_service_pb2 import ExecuteRequest, WatchExecutionRequest, WatchResponse
+from perdure.v1.execution_service_pb2_grpc import ExecutionServiceServicer, add_ExecutionServiceServicer_to_server
+
+NAME = "projects/default/locations/local/integrations/order/executions/e1"
+
+Step = Callable[[Any], Any]
+
+
+class ScriptedService(ExecutionServiceServicer):
+    """Takes the next step of its script for each call; records the requests."""
+
+    def __init__(self) -> None:
+        self.executes: deque[Step] = deque()
+        self.gets: deque[Step] = deque()
+        self.watches: deque[list[Step | WatchResponse]] = deque()
+        self.execute_requests: list[ExecuteRequest] = []
+        self.watch_requests: list[WatchExecutionRequest] = []
+        self.open_watches = 0
+
+    async def Execute(self, request, context):  # noqa: N802
+        self.execute_requests.append(request)
+        return await self.executes.popleft()(context)
+
+    async def GetExecution(self, request, context):  # noqa: N802
+        return await self.gets.popleft()(context)
+
+    async def WatchExecution(self, request, context):  # noqa: N802
+        self.watch_requests.append(request)
+        self.open_watches += 1
+        try:
+            for step in self.watches.popleft():
+                if isinstance(step, WatchResponse):
+                    yield step
+                else:
+                    await step(context)
+        finally:
+            self.open_watches -= 1
+
+    async def _never(self, request, context):
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
+
+    ListExecutions = WaitExecution = CancelExecution = _never
+    ListExecutionEvents = ListExecutionSnapshots = GetExecutionSnapshot = _never
+
+
+def abort(code: grpc.StatusCode, reason: str = "", retry_after: float | None = None, **metadata: str) -> Step:
+    """Ends the call with a status; with a reason as our server would, without one as a proxy would."""
+
+    async def step(context):
+        if not reason:
+            await context.abort(code, "cut")
+        status = Status(code=code.value[0], message="refused")
+        _pack(status, ErrorInfo(reason=reason, domain="perdure", metadata=metadata))
+        if retry_after is not None:
+            retry = RetryInfo()
+            retry.retry_delay.FromMicroseconds(int(retry_after * 1e6))
+            _pack(status, retry)
+        await context.abort(code, "refused", (("grpc-status-details-bin", status.SerializeToString()),))
+
+    return step
+
+
+def _pack(status: Status, detail: Any) -> None:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    status.details.append(packed)
+
+
+def accept_then(step: Step) -> Step:
+    """Tells the name of the execution before it goes on."""
+
+    async def accepting(context):
+        await context.send_initial_metadata((("perdure-execution", NAME),))
+        return await step(context)
+
+    return accepting
+
+
+def answer(message: Any) -> Step:
+    async def step(context):
+        return message
+
+    return step
+
+
+def events(*sequences: int, final: bool = False) -> WatchResponse:
+    """Makes a message with the events of these sequences; the last one is final if asked for."""
+    response = WatchResponse(cursor=f"after-{sequences[-1]}", store_revision=sequences[-1])
+    for sequence in sequences:
+        response.events.events.append(ExecutionEvent(execution=NAME, sequence=sequence))
+    if final:
+        response.events.events[-1].state_change.state = ExecutionDetails.SUCCEEDED
+    return response
+
+
+def execution(state: ExecutionDetails.State.ValueType) -> Execution:
+    return Execution(name=NAME, execution_details=ExecutionDetails(state=state))
+
+
+@asynccontextmanager
+async def scripted(service: ScriptedService, **options: Any) -> AsyncIterator[Client]:
+    """Serves the script on a free port and connects a client to it."""
+    server = grpc.aio.server()
+    add_ExecutionServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with Client(f"127.0.0.1:{port}", **options) as client:
+            yield client
+    finally:
+        await server.stop(None)
