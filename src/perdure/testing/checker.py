@@ -1,0 +1,81 @@
+"""Checks recorded logs of a run, faults included, against what Perdure promises.
+
+Only what a caller can see is used: calls with their outcomes, watches, runs of handlers, and a last look at
+everything. A call of unknown outcome may have happened or not; either is accepted.
+
+The invariants keep the numbers of reliability.md 2.3, and P20 that of its promise:
+
+- I1 An execution whose acceptance was told is found from then on, with the inputs that were sent.
+- I2 A call that was definitely refused has created no execution.
+- I3 A request id stands for the same executions in every answer, and for no others.
+- I4 The last list holds all that was acknowledged, some of unknown outcome, their children, and no more.
+- I5 The executions of different requests have different names.
+- I6 A call that begins after another has ended does not show an older state of the execution.
+- I8 Every change of state is in the state tables, and one terminal event ends the history.
+- I9 Once an execution was seen in a terminal state, its state, error, outputs and end never change.
+- I10 What Get shows at the end is what the history adds up to.
+- I11 The sequences in a history and in one stream have no gap and no repetition, from where it starts.
+- I12 Any two streams and the history have the same bytes at the same sequence of an execution.
+- I13 The streams of one watcher, one after the other, hold every event exactly once.
+- I14 A stream that ended OK contained the terminal event or a farewell; any other names a known reason.
+- I16 An event that a stream has shown is in the history for good, and every later read includes it.
+- I17 The store revision of a stream never falls, and nothing up to a progress mark arrives after it.
+- I18 Within an execution event times never decrease, and nothing ends before it starts.
+- I19 The attempts of a task are 1, 2, 3 …, and a handler performs only those that the history has begun.
+- I21 Every recorded result comes from a run that ended so, and an attempt has at most one result.
+- I23 A key means one task of one execution for ever, and an attempt runs again only because of a fault.
+- I27 No attempt of a task starts after the event that asks to cancel the execution.
+- P20 When faults have stopped and all has settled, every execution is in a terminal state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from perdure.testing.checks import acceptance, attempts, states, watches
+from perdure.testing.checks.evidence import gather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from perdure.testing.checks.evidence import Evidence
+    from perdure.testing.logs import Logs
+
+
+class Violation(NamedTuple):
+    """One place where the logs contradict an invariant."""
+
+    invariant: str
+    detail: str
+
+
+INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
+    "I1": acceptance.acknowledged_are_found,
+    "I2": acceptance.refusals_create_nothing,
+    "I3": acceptance.one_execution_per_request,
+    "I4": acceptance.the_list_is_complete,
+    "I5": acceptance.names_are_not_reused,
+    "I6": states.reads_never_go_back,
+    "I8": states.steps_are_legal,
+    "I9": states.ends_are_final,
+    "I10": states.reads_are_folds,
+    "I11": watches.sequences_are_dense,
+    "I12": watches.streams_agree,
+    "I13": watches.resuming_is_exact,
+    "I14": watches.streams_end_as_documented,
+    "I16": watches.nothing_shows_before_it_is_durable,
+    "I17": watches.marks_are_kept,
+    "I18": states.times_never_fall,
+    "I19": attempts.attempts_are_counted,
+    "I21": attempts.results_were_reported,
+    "I23": attempts.keys_bound_effects,
+    "I27": states.nothing_starts_after_a_cancel,
+    "P20": states.everything_ends,
+}
+"""Each invariant with the check that looks for its violations."""
+
+
+def check(logs: Logs) -> list[Violation]:
+    """Hold logs against every invariant; the list is empty when all hold."""
+    evidence = gather(logs)
+    return [Violation(name, detail) for name, look in INVARIANTS.items() for detail in look(evidence)]

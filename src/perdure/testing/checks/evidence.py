@@ -1,0 +1,202 @@
+"""The logs of a run, parsed and put in order for the checks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perdure.testing.logs import (
+    Fault,
+    Got,
+    History,
+    Listed,
+    Operation,
+    Outcome,
+    RunBegan,
+    RunEnded,
+    StreamEnded,
+    StreamMessage,
+    StreamOpened,
+)
+from perdure.v1.event_pb2 import ExecutionEvent
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails
+from perdure.v1.execution_service_pb2 import (
+    CancelExecutionRequest,
+    ExecuteRequest,
+    GetExecutionRequest,
+    WaitExecutionRequest,
+    WatchResponse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perdure.testing.logs import Logs, Record
+
+State = ExecutionDetails.State
+
+TERMINAL_STATES: Final = frozenset((State.SUCCEEDED, State.FAILED, State.CANCELLED))
+
+_ABOUT_ONE: Final[dict[str, Any]] = {
+    "GetExecution": GetExecutionRequest,
+    "WaitExecution": WaitExecutionRequest,
+    "CancelExecution": CancelExecutionRequest,
+}
+"""The methods that answer with one execution as it is, and the types of their requests."""
+
+
+class Placed(NamedTuple):
+    """An event as it was seen, with its bytes."""
+
+    event: ExecutionEvent
+    wire: bytes
+
+
+class Sight(NamedTuple):
+    """An execution as one call saw it.
+
+    Attributes:
+        began, ended: When the call did; the state is one that held in between.
+        view: What was asked for: method and view.
+    """
+
+    began: int
+    ended: int
+    view: str
+    execution: Execution
+
+
+@dataclass(slots=True)
+class Start:
+    """One call of `Execute`."""
+
+    operation: Operation
+    request: ExecuteRequest
+
+    @property
+    def integration(self) -> str:
+        """The id of the integration, `-` for all."""
+        return self.request.name.rpartition("/")[2]
+
+    @property
+    def creates(self) -> bool:
+        """Whether the call is one that begins a new execution if it succeeds."""
+        return not (self.request.execution_id or self.request.validate_only)
+
+
+@dataclass(slots=True)
+class Stream:
+    """One watch, from its opening to its end; `ended` is None if the log stops first."""
+
+    opened: StreamOpened
+    messages: list[tuple[int, WatchResponse]] = field(default_factory=list)
+    ended: StreamEnded | None = None
+
+    def events(self) -> Iterator[tuple[int, Placed]]:
+        """Iterate over the events with the instant of their arrival."""
+        for at, message in self.messages:
+            for event in message.events.events:
+                yield at, Placed(event, event.SerializeToString(deterministic=True))
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything that the checks look at.
+
+    Attributes:
+        missed: When a call began that was told that an execution does not exist, and the name it used.
+        sights: Every answer that showed an execution, by its name, in the order in which the calls began.
+        listed: The last full list, by name.
+        got: The last Get of each execution that had one: its code, and what it showed.
+        list_entries: The names in that list, as often as they were there.
+        histories: The last history of each execution that was listed.
+    """
+
+    settled: bool
+    operations: list[Operation] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    missed: list[tuple[int, str]] = field(default_factory=list)
+    sights: dict[str, list[Sight]] = field(default_factory=lambda: defaultdict(list))
+    streams: dict[str, Stream] = field(default_factory=dict)
+    began: dict[str, RunBegan] = field(default_factory=dict)
+    ended: dict[str, RunEnded] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    listed: dict[str, Execution] = field(default_factory=dict)
+    list_entries: list[str] = field(default_factory=list)
+    got: dict[str, tuple[str, Execution]] = field(default_factory=dict)
+    histories: dict[str, list[Placed]] = field(default_factory=dict)
+
+    def acknowledged(self) -> dict[str, Start]:
+        """Name every execution whose acceptance a caller was told of, with the first call that told it.
+
+        A call with an unknown outcome has told it too if it still received the name: names are sent when they are
+        durable.
+        """
+        return {name: start for start in reversed(self.starts) if start.creates for name in start.operation.executions}
+
+    def watchers(self) -> dict[str, list[Stream]]:
+        """Group the streams by watcher, in the order in which they were opened."""
+        watchers: dict[str, list[Stream]] = defaultdict(list)
+        for stream in sorted(self.streams.values(), key=lambda stream: stream.opened.at):
+            watchers[stream.opened.watcher].append(stream)
+        return watchers
+
+
+def gather(logs: Logs) -> Evidence:
+    """Parse and sort the logs."""
+    evidence = Evidence(logs.settled)
+    for record in logs.records:
+        _place(evidence, record)
+    evidence.operations.sort(key=lambda operation: operation.began)
+    evidence.starts.sort(key=lambda start: start.operation.began)
+    for sights in evidence.sights.values():
+        sights.sort(key=lambda sight: sight.began)
+    return evidence
+
+
+def _place(evidence: Evidence, record: Record) -> None:
+    match record:
+        case Operation():
+            _place_operation(evidence, record)
+        case StreamOpened():
+            evidence.streams[record.stream] = Stream(record)
+        case StreamMessage():
+            evidence.streams[record.stream].messages.append((record.at, WatchResponse.FromString(record.message)))
+        case StreamEnded():
+            evidence.streams[record.stream].ended = record
+        case RunBegan():
+            evidence.began[record.run] = record
+        case RunEnded():
+            evidence.ended[record.run] = record
+        case Fault():
+            evidence.faults.append(record)
+        case Listed() | Got() | History():
+            _place_last_look(evidence, record)
+
+
+def _place_last_look(evidence: Evidence, record: Listed | Got | History) -> None:
+    match record:
+        case Listed():
+            execution = Execution.FromString(record.execution)
+            evidence.list_entries.append(execution.name)
+            evidence.listed[execution.name] = execution
+        case Got():
+            evidence.got[record.name] = (record.code, Execution.FromString(record.execution))
+        case History():
+            placed = [Placed(ExecutionEvent.FromString(wire), wire) for wire in record.events]
+            evidence.histories[record.name] = placed
+
+
+def _place_operation(evidence: Evidence, operation: Operation) -> None:
+    if operation.rpc == "Execute":
+        evidence.starts.append(Start(operation, ExecuteRequest.FromString(operation.request)))
+    if operation.rpc not in _ABOUT_ONE:
+        return
+    request = _ABOUT_ONE[operation.rpc].FromString(operation.request)
+    if operation.outcome is Outcome.OK:
+        execution = Execution.FromString(operation.response)
+        view = f"{operation.rpc}/{getattr(request, 'view', 0)}"
+        evidence.sights[execution.name].append(Sight(operation.began, operation.ended, view, execution))
+    elif operation.code == "NOT_FOUND":
+        evidence.missed.append((operation.began, request.name))

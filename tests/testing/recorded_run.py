@@ -1,0 +1,216 @@
+"""A small run that breaks no promise, written by hand: two executions, a restart of the server, a resumed watch.
+
+`good_run` returns its records. Tests change them to see the checker object.
+"""
+
+import dataclasses
+
+from perdure.testing.logs import (
+    Fault,
+    Got,
+    History,
+    Listed,
+    Operation,
+    Outcome,
+    RunBegan,
+    RunEnded,
+    StreamEnded,
+    StreamMessage,
+    StreamOpened,
+)
+from perdure.v1.event_pb2 import ExecutionEvent
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails
+from perdure.v1.execution_service_pb2 import (
+    CancelExecutionRequest,
+    ExecuteRequest,
+    ExecuteResponse,
+    GetExecutionRequest,
+    WatchResponse,
+)
+
+INTEGRATION = "projects/default/locations/local/integrations/orders"
+ONE = f"{INTEGRATION}/executions/one"
+TWO = f"{INTEGRATION}/executions/two"
+STATE = ExecutionDetails.State
+TASK = TaskExecutionDetails.TaskExecutionState
+START = 1_767_225_600_000_000
+
+
+def wire(message):
+    return message.SerializeToString(deterministic=True)
+
+
+class Story:
+    """The events of one execution, one store revision each, a millisecond apart."""
+
+    def __init__(self, name, first_revision, **inputs):
+        self.name = name
+        self.inputs = inputs
+        self.events = []
+        self.revision = first_revision
+        created = self.add().created
+        created.state = STATE.PENDING
+        created.execution_method = Execution.POST_TO_QUEUE
+        for key, value in inputs.items():
+            created.request_parameters[key].string_value = value
+
+    def add(self):
+        event = ExecutionEvent(execution=self.name, sequence=len(self.events) + 1, store_revision=self.revision)
+        event.event_time.FromMicroseconds(START + 1_000 * len(self.events))
+        self.revision += 1
+        self.events.append(event)
+        return event
+
+    def state(self, state):
+        self.add().state_change.MergeFrom(ExecutionEvent.StateChange(state=state, execution_attempt=1))
+
+    def task(self, state, attempt, worker=""):
+        change = ExecutionEvent.TaskChange(
+            task_number="pay", task="charge", state=state, attempt=attempt, execution_attempt=1, worker=worker
+        )
+        if state == TASK.RETRY_ON_HOLD:
+            change.error.code = "BUSY"
+        self.add().task_change.MergeFrom(change)
+
+    def seen_at(self, sequence):
+        """The execution as Get shows it after an event."""
+        events = self.events[:sequence]
+        changes = [event.state_change for event in events if event.HasField("state_change")]
+        execution = Execution(name=self.name, execution_method=Execution.POST_TO_QUEUE)
+        execution.execution_details.state = changes[-1].state if changes else STATE.PENDING
+        execution.store_revision = events[-1].store_revision
+        execution.create_time.CopyFrom(events[0].event_time)
+        execution.update_time.CopyFrom(events[-1].event_time)
+        for key, value in self.inputs.items():
+            execution.request_parameters[key].string_value = value
+        if execution.execution_details.state in (STATE.SUCCEEDED, STATE.CANCELLED):
+            execution.start_time.CopyFrom(events[1].event_time)
+            execution.end_time.CopyFrom(events[-1].event_time)
+        for event in events:
+            if event.HasField("cancel_requested"):
+                execution.cancel_reason = event.cancel_requested.cancel_reason
+        return execution
+
+
+def first_story():
+    story = Story(ONE, 1, order="a")
+    story.state(STATE.PROCESSING)
+    story.task(TASK.IN_PROCESS, 1)
+    story.task(TASK.RETRY_ON_HOLD, 1, worker="w")
+    story.task(TASK.IN_PROCESS, 2)
+    story.task(TASK.SUCCEED, 2, worker="w")
+    story.state(STATE.SUCCEEDED)
+    return story
+
+
+def second_story():
+    story = Story(TWO, 100, order="b")
+    story.state(STATE.PROCESSING)
+    story.task(TASK.IN_PROCESS, 1)
+    story.add().cancel_requested.cancel_reason = "no longer wanted"
+    story.task(TASK.CANCELLED, 1)
+    story.state(STATE.CANCELLED)
+    return story
+
+
+def execute(order, request_id, began, outcome, *executions, code="OK", reason=""):
+    request = ExecuteRequest(name=INTEGRATION, request_id=request_id, execution_method=Execution.POST_TO_QUEUE)
+    request.input_parameters["order"].string_value = order
+    response = wire(ExecuteResponse(executions=executions)) if code == "OK" else b""
+    return Operation(
+        "load", "Execute", began, began + 10, outcome, code, reason, tuple(executions), wire(request), response
+    )
+
+
+def read(rpc, request, began, execution):
+    return Operation(
+        "load", rpc, began, began + 10, Outcome.OK, "OK", "", (execution.name,), wire(request), wire(execution)
+    )
+
+
+def get(began, execution):
+    return read("GetExecution", GetExecutionRequest(name=execution.name), began, execution)
+
+
+def message(stream, at, *events):
+    response = WatchResponse(store_revision=events[-1].store_revision)
+    response.events.events.extend(events)
+    return StreamMessage(stream, at, wire(response))
+
+
+def progress(stream, at, revision):
+    response = WatchResponse(store_revision=revision)
+    response.progress.SetInParent()
+    return StreamMessage(stream, at, wire(response))
+
+
+def run(name, attempt, at, *, succeeded):
+    yield RunBegan(name, "default/one/pay", ONE, "pay", 1, attempt, "charge", at)
+    if succeeded is not None:
+        yield RunEnded(name, at + 5, succeeded)
+
+
+def last_look(story):
+    execution = story.seen_at(len(story.events))
+    return [
+        Listed(wire(execution)),
+        Got(story.name, "OK", wire(execution)),
+        History(story.name, tuple(wire(event) for event in story.events)),
+    ]
+
+
+def good_run():
+    """All records, in the order in which they would be written."""
+    one, two = first_story(), second_story()
+    cancel = CancelExecutionRequest(name=TWO, cancel_reason="no longer wanted")
+    return [
+        execute("a", "request-a", 100, Outcome.UNKNOWN, code="UNAVAILABLE"),
+        StreamOpened("s1", "w", ONE, 0, 105),
+        message("s1", 110, *one.events[:2]),
+        progress("s1", 115, one.events[1].store_revision),
+        message("s1", 120, *one.events[2:4]),
+        *run("r1", 1, 112, succeeded=False),
+        StreamEnded("s1", 130, "UNAVAILABLE", ""),
+        get(131, one.seen_at(4)),
+        *run("r2", 2, 140, succeeded=None),
+        Fault("server killed", 150, 160),
+        execute("a", "request-a", 170, Outcome.OK, ONE),
+        StreamOpened("s2", "w", ONE, 4, 175),
+        *run("r3", 2, 180, succeeded=True),
+        message("s2", 190, *one.events[4:]),
+        StreamEnded("s2", 195, "OK", ""),
+        get(200, one.seen_at(7)),
+        execute("b", "request-b", 210, Outcome.OK, TWO),
+        get(230, two.seen_at(3)),
+        read("CancelExecution", cancel, 250, two.seen_at(5)),
+        read("CancelExecution", cancel, 270, two.seen_at(6)),
+        execute("c", "request-c", 290, Outcome.REFUSED, code="INVALID_ARGUMENT", reason="INVALID_FIELD"),
+        execute("d", "request-d", 310, Outcome.UNKNOWN, code="UNAVAILABLE"),
+        *last_look(one),
+        *last_look(two),
+    ]
+
+
+def index_of(records, kind, number=0):
+    """Where the n-th record of a kind is; negative numbers count from the end."""
+    return [index for index, record in enumerate(records) if isinstance(record, kind)][number]
+
+
+def altered(records, kind, number, change):
+    """The records with the message of one of them changed in place by a function."""
+    index = index_of(records, kind, number)
+    record = records[index]
+    name, message_type = {
+        Got: ("execution", Execution),
+        Listed: ("execution", Execution),
+        StreamMessage: ("message", WatchResponse),
+    }[kind]
+    parsed = message_type.FromString(getattr(record, name))
+    change(parsed)
+    return [*records[:index], dataclasses.replace(record, **{name: wire(parsed)}), *records[index + 1 :]]
+
+
+def replaced(records, kind, number, **fields):
+    """The records with fields of one of them replaced."""
+    index = index_of(records, kind, number)
+    return [*records[:index], dataclasses.replace(records[index], **fields), *records[index + 1 :]]
