@@ -1,0 +1,1 @@
+"""The rules, pure: states, events, commands and what follows from what."""

@@ -198,7 +198,7 @@ def _task_retried(execution: Execution, event: ev.TaskRetried, time: int) -> Non
 def _task_attempt_lost(execution: Execution, event: ev.TaskAttemptLost, time: int) -> None:
     _close_attempt(execution.tasks[event.task_id].attempts, time)
     run = _open_attempt(execution, event.task_id, event.attempt, event.due, time)
-    run.lost += 1
+    run.lost += event.blamed
 
 
 def _task_suspended(execution: Execution, event: ev.TaskSuspended, _: int) -> None:

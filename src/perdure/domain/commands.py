@@ -92,7 +92,13 @@ class ReportStopped(AttemptReport):
 
 @dataclass(frozen=True, slots=True)
 class ReportLost(AttemptReport):
-    """The worker of an attempt vanished."""
+    """The worker of an attempt vanished.
+
+    Attributes:
+        blamed: Whether the task may be the cause. It is not when the server itself was restarted.
+    """
+
+    blamed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

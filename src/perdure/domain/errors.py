@@ -82,10 +82,10 @@ class ExecutionUnsuccessful(WrongState):
     reason = "EXECUTION_FAILED"
 
 
-class OutOfRange(PerdureError):
-    """A cursor or page token points to what is no longer there."""
+class Conflict(PerdureError):
+    """Somebody else has changed the resource meanwhile; read it again."""
 
-    reason = "CURSOR_EXPIRED"
+    reason = "ETAG_MISMATCH"
 
 
 class LimitReached(PerdureError):

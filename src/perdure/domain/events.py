@@ -139,11 +139,17 @@ class TaskRetried:
 
 @dataclass(frozen=True, slots=True)
 class TaskAttemptLost:
-    """The worker of an attempt vanished: the next attempt is ready at once and costs no retry."""
+    """The worker of an attempt vanished: the next attempt is ready at once and costs no retry.
+
+    Attributes:
+        attempt: The next attempt.
+        blamed: Whether the loss counts towards the losses in a row that make a failure.
+    """
 
     task_id: str
     attempt: int
     due: int | None = None
+    blamed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

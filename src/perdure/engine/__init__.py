@@ -1,0 +1,1 @@
+"""The engine: use cases, the active set, effects, timers and recovery."""

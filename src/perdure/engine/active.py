@@ -124,7 +124,7 @@ class ActiveSet:
             return live
         loading = self._loading.get(key)
         if loading is None:
-            loading = self._loading[key] = asyncio.ensure_future(self._load(key))
+            loading = self._loading[key] = self._env.supervisor.share(self._load(key), "load")
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
 

@@ -5,23 +5,22 @@ Everything here may be asked for twice and must not matter twice.
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from perdure.codec.names import execution_name
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
-from perdure.domain.errors import InvalidRequest, PerdureError, Unavailable
+from perdure.domain.errors import PerdureError, Unavailable
 from perdure.domain.execution import Failure, TaskState, generation
 from perdure.domain.integration import ForEach, SubIntegration
-from perdure.domain.limits import CANCEL_GRACE, SECOND, SUB_EXECUTION_MAX_DEPTH
+from perdure.domain.limits import CANCEL_GRACE
+from perdure.engine.depth import check_depth
 from perdure.engine.ports import Offer, Stopped
 from perdure.engine.starting import ParentLink
-from perdure.store.errors import StoreError
 from perdure.store.interface import ExecutionKey, IntegrationKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from perdure.domain.execution import Execution, TaskRun
     from perdure.engine.active import ActiveSet, Live
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
     from perdure.engine.fan_out import FanOut
     from perdure.engine.ports import Offers
     from perdure.engine.starting import Starter
-
-_logger = logging.getLogger(__name__)
-
-TRY_AGAIN_AFTER: Final = SECOND
-"""Pause before an effect that the store refused is carried out again, in microseconds."""
 
 
 class Performer:
@@ -69,18 +63,6 @@ class Performer:
         for effect in effects:
             self._perform_one[type(effect)](live, effect)
 
-    def _background(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-        """Do work in the background; what the store refuses is tried again."""
-        self._env.supervisor.spawn(self._insist(work, name), name)
-
-    async def _insist(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-        try:
-            await work()
-        except (Unavailable, StoreError):
-            _logger.warning("%s: the store refused; trying again", name)
-            again = self._env.clock.now() + TRY_AGAIN_AFTER
-            self._env.clock.call_at(again, lambda: self._background(work, name))
-
     def _offer(self, live: Live, effect: ef.OfferAttempt) -> None:
         run = _current(live.execution, effect)
         if run is None or live.execution.cancel_requested:
@@ -112,13 +94,13 @@ class Performer:
         reason = live.execution.cancel_reason or "the attempt is not wanted any more"
         stopped = self._offers.stop(live.key, *ids, reason, CANCEL_GRACE)
         if stopped is not Stopped.TOLD and not live.execution.is_terminal:
-            self._background(lambda: self._report(live.key, cmd.ReportStopped(*ids)), "withdraw an attempt")
+            self._env.insist(lambda: self._report(live.key, cmd.ReportStopped(*ids)), "withdraw an attempt")
 
     async def _report(self, key: ExecutionKey, command: cmd.Command) -> None:
         await self._active.command(key, command)
 
     def _run_child(self, live: Live, effect: ef.RunChild) -> None:
-        self._background(lambda: self._run_child_until_started(live.key, effect), f"start {effect.child}")
+        self._env.insist(lambda: self._run_child_until_started(live.key, effect), f"start {effect.child}")
 
     async def _run_child_until_started(self, parent_key: ExecutionKey, effect: ef.RunChild) -> None:
         parent = await self._active.load(parent_key)
@@ -164,10 +146,10 @@ class Performer:
     def _run_items(self, live: Live, effect: ef.RunItems) -> None:
         run = _current(live.execution, effect)
         if run is not None:
-            self._background(lambda: self._fan_out.run(live.key, effect), f"for-each {effect.task_id}")
+            self._env.insist(lambda: self._fan_out.run(live.key, effect), f"for-each {effect.task_id}")
 
     def _cancel_children(self, live: Live, effect: ef.CancelChildren) -> None:
-        self._background(lambda: self._cancel_live_children(live, effect), f"cancel children of {effect.task_id}")
+        self._env.insist(lambda: self._cancel_live_children(live, effect), f"cancel children of {effect.task_id}")
 
     async def _cancel_live_children(self, parent: Live, effect: ef.CancelChildren) -> None:
         config = parent.execution.graph.tasks[effect.task_id].built_in
@@ -191,7 +173,7 @@ class Performer:
         if not created.orphan:
             parent = ExecutionKey(child.project, created.parent)
             if not self._fan_out.item_ended(parent, child):
-                self._background(lambda: self._report_child_ended(parent, child), f"report {child.id}")
+                self._env.insist(lambda: self._report_child_ended(parent, child), f"report {child.id}")
 
     async def _report_child_ended(self, parent_key: ExecutionKey, child: Execution) -> None:
         created = child.created
@@ -216,17 +198,6 @@ def _current(execution: Execution, effect: ef.OfferAttempt | ef.RunChild | ef.Ru
     run = execution.tasks.get(effect.task_id)
     same = run is not None and (execution.execution_attempt, run.attempt) == (effect.execution_attempt, effect.attempt)
     return run if run is not None and same and run.state is TaskState.IN_PROCESS else None
-
-
-def check_depth(parent: Execution) -> None:
-    """Refuse a sub-execution below the deepest level.
-
-    Raises:
-        InvalidRequest: The parent is at the deepest level already.
-    """
-    if parent.created.depth + 1 >= SUB_EXECUTION_MAX_DEPTH:
-        message = f"sub-executions may nest {SUB_EXECUTION_MAX_DEPTH} deep"
-        raise InvalidRequest(message, reason="SUB_EXECUTION_DEPTH")
 
 
 def start_failure(error: PerdureError) -> Failure:

@@ -9,28 +9,35 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from perdure.codec.values import collect_results
+from perdure.codec.values import decode_value, encode_python
 from perdure.domain import commands as cmd
+from perdure.domain import effects as ef
 from perdure.domain.decide.running import ITEMS_INPUT
 from perdure.domain.errors import PerdureError, Unavailable
 from perdure.domain.execution import TERMINAL_EXECUTION_STATES, ExecutionState, Failure, TaskState, generation
 from perdure.domain.integration import ForEach
 from perdure.domain.limits import VALUE_MAX_BYTES
+from perdure.domain.value import ValueKind
+from perdure.engine.depth import check_depth
 from perdure.engine.starting import ParentLink
+from perdure.store.errors import StoreError
 from perdure.store.interface import ExecutionKey, IntegrationKey
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
-    from perdure.domain import effects as ef
+    from perdure.domain.decide.transition import Transition
     from perdure.domain.execution import Execution, TaskRun
     from perdure.domain.value import Value
     from perdure.engine.active import ActiveSet, Live
     from perdure.engine.definitions import Definition, Definitions
     from perdure.engine.environment import Environment
     from perdure.engine.starting import Starter
+    from perdure.store.interface import NewExecution
 
 PROGRESS_STEPS: Final = 20
 """A loop reports its progress about so many times."""
@@ -54,7 +61,8 @@ class Loop:
     attempt: int
     config: ForEach
     items: list[Value]
-    found: Definition
+    found: Definition | None = None
+    opening: bool = True
     waiting: deque[int] = field(default_factory=deque)
     live: dict[int, ExecutionKey] = field(default_factory=dict)
     results: dict[int, Mapping[str, Value]] = field(default_factory=dict)
@@ -74,13 +82,15 @@ class Loop:
         """How many items have ended."""
         return len(self.results) + len(self.failed)
 
+    def has_ended(self, item: int) -> bool:
+        """Whether it is known how an item ended."""
+        return item in self.results or item in self.failed
+
 
 class FanOut:
     """Runs the loops of all executions."""
 
-    def __init__(
-        self, environment: Environment, definitions: Definitions, active: ActiveSet, starter: Starter
-    ) -> None:
+    def __init__(self, environment: Environment, definitions: Definitions, active: ActiveSet, starter: Starter) -> None:
         self._env = environment
         self._definitions = definitions
         self._active = active
@@ -96,58 +106,62 @@ class FanOut:
         identity = (key, effect.task_id, generation(effect.execution_attempt, effect.attempt))
         if identity in self._loops:
             return
+        # Known before its rows are read, so that an item that ends meanwhile is not missed.
+        loop = self._loops[identity] = self._begin(parent, run, effect)
         try:
-            loop = await self._open(parent, run, effect)
-        except Unavailable:
-            raise
+            loop.found = await self._target(parent, loop.config)
+            await self._take_up(loop)
         except PerdureError as error:
+            self._close(loop)
+            if isinstance(error, Unavailable):
+                raise
             failure = Failure(error.reason_name, error.message, retryable=False)
-            report = cmd.ReportFailure(
-                effect.task_id, effect.execution_attempt, effect.attempt, failure=failure
+            await self._active.command(
+                key, cmd.ReportFailure(effect.task_id, effect.execution_attempt, effect.attempt, failure=failure)
             )
-            await self._active.command(key, report)
-            return
-        if identity in self._loops:
-            return
-        self._loops[identity] = loop
-        await self._advance(loop)
+        except StoreError:
+            self._close(loop)
+            raise
+        else:
+            loop.opening = False
+            await self._advance(loop)
 
-    async def _open(self, parent: Live, run: TaskRun, effect: ef.RunItems) -> Loop:
+    def _begin(self, parent: Live, run: TaskRun, effect: ef.RunItems) -> Loop:
         config = run.config.built_in
         assert isinstance(config, ForEach)
-        created = parent.execution.created
-        if config.target is None:
-            own = IntegrationKey(parent.key.project, created.integration)
-            found = await self._definitions.revision(own, created.ordinal)
-        else:
-            target = IntegrationKey(parent.key.project, config.target.integration)
-            revision_id = config.target.revision_id
-            found = await (
-                self._definitions.revision_by_id(target, revision_id) if revision_id else self._definitions.latest(target)
-            )
-        loop = Loop(
+        return Loop(
             parent=parent.key,
             task_id=effect.task_id,
             execution_attempt=effect.execution_attempt,
             attempt=effect.attempt,
             config=config,
             items=self._env.evaluator.items(run.inputs[ITEMS_INPUT]),
-            found=found,
             reported=run.finished_sub_job_count,
             stopping=parent.execution.cancel_requested,
         )
-        await self._take_up(loop)
-        return loop
+
+    async def _target(self, parent: Live, config: ForEach) -> Definition:
+        check_depth(parent.execution)
+        project = parent.key.project
+        if config.target is None:
+            created = parent.execution.created
+            return await self._definitions.revision(IntegrationKey(project, created.integration), created.ordinal)
+        target = IntegrationKey(project, config.target.integration)
+        if config.target.revision_id:
+            return await self._definitions.revision_by_id(target, config.target.revision_id)
+        return await self._definitions.latest(target)
 
     async def _take_up(self, loop: Loop) -> None:
         """Learn from the rows which items have been started, and how those ended that have."""
         begun = {row.item: row for row in await self._env.store.children(loop.parent, loop.task_id, loop.generation)}
         loop.waiting.extend(item for item in range(len(loop.items)) if item not in begun)
+        loop.live.update({item: row.key for item, row in begun.items() if not loop.has_ended(item)})
         for item, row in begun.items():
-            if row.state in TERMINAL_EXECUTION_STATES:
-                await self._active.view(row.key, lambda child, _, item=item: self._note(loop, item, child))
-            else:
-                loop.live[item] = row.key
+            if row.state in TERMINAL_EXECUTION_STATES and loop.live.pop(item, None) is not None:
+                await self._active.view(row.key, partial(self._note_stored, loop, item))
+
+    def _note_stored(self, loop: Loop, item: int, child: Execution, _: int) -> None:
+        self._note(loop, item, child)
 
     def _note(self, loop: Loop, item: int, child: Execution) -> None:
         """Take note of how an item ended."""
@@ -171,7 +185,8 @@ class FanOut:
         loop = self._loops.get((parent, created.parent_task, created.generation))
         if loop is None:
             return False
-        if loop.live.pop(created.item, None) is not None and not loop.ended:
+        if not loop.ended and not loop.has_ended(created.item):
+            loop.live.pop(created.item, None)
             self._note(loop, created.item, child)
             self._env.supervisor.spawn(self._advance(loop), f"for-each {loop.task_id}")
         return True
@@ -185,13 +200,13 @@ class FanOut:
 
     async def _advance(self, loop: Loop) -> None:
         """Start items while there is room; end the loop when nothing is left to wait for."""
-        if loop.ended:
+        if loop.ended or loop.opening:
             return
         if loop.stopping:
             loop.waiting.clear()
             if loop.failed:
                 await self._cancel_live(loop)
-        elif not await self._start_items(loop):
+        elif not self._start_items(loop):
             return
         if not loop.live and not loop.waiting and not loop.ended:
             await self._end(loop)
@@ -204,7 +219,7 @@ class FanOut:
                 ),
             )
 
-    async def _start_items(self, loop: Loop) -> bool:
+    def _start_items(self, loop: Loop) -> bool:
         """Start as many items as there is room for, in one commit; False if the parent is gone."""
         room = loop.config.parallelism - len(loop.live)
         positions = [loop.waiting.popleft() for _ in range(min(room, len(loop.waiting)))]
@@ -232,15 +247,10 @@ class FanOut:
         if done.exception() is not None and not loop.ended:
             # What was stored is found again in the children's rows.
             self._close(loop)
-            again = ef.RunItems(loop.task_id, loop.execution_attempt, loop.attempt)
-            later = self._env.clock.now() + SECOND
-            self._env.clock.call_at(
-                later, lambda: self._env.supervisor.spawn(self._retry(loop.parent, again), "resume for-each")
-            )
+            effect = ef.RunItems(loop.task_id, loop.execution_attempt, loop.attempt)
+            self._env.insist(lambda: self.run(loop.parent, effect), f"resume for-each {loop.task_id}")
 
-    def _child(
-        self, loop: Loop, parent: Live, run: TaskRun, position: int
-    ) -> tuple[NewExecution, Transition]:
+    def _child(self, loop: Loop, parent: Live, run: TaskRun, position: int) -> tuple[NewExecution, Transition]:
         inputs = {key: value for key, value in run.inputs.items() if key != ITEMS_INPUT}
         inputs[loop.config.item_parameter] = loop.items[position]
         if loop.config.index_parameter:
@@ -255,6 +265,7 @@ class FanOut:
             item=position,
             implicit_task="" if target else loop.task_id,
         )
+        assert loop.found is not None, "items start once the loop is open"
         return self._starter.child(loop.found, target.trigger_id if target else "", inputs, key, link)
 
     async def _cancel_live(self, loop: Loop) -> None:
@@ -272,7 +283,7 @@ class FanOut:
             failure = Failure("CANCELLED", "the loop was stopped", retryable=False)
         outputs: Mapping[str, Value] = {}
         if failure is None:
-            outputs = {"results": collect_results([loop.results.get(item) for item in range(len(loop.items))])}
+            outputs = {"results": _collect([loop.results.get(item) for item in range(len(loop.items))])}
         report = cmd.ReportItemsEnded(
             loop.task_id,
             loop.execution_attempt,
@@ -299,3 +310,16 @@ class FanOut:
 def _is_current(parent: Live, run: TaskRun, effect: ef.RunItems) -> bool:
     same = (parent.execution.execution_attempt, run.attempt) == (effect.execution_attempt, effect.attempt)
     return same and run.state is TaskState.IN_PROCESS
+
+
+def _collect(results: list[Mapping[str, Value] | None]) -> Value:
+    """Make the list of all results; an item with the one output `result` stands for itself, a failed one is null."""
+    return encode_python([_plain(outputs) for outputs in results], ValueKind.JSON)
+
+
+def _plain(outputs: Mapping[str, Value] | None) -> object:
+    if outputs is None:
+        return None
+    if set(outputs) == {"result"}:
+        return decode_value(outputs["result"])
+    return {name: decode_value(value) for name, value in outputs.items()}

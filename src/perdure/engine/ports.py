@@ -74,6 +74,8 @@ class Offers(Protocol):
 class Publisher(Protocol):
     """Who wants to know of events as soon as they are durable: the watch hub."""
 
-    def publish(self, execution: Execution, first_sequence: int, events: Sequence[Event], time: int, revision: int) -> None:
+    def publish(
+        self, execution: Execution, first_sequence: int, events: Sequence[Event], time: int, revision: int
+    ) -> None:
         """Take the events of one commit, in commit order."""
         ...

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from perdure.domain.decide.transition import Transition
     from perdure.domain.graph import Graph
-    from perdure.domain.integration import Integration
     from perdure.domain.value import Value
     from perdure.engine.active import ActiveSet
     from perdure.engine.definitions import Definition, Definitions
@@ -141,7 +140,7 @@ class Starter:
     async def _start_once(self, request: StartRequest, digest: bytes) -> Accepted:
         """Start under a request id; a caller that goes away meanwhile leaves the start running."""
         key = (request.project, request.request_id)
-        started = asyncio.ensure_future(self._start(request, digest))
+        started = self._env.supervisor.share(self._start(request, digest), "execute")
         self._recent[key] = (digest, started)
         while len(self._recent) > RECENT_REQUESTS:
             self._recent.popitem(last=False)
@@ -292,6 +291,8 @@ class Starter:
         Raises:
             PerdureError: It cannot be started as asked for.
         """
+        if self._active.get(key) is not None or await self._env.store.get_row(key) is not None:
+            return
         try:
             await asyncio.shield(self._active.create([self.child(found, trigger_id, inputs, key, link)], None))
         except DuplicateKey:

@@ -32,7 +32,9 @@ PAGE: Final = 5_000
 class Timers:
     """Calls back with the executions whose wake time has come; a call that is not needed any more is harmless."""
 
-    def __init__(self, store: Store, clock: Clock, supervisor: Supervisor, wake: Callable[[ExecutionKey], None]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, supervisor: Supervisor, wake: Callable[[ExecutionKey], None]
+    ) -> None:
         self._store = store
         self._clock = clock
         self._supervisor = supervisor

@@ -1,0 +1,1 @@
+"""What runs and waits: clock, chance, supervision, failpoints."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
@@ -34,10 +36,23 @@ class Supervisor:
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def share(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Run a coroutine for those who await it, and to its end if they go away; its failure is theirs."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        self._idle.clear()
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not self._tasks:
             self._idle.set()
+        if not task.cancelled():
+            task.exception()  # Looked at, so that nobody is told that it was not.
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._forget(task)
         if task.cancelled() or task.exception() is None:
             return
         _logger.critical("background task %s failed", task.get_name(), exc_info=task.exception())

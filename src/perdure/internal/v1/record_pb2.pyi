@@ -679,6 +679,7 @@ class TaskAttempt(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     DUE_FIELD_NUMBER: _builtins.int
     CHILD_FIELD_NUMBER: _builtins.int
+    BLAMED_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     attempt: _builtins.int
@@ -687,6 +688,8 @@ class TaskAttempt(_message.Message):
     """What is due next, microseconds since the epoch."""
     child: _builtins.str
     """Id of the sub-execution."""
+    blamed: _builtins.bool
+    """Whether the loss of a worker may be the task's own doing."""
     def __init__(
         self,
         *,
@@ -694,10 +697,11 @@ class TaskAttempt(_message.Message):
         attempt: _builtins.int = ...,
         due: _builtins.int | None = ...,
         child: _builtins.str = ...,
+        blamed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "child", b"child", "due", b"due", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "child", b"child", "due", b"due", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__due: _TypeAlias = _typing.Literal["due"]  # noqa: Y015
     _WhichOneofArgType__due: _TypeAlias = _typing.Literal["_due", b"_due"]  # noqa: Y015

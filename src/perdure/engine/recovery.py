@@ -1,0 +1,138 @@
+"""After a restart: everything that had not ended is taken up again.
+
+Attempts that were under way may still be performed by workers that outlived the server. Which workers may
+hold leases is durable, one row a session rather than one a lease: the server waits for each of them to come
+back and say what it holds, but no longer than a lease lives. An attempt that nobody claims by then is lost
+and gets its next number. Embedded workers die with their server and are not waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from perdure.domain import commands as cmd
+from perdure.domain import effects as ef
+from perdure.domain.decide import pending_effects
+from perdure.domain.execution import TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from perdure.engine.active import ActiveSet, Live
+    from perdure.engine.environment import Environment
+    from perdure.engine.ports import Offers
+    from perdure.store.interface import ExecutionKey
+
+_logger = logging.getLogger(__name__)
+
+
+class Reunion:
+    """Waits for the workers that may still hold leases from before the restart."""
+
+    def __init__(self) -> None:
+        self._expected: set[str] = set()
+        self._complete = asyncio.Event()
+        self._complete.set()
+
+    def expect(self, workers: set[str]) -> None:
+        """Name the workers to wait for."""
+        self._expected = set(workers)
+        if workers:
+            self._complete.clear()
+
+    def met(self, worker: str) -> None:
+        """Take note that a worker has come back and said what it holds, or is known to hold nothing."""
+        self._expected.discard(worker)
+        if not self._expected:
+            self._complete.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until all have come back, but no longer than a lease lives."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._complete.wait()
+        except TimeoutError:
+            _logger.info("workers that did not come back: %s", ", ".join(sorted(self._expected)))
+            self._complete.set()
+
+
+class Recovery:
+    """Takes up the executions that a former server left."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        active: ActiveSet,
+        offers: Offers,
+        reunion: Reunion,
+        perform: Callable[[Live, Sequence[ef.Effect]], None],
+        lease_seconds: float,
+    ) -> None:
+        self._env = environment
+        self._active = active
+        self._offers = offers
+        self._reunion = reunion
+        self._perform = perform
+        self._lease_seconds = lease_seconds
+        self._unclaimed: list[tuple[ExecutionKey, ef.OfferAttempt | ef.StopAttempt]] = []
+
+    async def run(self) -> int:
+        """Load all that was active and do what it needs; returns how many executions that were."""
+        sessions = await self._env.store.open_sessions()
+        self._reunion.expect({session.worker for session in sessions if not session.embedded})
+        for session in sessions:
+            if session.embedded:
+                commit = self._active.next_commit()
+                commit.closed_sessions.append(session.worker)
+                await self._env.store.commit(commit)
+        live: list[Live] = []
+        async for page in self._env.store.load_active():
+            live.extend([await self._active.adopt(stored) for stored in page])
+        for each in live:
+            self._take_up(each)
+        await self._cancel_abandoned(live)
+        if self._unclaimed:
+            self._env.supervisor.spawn(self._replace_unclaimed(), "wait for workers")
+        return len(live)
+
+    def _take_up(self, live: Live) -> None:
+        """Do what an execution needs, but leave attempts that a worker may hold for later."""
+        for effect in pending_effects(live.execution):
+            if isinstance(effect, ef.OfferAttempt | ef.StopAttempt):
+                self._unclaimed.append((live.key, effect))
+            else:
+                self._perform(live, [effect])
+
+    async def _cancel_abandoned(self, live: list[Live]) -> None:
+        """Cancel sub-executions whose parent ended without the time to cancel them (I31)."""
+        for each in live:
+            created = each.execution.created
+            if not created.parent or created.orphan:
+                continue
+            parent = type(each.key)(each.key.project, created.parent)
+            if self._active.get(parent) is not None:
+                continue
+            row = await self._env.store.get_row(parent)
+            if row is None or row.end_time is not None:
+                self._active.apply(each, cmd.Cancel("the parent execution has ended", ""))
+
+    async def _replace_unclaimed(self) -> None:
+        await self._reunion.wait(self._lease_seconds)
+        for key, effect in self._unclaimed:
+            live = self._active.get(key)
+            ids = (effect.task_id, effect.execution_attempt, effect.attempt)
+            if live is None or not _is_current(live, effect) or self._offers.holds(key, *ids):
+                continue
+            self._active.apply(live, cmd.ReportLost(*ids, blamed=False))
+        self._unclaimed.clear()
+
+
+def _is_current(live: Live, effect: ef.OfferAttempt | ef.StopAttempt) -> bool:
+    run = live.execution.tasks.get(effect.task_id)
+    same = run is not None and (live.execution.execution_attempt, run.attempt) == (
+        effect.execution_attempt,
+        effect.attempt,
+    )
+    return run is not None and same and run.state is TaskState.IN_PROCESS
