@@ -1,0 +1,187 @@
+"""The collection of tasks and integrations that a program deploys and a worker performs."""
+
+from __future__ import annotations
+
+import inspect
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+
+from perdure.codec.integrations.reading import BUILT_IN_NAMES
+from perdure.definition.arguments import signature_of
+from perdure.definition.errors import DefinitionError
+from perdure.definition.integrations import IntegrationOptions, TracedIntegration
+from perdure.definition.lengths import duration
+from perdure.definition.retries import Retry
+from perdure.definition.tasks import Executor, Task, TaskOptions
+from perdure.domain.limits import PRIORITY_MAX
+from perdure.domain.validation import (
+    HANDLER_NAME,
+    HANDLER_NAME_RULE,
+    RESOURCE_ID,
+    RESOURCE_ID_RULE,
+    TRIGGER_ID,
+    TRIGGER_ID_RULE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from perdure.definition.lengths import LengthOfTime
+    from perdure.worker.context import TaskContext
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_EXECUTORS = ("async", "thread", "process")
+
+
+class _TaskDecorator(Protocol):
+    """Makes a task of a handler, with or without a context, async or not."""
+
+    @overload
+    def __call__(self, handler: Callable[Concatenate[TaskContext, P], Coroutine[Any, Any, R]]) -> Task[P, R]: ...
+    @overload
+    def __call__(self, handler: Callable[Concatenate[TaskContext, P], R]) -> Task[P, R]: ...
+    @overload
+    def __call__(self, handler: Callable[P, Coroutine[Any, Any, R]]) -> Task[P, R]: ...
+    @overload
+    def __call__(self, handler: Callable[P, R]) -> Task[P, R]: ...
+
+
+class App:
+    """Tasks and integrations that belong together.
+
+    Attributes:
+        name: For people and logs.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Make an empty app.
+
+        Raises:
+            DefinitionError: The name has other characters than resource ids.
+        """
+        if not RESOURCE_ID.fullmatch(name):
+            raise DefinitionError(f"{name!r} cannot be the name of an app: {RESOURCE_ID_RULE}")
+        self.name = name
+        self._tasks: dict[str, Task[..., Any]] = {}
+        self._integrations: dict[str, TracedIntegration[..., Any]] = {}
+
+    @property
+    def tasks(self) -> Mapping[str, Task[..., Any]]:
+        """The tasks by name."""
+        return MappingProxyType(self._tasks)
+
+    @property
+    def integrations(self) -> Mapping[str, TracedIntegration[..., Any]]:
+        """The integrations by id."""
+        return MappingProxyType(self._integrations)
+
+    def task(
+        self,
+        *,
+        name: str = "",
+        retry: Retry | None = None,
+        synchronous_retry: Retry | None = None,
+        timeout: LengthOfTime | None = None,
+        checkpoint: bool = True,
+        executor: Executor | None = None,
+    ) -> _TaskDecorator:
+        """Make a task of a handler.
+
+        Args:
+            name: Of the handler; by default that of the function.
+            retry: What follows a failure; by default the task fails.
+            synchronous_retry: The same while a caller waits for the execution; by default as `retry`.
+            timeout: Longest time of one attempt; by default without limit.
+            checkpoint: Whether a snapshot is taken after it succeeded.
+            executor: Where the handler runs; by default `async` for a coroutine function, else `thread`.
+
+        Raises:
+            DefinitionError: The decorator raises it for a name that is taken or not allowed, a signature
+                that no inputs can fill, and options that do not go with the function.
+        """
+        options = TaskOptions(
+            retry=_checked(retry),
+            synchronous_retry=_checked(retry if synchronous_retry is None else synchronous_retry),
+            timeout=None if timeout is None else duration(timeout),
+            checkpoint=checkpoint,
+        )
+
+        def make(handler: Callable[..., Any]) -> Task[..., Any]:
+            chosen = name or handler.__name__
+            if not HANDLER_NAME.fullmatch(chosen) or chosen in BUILT_IN_NAMES.values():
+                raise DefinitionError(f"{chosen!r} cannot be the name of a task: {HANDLER_NAME_RULE}, and no built-in")
+            if chosen in self._tasks:
+                raise DefinitionError(f"the app has a task {chosen} already")
+            task: Task[..., Any] = Task(chosen, handler, signature_of(handler), _executor(handler, executor), options)
+            self._tasks[chosen] = task
+            return task
+
+        return cast("_TaskDecorator", make)
+
+    def integration(
+        self,
+        *,
+        id: str = "",  # noqa: A002 - the word of the contract
+        trigger: str = "",
+        max_runtime: LengthOfTime | None = None,
+        priority: int = 0,
+        labels: Mapping[str, str] | None = None,
+    ) -> Callable[[Callable[P, R]], TracedIntegration[P, R]]:
+        """Make an integration of a function that calls tasks.
+
+        Args:
+            id: Within the project; by default the name of the function.
+            trigger: Id of the trigger that starts it; by default `api_trigger/` and the id.
+            max_runtime: Longest run of an execution; by default without limit.
+            priority: Of executions unless the call says otherwise, 0 to 999.
+            labels: Inherited by executions.
+
+        Raises:
+            DefinitionError: The decorator raises it for an id that is taken or not allowed, and for a
+                signature that no inputs can fill.
+        """
+        if not 0 <= priority <= PRIORITY_MAX:
+            raise DefinitionError(f"priority {priority} is out of range, 0 to {PRIORITY_MAX} are allowed")
+
+        def make(function: Callable[P, R]) -> TracedIntegration[P, R]:
+            chosen = id or function.__name__
+            if not RESOURCE_ID.fullmatch(chosen):
+                raise DefinitionError(f"{chosen!r} cannot be the id of an integration: {RESOURCE_ID_RULE}")
+            if chosen in self._integrations:
+                raise DefinitionError(f"the app has an integration {chosen} already")
+            options = IntegrationOptions(
+                trigger=trigger or f"api_trigger/{chosen}",
+                max_runtime=None if max_runtime is None else duration(max_runtime),
+                priority=priority,
+                labels=dict(labels or {}),
+            )
+            if not TRIGGER_ID.fullmatch(options.trigger):
+                raise DefinitionError(f"{trigger!r} cannot be the id of a trigger: {TRIGGER_ID_RULE}")
+            if inspect.iscoroutinefunction(function):
+                raise DefinitionError(f"{chosen} is recorded, not run: write `def`, not `async def`")
+            signature = signature_of(function)
+            if signature.context:
+                raise DefinitionError(f"{chosen} is recorded, not run: it has no TaskContext")
+            integration = TracedIntegration(chosen, function, signature, options)
+            self._integrations[chosen] = integration
+            return integration
+
+        return make
+
+
+def _checked(retry: Retry | None) -> Retry | None:
+    if retry is not None and not isinstance(retry, Retry):
+        raise DefinitionError(f"{retry!r} says nothing about retries; use Exponential(max_retries=3, interval='1s')")
+    return retry
+
+
+def _executor(handler: Callable[..., Any], executor: Executor | None) -> Executor:
+    is_async = inspect.iscoroutinefunction(handler)
+    chosen = executor or ("async" if is_async else "thread")
+    if chosen not in _EXECUTORS:
+        raise DefinitionError(f"{chosen!r} is no executor; one of {', '.join(_EXECUTORS)}")
+    if is_async is not (chosen == "async"):
+        raise DefinitionError(f"{handler.__qualname__}: only coroutine functions run as async, and only there")
+    return chosen
