@@ -200,12 +200,8 @@ def altered(records, kind, number, change):
     """The records with the message of one of them changed in place by a function."""
     index = index_of(records, kind, number)
     record = records[index]
-    name, message_type = {
-        Got: ("execution", Execution),
-        Listed: ("execution", Execution),
-        StreamMessage: ("message", WatchResponse),
-    }[kind]
-    parsed = message_type.FromString(getattr(record, name))
+    name, parsed = ("message", WatchResponse()) if kind is StreamMessage else ("execution", Execution())
+    parsed.ParseFromString(getattr(record, name))
     change(parsed)
     return [*records[:index], dataclasses.replace(record, **{name: wire(parsed)}), *records[index + 1 :]]
 

@@ -55,16 +55,11 @@ def without(records, kind, number):
     return records[:index] + records[index + 1 :]
 
 
-def only_of(records, name):
-    """The records of the last look at one execution."""
-    return [
-        record
-        for record in records
-        if isinstance(record, Got | History)
-        and record.name == name
-        or isinstance(record, Listed)
-        and Execution.FromString(record.execution).name == name
-    ]
+def is_about(record, name):
+    """Whether a record belongs to the last look at an execution."""
+    if isinstance(record, Listed):
+        return Execution.FromString(record.execution).name == name
+    return isinstance(record, Got | History) and record.name == name
 
 
 def with_story(story):
@@ -97,9 +92,7 @@ def test_a_run_that_has_not_settled_may_have_live_executions():
 
 
 def lost_execution():
-    records = good_run()
-    lost = only_of(records, TWO)
-    return [*(record for record in records if record not in lost), Got(TWO, "NOT_FOUND", b"")]
+    return [*(record for record in good_run() if not is_about(record, TWO)), Got(TWO, "NOT_FOUND", b"")]
 
 
 def other_inputs():

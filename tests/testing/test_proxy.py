@@ -38,6 +38,15 @@ async def connection():
         writer.close()
 
 
+async def meet_a_reset(proxy):
+    async def connect_and_read():
+        reader, _ = await asyncio.open_connection("127.0.0.1", proxy.port)
+        await reader.read()
+
+    with pytest.raises(ConnectionResetError):
+        await connect_and_read()
+
+
 async def test_bytes_and_ends_are_forwarded():
     async with connection() as (proxy, reader, writer):
         assert proxy.connections == 1
@@ -81,9 +90,7 @@ async def test_a_half_closed_connection_still_answers():
 async def test_new_connections_are_refused_until_restored():
     async with connection() as (proxy, reader, writer):
         proxy.refuse()
-        with pytest.raises(ConnectionResetError):
-            refused, _ = await asyncio.open_connection("127.0.0.1", proxy.port)
-            await refused.read()
+        await meet_a_reset(proxy)
         writer.write(b"still here")
         assert await reader.readexactly(10) == b"still here"
         proxy.restore()
@@ -98,6 +105,4 @@ async def test_a_server_that_is_gone_resets_the_connection():
         async with echo_server() as port:
             pass
         async with Proxy(port) as proxy:
-            with pytest.raises(ConnectionResetError):
-                reader, _ = await asyncio.open_connection("127.0.0.1", proxy.port)
-                await reader.read()
+            await meet_a_reset(proxy)
