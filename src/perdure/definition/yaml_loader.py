@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
@@ -255,7 +255,9 @@ def _expected(descriptor: FieldDescriptor) -> tuple[tuple[str, ...], str]:
 
 def _fields(message: Message) -> dict[str, FieldDescriptor]:
     """Collect the fields by both of their names, as proto3 JSON allows."""
-    return {name: one for one in message.DESCRIPTOR.fields for name in (one.name, one.json_name)}
+    return {
+        name: cast("FieldDescriptor", one) for one in message.DESCRIPTOR.fields for name in (one.name, one.json_name)
+    }
 
 
 def _kind(node: _Node) -> str:
