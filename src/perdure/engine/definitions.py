@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.codec.integrations import read_integration
@@ -113,7 +114,9 @@ class Definitions:
 
 def read_revision(record: RevisionRecord) -> Integration:
     """Turn a stored revision into the form that the rules work on."""
-    return read_integration(decode_revision(record.payload), record.revision_id, record.ordinal)
+    integration = read_integration(decode_revision(record.payload), record.revision_id, record.ordinal)
+    # The name is no part of the content: a revision is stored under it.
+    return replace(integration, name=record.key.integration)
 
 
 def revision_ordinal(revision_id: str) -> int:
