@@ -1,0 +1,36 @@
+"""Calls from other threads onto a loop, gathered: one wake-up for all that were made meanwhile."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+
+class Bridge:
+    """Makes calls on one loop, in the order in which they were posted."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
+        self._woken = False
+
+    def post(self, callback: Callable[..., object], *arguments: object) -> None:
+        """Have a call made on the loop; from any thread. A loop that is closed makes no more calls."""
+        self._calls.append((callback, arguments))
+        if not self._woken:
+            self._woken = True
+            try:
+                self._loop.call_soon_threadsafe(self._make_calls)
+            except RuntimeError:
+                self._calls.clear()
+
+    def _make_calls(self) -> None:
+        # Before the queue is looked at: whoever posts from here on wakes the loop again.
+        self._woken = False
+        while self._calls:
+            callback, arguments = self._calls.popleft()
+            callback(*arguments)

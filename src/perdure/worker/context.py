@@ -1,0 +1,155 @@
+"""What a handler can know and say about the attempt that it performs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.v1.worker_service_pb2 import Assignment
+
+    ProgressSink = Callable[[int | None, str | None], None]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFacts:
+    """What never changes about an attempt; it can be passed to another process.
+
+    Attributes:
+        execution: Resource name of the execution.
+        task: Id of the task in the integration.
+        attempt: From 1; a retry has the next number.
+        execution_attempt: From 1; a restart of the whole integration has the next number.
+        idempotency_key: The same for every attempt of this task, and for no other: pass it on to systems
+            that recognise a repetition by a key.
+        integration: Resource name of the integration.
+        deadline: When the attempt times out, UTC; None for never.
+        trace_parent: The `traceparent` of the call that started the execution, or empty.
+        trace_state: The `tracestate` that came with it.
+    """
+
+    execution: str
+    task: str
+    attempt: int
+    execution_attempt: int
+    idempotency_key: str
+    integration: str
+    deadline: datetime | None
+    trace_parent: str
+    trace_state: str
+
+
+def facts_of(assignment: Assignment) -> AttemptFacts:
+    """Read the facts of an attempt out of its assignment."""
+    deadline = None
+    if assignment.HasField("deadline"):
+        deadline = _EPOCH + timedelta(microseconds=assignment.deadline.ToMicroseconds())
+    return AttemptFacts(
+        execution=assignment.execution,
+        task=assignment.task_number,
+        attempt=assignment.attempt,
+        execution_attempt=assignment.execution_attempt,
+        idempotency_key=assignment.idempotency_key,
+        integration=assignment.integration,
+        deadline=deadline,
+        trace_parent=assignment.trace_parent,
+        trace_state=assignment.trace_state,
+    )
+
+
+class TaskContext:
+    """The first argument of a handler that asks for it. Usable from any thread.
+
+    Attributes:
+        facts: All that is known of the attempt; the most used parts have properties of their own.
+    """
+
+    def __init__(self, facts: AttemptFacts, report: ProgressSink) -> None:
+        self.facts = facts
+        self._report = report
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._logger: logging.LoggerAdapter[logging.Logger] | None = None
+
+    @property
+    def execution(self) -> str:
+        """Resource name of the execution."""
+        return self.facts.execution
+
+    @property
+    def task(self) -> str:
+        """Id of the task in the integration."""
+        return self.facts.task
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt, from 1."""
+        return self.facts.attempt
+
+    @property
+    def execution_attempt(self) -> int:
+        """Number of the execution attempt, from 1."""
+        return self.facts.execution_attempt
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key that is the same for every attempt of this task, and for no other task."""
+        return self.facts.idempotency_key
+
+    @property
+    def integration(self) -> str:
+        """Resource name of the integration."""
+        return self.facts.integration
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the attempt times out, UTC; None for never."""
+        return self.facts.deadline
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt is no longer wanted. An async handler is cancelled besides; others look here."""
+        return self._cancelled
+
+    async def wait_cancelled(self) -> None:
+        """Wait until the attempt is no longer wanted."""
+        event = asyncio.Event()
+        with self._lock:
+            if self._cancelled:
+                return
+            self._waiters.append((asyncio.get_running_loop(), event))
+        await event.wait()
+
+    def message(self, text: str) -> None:
+        """Tell people what is being done now; shown with the execution. 500 characters are kept."""
+        self._report(None, text)
+
+    def progress(self, percent: int) -> None:
+        """Tell how far the attempt is, from 0 to 100."""
+        self._report(percent, None)
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose records carry `execution`, `task` and `attempt`."""
+        if self._logger is None:
+            extra: dict[str, Any] = {"execution": self.execution, "task": self.task, "attempt": self.attempt}
+            self._logger = logging.LoggerAdapter(logging.getLogger("perdure.task"), extra)
+        return self._logger
+
+    def cancel(self) -> None:
+        """Make known that the attempt is no longer wanted. The worker calls this."""
+        with self._lock:
+            self._cancelled = True
+            waiters, self._waiters = self._waiters, []
+        for loop, event in waiters:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)

@@ -1,0 +1,189 @@
+"""Where user code runs: on a loop of its own thread, in threads, or in processes that are spawned.
+
+The thread that speaks to the server runs no user code, so that nothing a handler does keeps leases from
+being renewed. The exception is a worker inside the server, whose async handlers are trusted with its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import threading
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
+
+from perdure.v1.worker_service_pb2 import TaskResult
+from perdure.worker.bridge import Bridge
+from perdure.worker.handler import Place
+from perdure.worker.performing import perform, perform_blocking, process_died
+from perdure.worker.processes import perform_in_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.worker.run import Run
+
+    Finished = Callable[[Run, TaskResult], None]
+
+
+class LoopExecutor:
+    """Runs async handlers on one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, post: Callable[..., None], finished: Finished) -> None:
+        self._loop = loop
+        self._post = post
+        self._finished = finished
+
+    def start(self, run: Run) -> None:
+        """Begin an attempt."""
+        self._post(self._begin, run)
+
+    def cancel(self, run: Run) -> None:
+        """Cancel the task that performs an attempt."""
+        self._post(self._cancel, run)
+
+    def _begin(self, run: Run) -> None:
+        task = self._loop.create_task(perform(run.handler, run.assignment, run.context))
+        run.performed_by = task
+        task.add_done_callback(lambda done: self._ended(run, done))
+
+    def _ended(self, run: Run, done: asyncio.Task[TaskResult]) -> None:
+        # A task that is cancelled before its first step has no result of its own.
+        self._finished(run, _cancelled(run) if done.cancelled() else done.result())
+
+    def _cancel(self, run: Run) -> None:
+        if run.performed_by is not None:
+            run.performed_by.cancel()
+
+
+class LoopThread:
+    """A loop in a thread of its own, for user code."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.bridge = Bridge(self.loop)
+        # A daemon: user code that never yields must not keep the process from ending.
+        self._thread = threading.Thread(target=self._serve, name="perdure-handlers", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+            tasks = asyncio.all_tasks(self.loop)
+            for task in tasks:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            self.loop.close()
+
+    def close(self, seconds: float) -> None:
+        """Cancel what still runs and end the thread; a handler that will not yield is left behind."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(seconds)
+
+
+class Executors:
+    """Runs each attempt where its handler belongs, and hands the results back on the loop that made this.
+
+    Args:
+        finished: Called on that loop with each result.
+        threads: Most attempts of blocking handlers at a time.
+        processes: Most processes; None for one a processor.
+        shared_loop: Whether async handlers run on that loop itself, instead of in a thread of their own.
+    """
+
+    def __init__(self, finished: Finished, *, threads: int, processes: int | None, shared_loop: bool) -> None:
+        self._finished = finished
+        self._processes = processes
+        self._bridge = Bridge(asyncio.get_running_loop())
+        self._loop_thread = None if shared_loop else LoopThread()
+        if self._loop_thread is None:
+            self._async = LoopExecutor(asyncio.get_running_loop(), _call, finished)
+        else:
+            self._async = LoopExecutor(self._loop_thread.loop, self._loop_thread.bridge.post, self._hand_back)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perdure-task")
+        self._pool: ProcessPoolExecutor | None = None
+
+    def post(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Make a call on the loop that made this; from any thread."""
+        self._bridge.post(callback, *arguments)
+
+    def start(self, run: Run) -> None:
+        """Begin an attempt."""
+        match run.handler.place:
+            case Place.LOOP:
+                self._async.start(run)
+            case Place.THREAD:
+                run.performed_by = self._threads.submit(self._perform_in_thread, run)
+            case Place.PROCESS:
+                self._start_in_process(run)
+
+    def cancel(self, run: Run) -> None:
+        """Make known to an attempt that it is not wanted any more.
+
+        An async handler is cancelled, a blocking one sees it in its context. One that has not begun never will;
+        one that runs in a process goes on, since nothing reaches it.
+        """
+        run.context.cancel()
+        if run.handler.place is Place.LOOP:
+            self._async.cancel(run)
+        elif run.performed_by is not None and run.performed_by.cancel() and run.handler.place is Place.THREAD:
+            self._hand_back(run, _cancelled(run))
+
+    def close(self, seconds: float) -> None:
+        """Begin nothing more and end the threads and processes, as far as user code lets them.
+
+        Args:
+            seconds: How long to wait for async handlers to be cancelled.
+        """
+        if self._loop_thread is not None:
+            self._loop_thread.close(seconds)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _hand_back(self, run: Run, result: TaskResult) -> None:
+        self._bridge.post(self._finished, run, result)
+
+    def _perform_in_thread(self, run: Run) -> None:
+        self._hand_back(run, perform_blocking(run.handler, run.assignment, run.context))
+
+    def _start_in_process(self, run: Run) -> None:
+        if self._pool is None:
+            # Spawned, since a fork of a process with gRPC in it does not work.
+            self._pool = ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn"))
+        function = run.handler.function
+        future = self._pool.submit(
+            perform_in_process, function.__module__, function.__qualname__, run.assignment.SerializeToString()
+        )
+        run.performed_by = future
+        future.add_done_callback(lambda done: self._process_ended(run, done))
+
+    def _process_ended(self, run: Run, done: Future[bytes]) -> None:
+        try:
+            result = TaskResult.FromString(done.result())
+        except CancelledError:
+            result = _cancelled(run)
+        except BrokenProcessPool:
+            self.post(self._forget_pool)
+            result = process_died(run.assignment)
+        self._hand_back(run, result)
+
+    def _forget_pool(self) -> None:
+        """The pool of a process that died is of no use any more; the next attempt gets a new one."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
+
+def _cancelled(run: Run) -> TaskResult:
+    return TaskResult(lease=run.lease, cancelled=TaskResult.Cancelled())
+
+
+def _call(callback: Callable[..., None], *arguments: object) -> None:
+    callback(*arguments)
