@@ -15,7 +15,8 @@ What must hold, whatever happens (most of it is checked by `Witness` after every
 10. Event times never decrease, whatever the clock does.
 11. Every change of state is in the table.
 12. A retry starts no sooner than its delay.
-13. An execution that is left to workers that answer comes to an end.
+13. A task starts only if its join is satisfied, is skipped only if it is not, and never waits for nothing.
+14. An execution that is left to workers that answer comes to an end.
 """
 
 import os
@@ -59,6 +60,8 @@ class Life(RuleBasedStateMachine):
     """One execution, its workers, its callers and its clock."""
 
     run: Run
+    sound = False
+    """Whether the last command went well; when one did not, its fault is the one to tell of."""
 
     @initialize(
         definition=INTEGRATIONS,
@@ -75,11 +78,14 @@ class Life(RuleBasedStateMachine):
         trigger = "middle" if middle else ""
         settings = {**start, **parent, "max_runtime": max_runtime, "trigger_id": trigger}
         self.run = Run(definition=definition, inputs=INPUTS, jitter=jitter, **settings)
+        self.sound = True
         self.told: list[tuple[Key, cmd.Command]] = []
 
     def _tell(self, command: cmd.Command) -> None:
         ended = self.run.execution.is_terminal
+        self.sound = False
         self.run.do(command)
+        self.sound = True
         assert not ended or self.run.events == [], "a terminal execution changed"
         if isinstance(command, cmd.AttemptReport):
             self.told.append(((command.task_id, command.execution_attempt, command.attempt), command))
@@ -174,7 +180,7 @@ class Life(RuleBasedStateMachine):
             cmd.ReportLost(*about),
         ]
         report = data.draw(st.sampled_from(reports))
-        self.run.do(report)
+        self._tell(report)
         assert self.run.events == [], "a stale report changed something"
         assert self.run.effects == [], "a stale report had an effect"
 
@@ -218,7 +224,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self):
         """Let everything answer until the execution has ended."""
-        if not hasattr(self, "run"):
+        if not self.sound:
             return
         if self.run.execution.state is ExecutionState.PENDING:
             self._tell(cmd.Start())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def replay(text: str) -> str:
         elif word == ">" and run is None:
             run = _create(tasks, *rest)
         elif word == ">" and run is not None:
-            _command(run, *rest)
+            COMMANDS[rest[0]](run, *rest[1:])
         if word in {"task", ">"} or line.startswith("#"):
             written.append(line)
         elif not line:
@@ -105,34 +105,36 @@ def _built_in(name: str, value: str) -> dict[str, Any]:
     raise ValueError(f"a task has no setting {name}")
 
 
-def _command(run: Run, name: str, *arguments: str) -> None:
-    match name, arguments:
-        case "succeed", (task_id, *outputs):
-            run.succeed(task_id, **_values(tuple(outputs)))
-        case "fail", (task_id, code, *permanent):
-            run.fail(task_id, code, retryable=not permanent)
-        case "lose", (task_id,):
-            run.lose(task_id)
-        case "stop", (task_id,):
-            run.stop(task_id)
-        case "late", (task_id, execution_attempt, attempt):
-            run.do(cmd.ReportSuccess(task_id, int(execution_attempt), int(attempt)))
-        case "child-started", (task_id,):
-            run.child_started(task_id)
-        case "child-ended", (task_id, state, *outputs):
-            run.child_ended(task_id, ExecutionState[state], **_values(tuple(outputs)))
-        case "items", (task_id, finished):
-            run.do(cmd.ReportItems(*run.attempt(task_id), finished=int(finished)))
-        case "items-ended", (task_id, results):
-            run.items_ended(task_id, json.loads(results))
-        case "wait", (seconds,):
-            run.pass_time(float(seconds))
-        case "cancel", (reason,):
-            run.cancel(reason)
-        case "start", ():
-            run.start()
-        case _:
-            raise ValueError(f"no command {name} with {len(arguments)} arguments")
+def _fail(run: Run, task_id: str, code: str, permanent: str = "") -> None:
+    run.fail(task_id, code, retryable=not permanent)
+
+
+def _late(run: Run, task_id: str, execution_attempt: str, attempt: str) -> None:
+    run.do(cmd.ReportSuccess(task_id, int(execution_attempt), int(attempt)))
+
+
+def _child_ended(run: Run, task_id: str, state: str, *outputs: str) -> None:
+    run.child_ended(task_id, ExecutionState[state], **_values(outputs))
+
+
+def _items(run: Run, task_id: str, finished: str) -> None:
+    run.do(cmd.ReportItems(*run.attempt(task_id), finished=int(finished)))
+
+
+COMMANDS: Mapping[str, Callable[..., object]] = {
+    "start": Run.start,
+    "cancel": Run.cancel,
+    "wait": lambda run, seconds: run.pass_time(float(seconds)),
+    "succeed": lambda run, task_id, *outputs: run.succeed(task_id, **_values(outputs)),
+    "fail": _fail,
+    "stop": Run.stop,
+    "lose": Run.lose,
+    "late": _late,
+    "child-started": Run.child_started,
+    "child-ended": _child_ended,
+    "items": _items,
+    "items-ended": lambda run, task_id, results: run.items_ended(task_id, json.loads(results)),
+}
 
 
 def _outcome(run: Run) -> Iterator[str]:

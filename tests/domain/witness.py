@@ -13,7 +13,7 @@ from perdure.domain import events as ev
 from perdure.domain.apply import apply, first_state
 from perdure.domain.decide import pending_effects
 from perdure.domain.execution import TERMINAL_EXECUTION_STATES, ExecutionMethod, ExecutionState, TaskState
-from perdure.domain.integration import FailurePolicy, RetryStrategy
+from perdure.domain.integration import FailurePolicy, JoinStrategy, RetryStrategy
 from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES, StateChange
 
 if TYPE_CHECKING:
@@ -27,6 +27,16 @@ CHANGES: tuple[StateChange[IntEnum], ...] = (*EXECUTION_CHANGES, *TASK_CHANGES)
 PERMITTED = {(change.before, change.after, change.event) for change in CHANGES}
 TERMINAL_EVENTS = ev.ExecutionSucceeded | ev.ExecutionFailed | ev.ExecutionCancelled
 FORWARD_EVENTS = ev.ExecutionStarted | ev.ExecutionRestarted | ev.TaskStarted | ev.TaskRetried | ev.TaskAttemptLost
+TASK_CHANGE_EVENTS = (
+    ev.TaskStarted
+    | ev.TaskRetried
+    | ev.TaskAttemptLost
+    | ev.TaskSuspended
+    | ev.TaskSkipped
+    | ev.TaskSucceeded
+    | ev.TaskAttemptFailed
+    | ev.TaskCancelled
+)
 ATTEMPT_ENDS = ev.TaskSucceeded | ev.TaskAttemptFailed | ev.TaskCancelled
 FORWARD_EFFECTS = ef.OfferAttempt | ef.RunChild | ef.RunItems
 Key = tuple[str, int, int]
@@ -43,6 +53,7 @@ class Witness:
         self._open: dict[Key, list[ef.Effect]] = {}
         self._ended_attempts: set[Key] = set()
         self._offers: Counter[Key] = Counter()
+        self._edges: dict[tuple[str, int], bool] = {}
         self._failures: Counter[str] = Counter()
         self._restarts = 0
         self._retry_times: dict[str, int] = {}
@@ -56,7 +67,10 @@ class Witness:
         Raises:
             AssertionError: Something happened that must never happen.
         """
+        ended_early = isinstance(transition.events[-1], ev.ExecutionFailed) if transition.events else False
         for event in transition.events:
+            if not ended_early:
+                self._check_join(event, transition.execution)
             self._see_event(event, transition.now, transition.execution)
         for effect in transition.effects:
             self._see_effect(effect)
@@ -80,6 +94,7 @@ class Witness:
         assert all(execution.count(state) == counts[state] for state in TaskState), "the counts of states are wrong"
         self._compare_dues(execution)
         self._compare_effects(execution)
+        self._refuse_undecided_joins(execution)
         self._refuse_stuck(execution)
 
     def _compare_dues(self, execution: Execution) -> None:
@@ -107,6 +122,36 @@ class Witness:
         if execution.state in {ExecutionState.SUSPENDED, ExecutionState.RETRY_ON_HOLD}:
             assert not execution.count(TaskState.IN_PROCESS), "it shows that it waits although something runs"
 
+    def _check_join(self, event: Event, execution: Execution) -> None:
+        """Hold the start or the skip of a task to the join rule, by what the events said of its predecessors."""
+        if isinstance(event, ev.TaskStarted) and event.task_id not in execution.graph.start_tasks:
+            assert self._may_run(event.task_id, execution), f"{event.task_id} starts although its join is not satisfied"
+        if isinstance(event, ev.TaskSkipped) and not self._cancel_requested:
+            assert not self._may_run(event.task_id, execution), f"{event.task_id} is skipped although it may run"
+
+    def _may_run(self, task_id: str, execution: Execution) -> bool:
+        assert self._shadow is not None
+        incoming = [
+            (self._shadow.tasks[p.task_id].state, self._edges.get((p.task_id, p.edge), False))
+            for p in execution.graph.predecessors[task_id]
+        ]
+        good = [state is TaskState.SUCCEED and taken for state, taken in incoming]
+        match execution.graph.tasks[task_id].join:
+            case JoinStrategy.WHEN_ANY_SUCCEED:
+                return any(good)
+            case JoinStrategy.WHEN_ALL_SUCCEED:
+                return any(good) and all(state in {TaskState.SUCCEED, TaskState.SKIPPED} for state, _ in incoming)
+            case JoinStrategy.WHEN_ALL_TASKS_AND_CONDITIONS_SUCCEED:
+                return all(good)
+
+    def _refuse_undecided_joins(self, execution: Execution) -> None:
+        if execution.is_terminal or execution.restart_due is not None or not execution.execution_attempt:
+            return
+        for task_id, _ in execution.in_state(TaskState.PENDING_EXECUTION):
+            ended = [execution.tasks[p.task_id].is_terminal for p in execution.graph.predecessors[task_id]]
+            decided = all(ended) or self._may_run(task_id, execution)
+            assert not decided, f"{task_id} waits although nothing is left to wait for"
+
     def _see_event(self, event: Event, time: int, execution: Execution) -> None:
         if self._shadow is None:
             assert isinstance(event, ev.ExecutionCreated), "the first event is not the creation"
@@ -123,15 +168,15 @@ class Witness:
             apply(shadow, event, time)
             self._observe(before, shadow.state, event)
             for task_id, state in tasks.items():
-                lost = isinstance(event, ev.TaskAttemptLost) and event.task_id == task_id
-                self._observe(state, shadow.tasks[task_id].state, event, itself=lost)
+                concerned = isinstance(event, TASK_CHANGE_EVENTS) and event.task_id == task_id
+                self._observe(state, shadow.tasks[task_id].state, event, concerned=concerned)
             ended = shadow.state in TERMINAL_EXECUTION_STATES
             assert ended == isinstance(event, TERMINAL_EVENTS), "a terminal state without its terminal event"
         self.history.append((event, time))
         self._keep_books(event)
 
-    def _observe(self, before: object, after: object, event: Event, *, itself: bool = False) -> None:
-        if before != after or itself:
+    def _observe(self, before: object, after: object, event: Event, *, concerned: bool = False) -> None:
+        if before != after or concerned:
             change = (before, after, type(event))
             assert change in PERMITTED, f"{change} is not in the table"
             self.observed.add(change)
@@ -146,6 +191,7 @@ class Witness:
                 self._execution_attempt += 1
                 self._restarts += 1
                 self._failures.clear()
+                self._edges.clear()
                 self._retry_times.clear()
             case ev.TaskAttemptLost():
                 self._end_attempt(event.task_id, event.attempt - 1)
@@ -153,6 +199,8 @@ class Witness:
                 self._end_attempt(event.task_id, event.attempt)
         if isinstance(event, ev.TaskAttemptFailed):
             self._failures[event.task_id] += 1
+        if isinstance(event, ev.TaskSucceeded | ev.TaskAttemptFailed):
+            self._edges.update({(event.task_id, edge): taken for edge, taken in enumerate(event.edges)})
         if isinstance(event, TERMINAL_EVENTS):
             assert not self._open, f"the execution ended with something open: {self._open}"
 
