@@ -1,0 +1,118 @@
+"""What is known of an execution from its events, as rows that a terminal can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from perdure.cli.text import length_text, safe
+from perdure.v1.execution_pb2 import ExecutionDetails, TaskExecutionDetails
+
+if TYPE_CHECKING:
+    from perdure.v1.event_pb2 import ExecutionEvent
+
+_RUNNING: Final = frozenset({TaskExecutionDetails.IN_PROCESS, TaskExecutionDetails.SUSPENDED})
+_WAITING: Final = frozenset(
+    {TaskExecutionDetails.TASK_EXECUTION_STATE_UNSPECIFIED, TaskExecutionDetails.PENDING_EXECUTION}
+)
+
+
+@dataclass(slots=True)
+class TaskRow:
+    """One task.
+
+    Attributes:
+        task_number: Id of the task.
+        state: Name of its state.
+        attempt: Its attempt, from 1; 0 before the first.
+        begun: When it first left its waiting, in microseconds; None before.
+        ended: When it entered the state that it is in, unless it is at work.
+        note: The last message, failure or progress.
+    """
+
+    task_number: str
+    state: str = "PENDING_EXECUTION"
+    attempt: int = 0
+    begun: int | None = None
+    ended: int | None = None
+    note: str = ""
+
+    def length(self, now: int) -> str:
+        """Write how long it has taken so far, or took."""
+        if self.begun is None:
+            return ""
+        return length_text(max((self.ended or now) - self.begun, 0))
+
+
+@dataclass(slots=True)
+class Board:
+    """The latest state of an execution and of the tasks that have been heard of, in the order of first mention.
+
+    Attributes:
+        execution: Name of the execution.
+        state: Name of its state.
+        created: When it was accepted, in microseconds since the epoch.
+        note: Why it failed or was asked to stop.
+        tasks: The rows by task number.
+    """
+
+    execution: str
+    state: str = ""
+    created: int = 0
+    latest: int = 0
+    note: str = ""
+    tasks: dict[str, TaskRow] = field(default_factory=dict)
+
+    def take(self, event: ExecutionEvent) -> None:
+        """Apply the next event."""
+        self.latest = event.event_time.ToMicroseconds()
+        change = event.WhichOneof("change")
+        if change == "created":
+            self.created = self.latest
+            self.state = ExecutionDetails.State.Name(event.created.state)
+        elif change == "state_change":
+            self._take_state(event)
+        elif change == "task_change":
+            self._take_task(event)
+        elif change == "cancel_requested":
+            self.note = f"cancel requested: {event.cancel_requested.cancel_reason or 'no reason given'}"
+        elif change == "message_change":
+            self._row(event.message_change.task_number).note = safe(event.message_change.message)
+        elif change == "progress_change":
+            self._take_progress(event)
+        elif change == "sub_execution_change":
+            self._take_sub_execution(event)
+
+    def _take_state(self, event: ExecutionEvent) -> None:
+        self.state = ExecutionDetails.State.Name(event.state_change.state)
+        if event.state_change.HasField("error"):
+            error = event.state_change.error
+            self.note = safe(f"{error.code}: {error.message}")
+
+    def _take_task(self, event: ExecutionEvent) -> None:
+        change = event.task_change
+        row = self._row(change.task_number)
+        row.state = TaskExecutionDetails.TaskExecutionState.Name(change.state)
+        row.attempt = change.attempt
+        if change.state not in _WAITING and row.begun is None:
+            row.begun = self.latest
+        row.ended = None if change.state in _RUNNING | _WAITING else self.latest
+        if change.HasField("error"):
+            row.note = safe(f"{change.error.code}: {change.error.message}")
+        elif change.state == TaskExecutionDetails.SUCCEED and row.attempt > 1:
+            row.note = ""  # the failure of an earlier attempt is no news any more
+
+    def _take_progress(self, event: ExecutionEvent) -> None:
+        change = event.progress_change
+        if change.sub_job_count:
+            self._row(change.task_number).note = f"{change.finished_sub_job_count} of {change.sub_job_count} items"
+        else:
+            self._row(change.task_number).note = f"{change.percent}%"
+
+    def _take_sub_execution(self, event: ExecutionEvent) -> None:
+        change = event.sub_execution_change
+        row = self._row(change.task_number)
+        row.note = row.note or safe(change.execution)
+
+    def _row(self, task_number: str) -> TaskRow:
+        return self.tasks.setdefault(task_number, TaskRow(safe(task_number)))

@@ -1,0 +1,65 @@
+"""`perdure deploy`: puts integrations on a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.apps import load_deployables
+from perdure.cli.connection import Connection, connection_options
+from perdure.cli.exit_codes import ExitCode
+from perdure.cli.output import json_form, output_option, print_json, print_table
+from perdure.cli.running import run
+from perdure.client.names import last_part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.client.deploying import Deployable
+    from perdure.v1.integration_pb2 import Integration
+
+
+@click.command(
+    "deploy",
+    epilog="""\b
+Examples:
+  perdure deploy shop.orders:app
+  perdure deploy shop.orders:fulfil
+  perdure deploy fulfil.yaml refund.yaml --check""",
+)
+@click.argument("sources", nargs=-1, required=True, metavar="APP:NAME|FILE.yaml...")
+@click.option("--check", is_flag=True, help="Only check the definitions; change nothing.")
+@output_option
+@connection_options
+def command(sources: Sequence[str], check: bool, output: str, connection: Connection) -> None:
+    """Put integrations on a server.
+
+    A source is an app of Python code (MODULE:NAME, all its integrations), one integration of it, or a YAML file. A
+    definition that is on the server already makes no new revision.
+    """
+    deployables = [each for source in sources for each in _deployables(source)]
+    run(_deploy(connection, deployables, check=check, output=output), connection.server)
+
+
+def _deployables(source: str) -> list[Deployable]:
+    if source.endswith((".yaml", ".yml")):
+        if not Path(source).is_file():
+            raise click.UsageError(f"there is no file {source}")
+        return [Path(source)]
+    return list(load_deployables(source))
+
+
+async def _deploy(connection: Connection, deployables: list[Deployable], *, check: bool, output: str) -> ExitCode:
+    async with connection.client() as client:
+        deployed = [await client.deploy(each, validate_only=check) for each in deployables]
+    if output == "json":
+        print_json([json_form(integration) for integration in deployed])
+    else:
+        print_table(("integration", "revision", "tasks"), [_row(integration) for integration in deployed])
+    return ExitCode.OK
+
+
+def _row(integration: Integration) -> tuple[str, str, str]:
+    return last_part(integration.name), integration.revision_id, str(len(integration.tasks))

@@ -1,0 +1,150 @@
+"""`perdure execute`: executes an integration that is on a server."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypedDict
+
+import click
+
+from perdure.cli.connection import Connection, connection_options
+from perdure.cli.exit_codes import ExitCode
+from perdure.cli.inputs import HELP as INPUTS_HELP
+from perdure.cli.inputs import read_inputs
+from perdure.cli.output import output_option, print_facts, print_json
+from perdure.cli.results import print_outputs
+from perdure.cli.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    from perdure.client import Client
+    from perdure.client.options import ExecuteOptions
+    from perdure.client.results import ExecuteResult
+    from perdure.v1.value_pb2 import ValueType
+
+
+class InstantType(click.ParamType):
+    """An instant in ISO 8601 with its time zone."""
+
+    name = "instant"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read an instant."""
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no instant such as 2030-01-01T06:00:00Z", param, ctx)
+        if instant.tzinfo is None:
+            self.fail(f"{value!r} needs a time zone, such as Z or +02:00", param, ctx)
+        return instant
+
+
+class _Arguments(TypedDict):
+    integration: str
+    assignments: Sequence[str]
+    document: str | None
+    is_async: bool
+    at: datetime | None
+    timeout: float | None
+    trigger: str | None
+    request_id: str | None
+    execution_id: str | None
+    revision: str | None
+    labels: Sequence[str]
+    priority: int | None
+    max_runtime: float | None
+    description: str | None
+    output: str
+    connection: Connection
+
+
+@click.command(
+    "execute",
+    help=f"""Execute an integration that is on a server.
+
+Waits for the end and prints the outputs, unless --async or --at is given. {INPUTS_HELP}""",
+    epilog="""\b
+Examples:
+  perdure execute fulfil order_id=A1 sku=X count=2
+  perdure execute fulfil order_id=A1 --async -o json
+  perdure execute report --json @inputs.json --at 2030-01-01T06:00:00Z
+  perdure execute fulfil order_id=A1 --request-id order-A1 --label shop=north --priority 500""",
+)
+@click.argument("integration")
+@click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--json", "document", metavar="JSON|@FILE", help="Inputs as one JSON object.")
+@click.option("--async", "is_async", is_flag=True, help="Do not wait for the end.")
+@click.option("--at", type=InstantType(), help="Start at this instant, with its time zone; do not wait.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds to wait for the end.")
+@click.option("--trigger", help="Trigger that chooses the start tasks.")
+@click.option("--request-id", help="Calling again with it starts nothing and gets the same answer.")
+@click.option("--id", "execution_id", help="Id of the execution.")
+@click.option("--revision", help="Revision to run instead of the latest.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Label; may be repeated.")
+@click.option("--priority", type=click.IntRange(0, 999), help="Higher goes first.")
+@click.option("--max-runtime", type=click.FloatRange(min=0), help="Seconds that it may run.")
+@click.option("--description", help="A text for people.")
+@output_option
+@connection_options
+def command(**arguments: Unpack[_Arguments]) -> None:
+    """Execute an integration."""
+    if arguments["is_async"] and arguments["at"]:
+        raise click.UsageError("--at does not wait anyway; leave --async out")
+    run(_execute(arguments), arguments["connection"].server)
+
+
+async def _execute(arguments: _Arguments) -> ExitCode:
+    async with arguments["connection"].client() as client:
+        declaring = None if arguments["integration"] == "-" else await client.integrations.get(arguments["integration"])
+        inputs = read_inputs(arguments["assignments"], arguments["document"], declaring)
+        result = await _call(client, arguments, inputs)
+    if arguments["is_async"] or arguments["at"] is not None:
+        _print_accepted(result, arguments["output"])
+    else:
+        print_outputs(result.name, result.outputs, arguments["output"])
+    return ExitCode.OK
+
+
+async def _call(client: Client, arguments: _Arguments, inputs: dict[str, ValueType]) -> ExecuteResult:
+    integration, options = arguments["integration"], _options(arguments)
+    timeout = arguments["timeout"]
+    if arguments["at"] is not None:
+        return await client.schedule(integration, inputs, at=arguments["at"], **options)
+    if arguments["is_async"]:
+        return await client.start(integration, inputs, **options)
+    return await client.execute(integration, inputs, timeout=timeout, **options)
+
+
+def _options(arguments: _Arguments) -> ExecuteOptions:
+    options: ExecuteOptions = {
+        "trigger_id": arguments["trigger"] or "",
+        "request_id": arguments["request_id"] or "",
+        "user_execution_id": arguments["execution_id"] or "",
+        "revision_id": arguments["revision"] or "",
+        "description": arguments["description"] or "",
+        "labels": _labels(arguments["labels"]),
+    }
+    if arguments["priority"] is not None:
+        options["priority"] = arguments["priority"]
+    if arguments["max_runtime"] is not None:
+        options["max_runtime"] = timedelta(seconds=arguments["max_runtime"])
+    return options
+
+
+def _labels(labels: Sequence[str]) -> dict[str, str]:
+    parsed = {}
+    for label in labels:
+        key, equals, value = label.partition("=")
+        if not equals:
+            raise click.UsageError(f"--label {label!r} is not of the form key=value")
+        parsed[key] = value
+    return parsed
+
+
+def _print_accepted(result: ExecuteResult, output: str) -> None:
+    if output == "json":
+        print_json({"execution": result.name, "executions": list(result.executions), "requestId": result.request_id})
+    else:
+        print_facts([("execution", name) for name in result.executions])

@@ -1,0 +1,94 @@
+"""`perdure get`: shows an execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.connection import Connection, connection_options
+from perdure.cli.exit_codes import ExitCode
+from perdure.cli.output import json_form, output_option, print_facts, print_json, print_table
+from perdure.cli.results import value_text
+from perdure.cli.running import run
+from perdure.cli.text import instant_text, length_text
+from perdure.client.names import last_part
+from perdure.client.values import to_python
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from perdure.v1.value_pb2 import ValueType
+
+
+@click.command(
+    "get",
+    epilog="""\b
+Examples:
+  perdure get 019a1f4e-6d0c-7c4b-9b3d-2f0d8f6a1c55
+  perdure get order-A1 -o json""",
+)
+@click.argument("execution")
+@click.option("--basic", is_flag=True, help="Leave parameters, snapshots and sub-executions out.")
+@output_option
+@connection_options
+def command(execution: str, basic: bool, output: str, connection: Connection) -> None:
+    """Show an execution as it was last committed."""
+    view = Execution.VIEW_BASIC if basic else Execution.VIEW_FULL
+    run(_get(connection, execution, view, output), connection.server)
+
+
+async def _get(connection: Connection, execution: str, view: Execution.View.ValueType, output: str) -> ExitCode:
+    async with connection.client() as client:
+        found = await client.get(execution, view=view)
+    if output == "json":
+        print_json(json_form(found))
+        return ExitCode.OK
+    print_facts(_facts(found))
+    snapshots = found.execution_details.execution_snapshots
+    if snapshots:
+        click.echo()
+        print_table(("task", "state", "attempts", "message"), map(_row, snapshots[0].task_execution_details))
+    return ExitCode.OK
+
+
+def _facts(execution: Execution) -> Iterator[tuple[str, str]]:
+    yield "name", execution.name
+    yield "state", ExecutionDetails.State.Name(execution.execution_details.state)
+    yield "revision", execution.integration_revision_id
+    yield "trigger", execution.trigger_id
+    yield "created", instant_text(execution.create_time)
+    yield "started", instant_text(execution.start_time)
+    yield "ended", instant_text(execution.end_time)
+    yield "goes on at", instant_text(execution.next_execution_time)
+    yield "duration", length_text(execution.duration.ToMicroseconds()) if execution.HasField("start_time") else ""
+    yield "progress", f"{execution.progress.percent}%, {_counts(execution.progress)}"
+    yield "at work on", ", ".join(execution.progress.current_tasks)
+    yield "parent", last_part(execution.parent)
+    yield "labels", ", ".join(f"{key}={value}" for key, value in sorted(execution.labels.items()))
+    yield "message", execution.message
+    if execution.HasField("cancel_requested_time"):
+        yield "cancel asked", f"{instant_text(execution.cancel_requested_time)} {execution.cancel_reason}".rstrip()
+    if execution.HasField("error"):
+        yield "error", f"{execution.error.code}: {execution.error.message}"
+    yield from _values("input", execution.request_parameters)
+    yield from _values("output", execution.response_parameters)
+
+
+def _values(noun: str, parameters: Mapping[str, ValueType]) -> Iterator[tuple[str, str]]:
+    for key in sorted(parameters):
+        yield f"{noun} {key}", value_text(to_python(parameters[key]))
+
+
+def _counts(progress: Execution.Progress) -> str:
+    tasks = f"{progress.finished_task_count} of {progress.task_count} tasks"
+    if not progress.sub_job_count:
+        return tasks
+    return f"{tasks}, {progress.finished_sub_job_count} of {progress.sub_job_count} items"
+
+
+def _row(task: TaskExecutionDetails) -> tuple[str, str, str, str]:
+    state = TaskExecutionDetails.TaskExecutionState.Name(task.task_execution_state)
+    said = f"{task.error.code}: {task.error.message}" if task.HasField("error") else task.message
+    return task.task_number, state, str(len(task.task_attempt_stats)), said

@@ -1,0 +1,87 @@
+"""Says what went wrong, where, and what to do, and chooses the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from perdure.cli.exit_codes import ExitCode
+from perdure.cli.text import safe
+from perdure.client.errors import (
+    CallFailed,
+    ExecutionCancelled,
+    ExecutionFailed,
+    ExecutionPending,
+    InvalidRequest,
+    ResourceExhausted,
+    ServerFault,
+    TimedOut,
+    Unavailable,
+    Unimplemented,
+)
+from perdure.client.status import is_cut_off
+
+if TYPE_CHECKING:
+    from perdure.client.errors import ClientError
+
+_EXIT_CODES: Final = (
+    (ExecutionFailed, ExitCode.EXECUTION_FAILED),
+    (ExecutionCancelled, ExitCode.EXECUTION_CANCELLED),
+    (InvalidRequest, ExitCode.INVALID),
+    (Unavailable, ExitCode.UNREACHABLE),
+    (TimedOut, ExitCode.UNREACHABLE),
+    (ResourceExhausted, ExitCode.UNREACHABLE),
+    (ServerFault, ExitCode.FAULT),
+    (Unimplemented, ExitCode.FAULT),
+)
+_ADVICE: Final = {
+    "EXECUTION_NOT_FOUND": "`perdure list` shows the executions that there are; --project names another project",
+    "INTEGRATION_NOT_FOUND": "`perdure deploy` puts it on the server; --project names another project",
+    "TRIGGER_NOT_FOUND": "leave --trigger out to begin with the default start tasks",
+    "REQUEST_ID_REUSED": "use another --request-id for another request",
+    "EXECUTION_ALREADY_EXISTS": "choose another --id, or leave it out",
+    "INVALID_DEFINITION": "correct the fields named above and deploy again",
+    "TOO_MANY_REQUESTS": "the server is full; try again soon",
+    "INTERNAL": "the server's log has more under the id named above",
+}
+
+
+def report(error: ClientError, server: str = "") -> ExitCode:
+    """Print an error to stderr.
+
+    Args:
+        error: What went wrong.
+        server: The address that was used, to name it where nobody answers there.
+
+    Returns:
+        The exit code.
+    """
+    if isinstance(error, ExecutionPending):
+        click.echo(f"error: {safe(str(error))}", err=True)
+        for execution in error.executions:
+            click.echo(f"  hint: it goes on; `perdure watch {execution}` follows it", err=True)
+        return ExitCode.UNREACHABLE
+    if not isinstance(error, CallFailed):
+        click.echo(f"error: {safe(str(error))}", err=True)
+        return ExitCode.FAULT
+    click.echo(f"error: {safe(error.message)}", err=True)
+    if error.reason:
+        click.echo(f"  reason: {safe(error.reason)}", err=True)
+    for violation in error.field_violations:
+        click.echo(f"  {safe(violation.path)}: {safe(violation.description)}", err=True)
+    for key, value in error.metadata.items():
+        click.echo(f"  {safe(key)}: {safe(value)}", err=True)
+    advice = _ADVICE.get(error.reason, "")
+    if is_cut_off(error) and not error.reason and server:
+        advice = f"is a server running at {server}? `perdure serve` starts one; --server names another"
+    if advice:
+        click.echo(f"  hint: {advice}", err=True)
+    return _exit_code(error)
+
+
+def _exit_code(error: CallFailed) -> ExitCode:
+    for kind, code in _EXIT_CODES:
+        if isinstance(error, kind):
+            return code
+    return ExitCode.UNREACHABLE if is_cut_off(error) else ExitCode.REFUSED

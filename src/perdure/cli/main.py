@@ -1,0 +1,66 @@
+"""The entry point: knows the names of the commands and imports one when it is used.
+
+`perdure --help` must answer at once, so nothing here imports gRPC.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+from perdure.cli.exit_codes import MEANINGS
+
+COMMANDS: Final = {
+    "serve": "Serve executions from a data directory.",
+    "worker": "Perform the tasks of an app for a server.",
+    "run": "Run an integration of an app with everything it needs.",
+    "deploy": "Put integrations on a server.",
+    "execute": "Execute an integration that is on a server.",
+    "get": "Show an execution.",
+    "list": "List executions, newest first.",
+    "watch": "Follow an execution as it happens.",
+    "cancel": "Cancel an execution.",
+    "events": "Show the history of an execution.",
+    "snapshots": "Show the snapshots of an execution.",
+    "version": "Show the versions of this program and of the server.",
+}
+"""Each command with the first line of its help."""
+
+EPILOG: Final = f"""\b
+Examples:
+  perdure run shop.orders:fulfil order_id=A1 sku=X count=2
+  perdure serve --data ./data --app shop.orders:app
+  perdure execute fulfil order_id=A1 sku=X -o json
+
+{MEANINGS}"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"perdure.cli.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Perdure runs integrations durably: once accepted, an execution survives crashes and comes to its end.
+
+    Names may be short: `fulfil` stands for projects/default/locations/local/integrations/fulfil, and the id of an
+    execution for its full name.
+    """

@@ -1,0 +1,37 @@
+"""Prints what an execution has come to."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.output import print_facts, print_json
+from perdure.cli.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.v1.error_pb2 import Error
+
+
+def print_outputs(execution: str, outputs: Mapping[str, object], output: str) -> None:
+    """Print the outputs of an execution that succeeded."""
+    if output == "json":
+        print_json({"execution": execution, "outputs": dict(outputs)})
+        return
+    print_facts([("execution", execution), *((key, value_text(value)) for key, value in outputs.items())])
+
+
+def print_error(error: Error) -> None:
+    """Print to stderr why an execution failed or was cancelled."""
+    click.echo(f"error: {safe(error.message) or error.code}", err=True)
+    click.echo(f"  reason: {safe(error.code)}", err=True)
+    if error.context:
+        click.echo(f"  context: {safe(error.context)}", err=True)
+
+
+def value_text(value: object) -> str:
+    """Write a value: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

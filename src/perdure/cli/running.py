@@ -1,0 +1,42 @@
+"""Runs the coroutine of a command and turns what goes wrong into words and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.exit_codes import ExitCode
+from perdure.cli.failures import report
+from perdure.cli.text import safe
+from perdure.client.errors import ClientError
+from perdure.definition.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+def run(work: Coroutine[None, None, ExitCode], server: str = "") -> None:
+    """Run a command to its end.
+
+    Args:
+        work: What it does; its result is the exit code.
+        server: The address that it uses, for messages.
+
+    Raises:
+        click.exceptions.Exit: The exit code is not 0.
+    """
+    try:
+        code = asyncio.run(work)
+    except ClientError as error:
+        code = report(error, server)
+    except DefinitionError as error:
+        for line in str(error).splitlines():
+            click.echo(f"error: {safe(line)}", err=True)
+        code = ExitCode.INVALID
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        code = ExitCode.INTERRUPTED
+    if code is not ExitCode.OK:
+        raise click.exceptions.Exit(int(code))
