@@ -13,11 +13,11 @@ from perdure.domain import apply as applying
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
+from perdure.domain import retry
 from perdure.domain.decide import commands, failing, joining, pending, running
 from perdure.domain.decide.transition import Transition
 from perdure.domain.execution import TaskState
 from perdure.domain.integration import JoinStrategy
-from perdure.domain.retry import Decision
 from tests.domain.test_life import Life
 
 LIVES = settings(
@@ -63,7 +63,7 @@ def accepting_a_report_about_a_task_that_has_ended(patch: Patch) -> None:
 
 def starting_a_task_after_a_cancel(patch: Patch) -> None:
     def plant(transition, task_id):
-        verdict = running.join(transition.execution, task_id)
+        verdict = joining.join(transition.execution, task_id)
         if verdict is joining.Join.RUN:
             running.start_task(transition, task_id)
         elif verdict is not joining.Join.WAIT:
@@ -127,16 +127,14 @@ def keeping_what_was_due_in_the_old_state(patch: Patch) -> None:
 
 
 def retrying_without_a_delay(patch: Patch) -> None:
-    decide_failure = failing.decide_failure
-
     def plant(*arguments):
-        return dataclasses.replace(decide_failure(*arguments), delay=0)
+        return dataclasses.replace(retry.decide_failure(*arguments), delay=0)
 
     patch.setattr(failing, "decide_failure", plant)
 
 
 def retrying_for_ever(patch: Patch) -> None:
-    patch.setattr(failing, "decide_failure", lambda *_: Decision(ev.Resolution.RETRY, 100_000_000))
+    patch.setattr(failing, "decide_failure", lambda *_: retry.Decision(ev.Resolution.RETRY, 100_000_000))
 
 
 def waking_a_retry_too_soon(patch: Patch) -> None:
@@ -145,8 +143,8 @@ def waking_a_retry_too_soon(patch: Patch) -> None:
     def plant(transition, command):
         for task_id, _ in list(transition.execution.in_state(TaskState.RETRY_ON_HOLD)):
             running.next_attempt(transition, task_id)
+            running.settle(transition)
         wake(transition, command)
-        running.conclude(transition)
 
     patch.setitem(commands._DECIDE, cmd.Wake, plant)
 
