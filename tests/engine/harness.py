@@ -1,0 +1,153 @@
+"""An engine on a real store, with time that stands still and workers that a test plays itself."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import json_format
+
+from perdure.codec.integrations import canonical_bytes, find_faults
+from perdure.codec.revisions import encode_revision
+from perdure.codec.values import decode_value, encode_python
+from perdure.domain.execution import Execution, ExecutionMethod
+from perdure.engine.engine import Engine
+from perdure.engine.environment import Environment
+from perdure.engine.integrations import Draft
+from perdure.engine.ports import Offer, Stopped
+from perdure.engine.starting import Accepted, StartRequest
+from perdure.expression.cel import DIALECT, CelEvaluator
+from perdure.runtime.supervisor import Supervisor
+from perdure.store.interface import ExecutionKey, IntegrationKey
+from perdure.store.sqlite.store import SqliteStore
+from perdure.testing.chance import ScriptedChance
+from perdure.testing.clock import FakeClock
+from perdure.v1.integration_pb2 import Integration
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from perdure.domain.events import Event
+
+PATIENCE_SECONDS = 20.0
+
+
+class Workers:
+    """The port to the workers: keeps what is offered until the test performs it."""
+
+    def __init__(self) -> None:
+        self.offers: asyncio.Queue[Offer] = asyncio.Queue()
+        self.seen: list[Offer] = []
+        self.stopped: list[tuple[str, int]] = []
+        self.held: set[tuple[ExecutionKey, str, int, int]] = set()
+        self.answer_to_stop = Stopped.TOLD
+
+    def offer(self, offer: Offer) -> None:
+        self.seen.append(offer)
+        self.offers.put_nowait(offer)
+
+    def stop(
+        self, key: ExecutionKey, task_id: str, execution_attempt: int, attempt: int, reason: str, grace: int
+    ) -> Stopped:
+        self.stopped.append((task_id, attempt))
+        return self.answer_to_stop
+
+    def holds(self, key: ExecutionKey, task_id: str, execution_attempt: int, attempt: int) -> bool:
+        return (key, task_id, execution_attempt, attempt) in self.held
+
+    async def next(self) -> Offer:
+        """Wait for the next offer."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.offers.get()
+
+
+class Published:
+    """The port to the watchers: keeps what becomes durable, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, int, Event, int]] = []
+
+    def publish(
+        self, execution: Execution, first_sequence: int, events: Sequence[Event], time: int, revision: int
+    ) -> None:
+        self.events.extend(
+            (execution.id, sequence, event, revision) for sequence, event in enumerate(events, first_sequence)
+        )
+
+
+class Bench:
+    """One life of a server without its edge."""
+
+    def __init__(self, store: SqliteStore, clock: FakeClock, chance: ScriptedChance) -> None:
+        self.store = store
+        self.clock = clock
+        self.supervisor = Supervisor()
+        self.environment = Environment(store, clock, chance, CelEvaluator(), self.supervisor)
+        self.workers = Workers()
+        self.published = Published()
+        self.engine = Engine(self.environment, self.published)
+
+    async def deploy(self, name: str, tasks: list[dict[str, Any]], **definition: Any) -> None:
+        message = json_format.ParseDict({"tasks": tasks, **definition}, Integration())
+        assert find_faults(message, self.environment.evaluator) == []
+        draft = Draft(
+            canonical_bytes(message), encode_revision(message, DIALECT), tuple(t.trigger_id for t in message.triggers)
+        )
+        await self.engine.integrations.update(IntegrationKey("p", name), draft, "tester", allow_missing=True)
+
+    async def execute(self, integration: str, inputs: dict[str, object] | None = None, **fields: Any) -> Accepted:
+        given = {key: encode_python(value) for key, value in (inputs or {}).items()}
+        fields.setdefault("method", ExecutionMethod.POST_TO_QUEUE)
+        return await self.engine.starter.execute(StartRequest("p", integration, inputs=given, **fields))
+
+    async def start(self, integration: str, inputs: dict[str, object] | None = None, **fields: Any) -> ExecutionKey:
+        return (await self.execute(integration, inputs, **fields)).executions[0][0]
+
+    async def succeed(self, offer: Offer, **outputs: object) -> bool:
+        values = {key: encode_python(value) for key, value in outputs.items()}
+        ids = (offer.key, offer.task_id, offer.execution_attempt, offer.attempt)
+        return await self.engine.reports.succeeded(*ids, values, "worker")
+
+    async def ended(self, key: ExecutionKey) -> Execution:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.engine.ended(key)
+
+    async def state(self, key: ExecutionKey) -> Execution:
+        """Read an execution as the store has it, not as memory has it."""
+        return await self.engine.view(key, lambda execution, _: execution)
+
+    async def settle(self) -> None:
+        """Wait until nothing is under way in the background."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.supervisor.wait_idle()
+
+
+def results(execution: Execution, task_id: str) -> dict[str, object]:
+    """Decode the outputs of a task."""
+    return {name: decode_value(value) for name, value in execution.tasks[task_id].outputs.items()}
+
+
+@asynccontextmanager
+async def running(
+    directory: Path,
+    clock: FakeClock | None = None,
+    *,
+    chance: ScriptedChance | None = None,
+    lease_seconds: float = 30.0,
+) -> AsyncIterator[Bench]:
+    """Open the store in a directory, recover, run, and close as a crash would: without saying goodbye."""
+    store = await SqliteStore.open(directory)
+    bench = Bench(store, clock or FakeClock(), chance or ScriptedChance())
+    try:
+        await bench.engine.start(bench.workers, lease_seconds)
+        yield bench
+    finally:
+        bench.engine.close()
+        await bench.supervisor.close()
+        await store.close()
+
+
+ONE = [{"taskId": "a", "task": "work"}]
+TWO = [{"taskId": "a", "task": "work", "nextTasks": [{"taskId": "b"}]}, {"taskId": "b", "task": "work"}]
