@@ -25,20 +25,17 @@ if TYPE_CHECKING:
     from perdure.v1.value_pb2 import ValueType
 
 
-class InstantType(click.ParamType):
-    """An instant in ISO 8601 with its time zone."""
-
-    name = "instant"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read an instant."""
-        try:
-            instant = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no instant such as 2030-01-01T06:00:00Z", param, ctx)
-        if instant.tzinfo is None:
-            self.fail(f"{value!r} needs a time zone, such as Z or +02:00", param, ctx)
-        return instant
+def _instant(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
+    """Read an instant in ISO 8601 with its time zone."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no instant such as 2030-01-01T06:00:00Z", context, parameter) from None
+    if instant.tzinfo is None:
+        raise click.BadParameter(f"{text!r} needs a time zone, such as Z or +02:00", context, parameter)
+    return instant
 
 
 class _Arguments(TypedDict):
@@ -76,7 +73,9 @@ Examples:
 @click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "document", metavar="JSON|@FILE", help="Inputs as one JSON object.")
 @click.option("--async", "is_async", is_flag=True, help="Do not wait for the end.")
-@click.option("--at", type=InstantType(), help="Start at this instant, with its time zone; do not wait.")
+@click.option(
+    "--at", callback=_instant, metavar="INSTANT", help="Start then, an instant with its time zone; do not wait."
+)
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds to wait for the end.")
 @click.option("--trigger", help="Trigger that chooses the start tasks.")
 @click.option("--request-id", help="Calling again with it starts nothing and gets the same answer.")
