@@ -193,9 +193,9 @@ class Run:
         """Report that the current attempt of a task stopped without a result."""
         return self.do(cmd.ReportStopped(*self.attempt(task_id)))
 
-    def lose(self, task_id: str) -> list[ev.Event]:
+    def lose(self, task_id: str, *, blamed: bool = True) -> list[ev.Event]:
         """Report that the worker of the current attempt of a task vanished."""
-        return self.do(cmd.ReportLost(*self.attempt(task_id)))
+        return self.do(cmd.ReportLost(*self.attempt(task_id), blamed=blamed))
 
     def start(self) -> list[ev.Event]:
         """Start the execution by its id."""

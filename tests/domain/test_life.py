@@ -113,10 +113,10 @@ class Life(RuleBasedStateMachine):
         self._tell(cmd.ReportFailure(*about, failure=cause))
 
     @precondition(_works)
-    @rule(data=st.data(), stopped=st.booleans())
-    def a_worker_vanishes_or_gives_up(self, data: st.DataObject, stopped: bool):
+    @rule(data=st.data(), stopped=st.booleans(), blamed=st.booleans())
+    def a_worker_vanishes_or_gives_up(self, data: st.DataObject, stopped: bool, blamed: bool):
         about = data.draw(st.sampled_from(self._open(ef.OfferAttempt, ef.StopAttempt)))
-        self._tell(cmd.ReportStopped(*about) if stopped else cmd.ReportLost(*about))
+        self._tell(cmd.ReportStopped(*about) if stopped else cmd.ReportLost(*about, blamed=blamed))
 
     @precondition(_works)
     @rule(data=st.data(), percent=st.integers(0, 100))

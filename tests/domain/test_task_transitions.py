@@ -252,6 +252,19 @@ def test_a_task_that_loses_worker_after_worker_fails_in_the_end():
     assert run.failure_code() == "LEASE_LOST"
 
 
+def test_a_worker_lost_for_a_reason_of_the_server_s_does_not_count():
+    run = Run(task("a"))
+
+    for _ in range(LOST_LEASES_MAX + 1):
+        run.lose("a", blamed=False)
+    assert run.execution.tasks["a"].lost == 0
+    for _ in range(LOST_LEASES_MAX):
+        run.lose("a")
+    run.lose("a", blamed=False)
+
+    assert run.state("a") is TaskState.IN_PROCESS
+
+
 def test_workers_lost_before_a_retry_are_forgiven():
     run = Run(task("a", **RETRY))
     for _ in range(LOST_LEASES_MAX):
