@@ -77,12 +77,6 @@ def test_all_faults_are_named_at_once():
         read("int_value=x", "boolean_value=yes", "json_value={", "inner=1", "string_value=@nowhere", "int_value=x")
     named = [line.split("'")[1] for line in caught.value.message.splitlines()]
     assert named == ["int_value", "boolean_value", "json_value", "inner", "string_value"]
-        "int_value",
-        "boolean_value",
-        "json_value",
-        "inner",
-        "string_value",
-    ]
 
 
 @pytest.mark.parametrize("assignment", ["novalue", "=x"])
