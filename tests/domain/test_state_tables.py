@@ -1,0 +1,29 @@
+"""The state tables themselves: whole, without doubles, and drawn as they are."""
+
+from perdure.domain.events import ExecutionRestarted
+from perdure.domain.execution import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
+from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES
+from scripts.state_machine import DOCUMENT, document
+
+
+def test_the_document_is_drawn_from_the_tables_as_they_are():
+    assert DOCUMENT.read_text(encoding="utf-8") == document(), "run scripts/state_machine.py"
+
+
+def test_no_change_is_listed_twice():
+    changes = [(change.before, change.after, change.event) for change in (*EXECUTION_CHANGES, *TASK_CHANGES)]
+
+    assert len(changes) == len(set(changes))
+
+
+def test_every_state_can_be_reached():
+    assert {change.after for change in EXECUTION_CHANGES} == set(ExecutionState)
+    assert {change.after for change in TASK_CHANGES} == set(TaskState)
+
+
+def test_nothing_leads_out_of_a_terminal_state_of_an_execution():
+    assert not {change.before for change in EXECUTION_CHANGES} & TERMINAL_EXECUTION_STATES
+
+
+def test_only_a_restart_leads_out_of_a_terminal_state_of_a_task():
+    assert {change.event for change in TASK_CHANGES if change.before in TERMINAL_TASK_STATES} == {ExecutionRestarted}
