@@ -16,7 +16,7 @@ from perdure.domain.integration import (
 )
 from perdure.domain.limits import PARAMETERS_MAX_BYTES, SECOND
 from perdure.domain.value import ValueKind
-from tests.domain.builders import Run, both_ways, integration, plain, task, values
+from tests.domain.builders import Run, both_ways, integration, plain, task, values, when
 
 IN: dict[str, Any] = {"is_input": True, "is_output": False}
 OUT: dict[str, Any] = {"is_input": False, "is_output": True}
@@ -182,7 +182,17 @@ def test_expressions_know_the_execution_they_run_in():
     }
 
 
-def test_outputs_of_a_task_that_was_skipped_are_not_there():
+def test_conditions_see_only_tasks_that_have_succeeded():
+    seen = when("d", "size(tasks) == 2 && 'a' in tasks && 'b' in tasks && !('c' in tasks)")
+    run = Run(task("a", "b"), task("b", seen), task("c"), task("d"))
+    run.succeed("a", n=1)
+
+    run.succeed("b")
+
+    assert run.state("d") is TaskState.IN_PROCESS
+
+
+def test_an_output_that_a_task_did_not_return_is_not_there():
     run = Run(task("a", "b"), task("b", parameters={"n": Expression("tasks.a.outputs.n")}, **RETRY))
 
     run.succeed("a")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from perdure.domain.execution import Execution
 
 CHANGES: tuple[StateChange[IntEnum], ...] = (*EXECUTION_CHANGES, *TASK_CHANGES)
-PERMITTED = {(change.before, change.after, change.event) for change in CHANGES}
+# The type as well, since states of executions and of tasks share their numbers.
+PERMITTED = {(type(change.after), change.before, change.after, change.event) for change in CHANGES}
 TERMINAL_EVENTS = ev.ExecutionSucceeded | ev.ExecutionFailed | ev.ExecutionCancelled
 FORWARD_EVENTS = ev.ExecutionStarted | ev.ExecutionRestarted | ev.TaskStarted | ev.TaskRetried | ev.TaskAttemptLost
 TASK_CHANGE_EVENTS = (
@@ -47,7 +48,7 @@ class Witness:
 
     def __init__(self) -> None:
         self.history: list[tuple[Event, int]] = []
-        self.observed: set[tuple[object, object, type]] = set()
+        self.observed: set[tuple[type, object, object, type]] = set()
         self._shadow: Execution | None = None
         self._execution_attempt = 0
         self._open: dict[Key, list[ef.Effect]] = {}
@@ -177,7 +178,7 @@ class Witness:
 
     def _observe(self, before: object, after: object, event: Event, *, concerned: bool = False) -> None:
         if before != after or concerned:
-            change = (before, after, type(event))
+            change = (type(after), before, after, type(event))
             assert change in PERMITTED, f"{change} is not in the table"
             self.observed.add(change)
 
