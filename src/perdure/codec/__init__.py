@@ -1,0 +1,1 @@
+"""Between the rules, what is stored and the contract."""

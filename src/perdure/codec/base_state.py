@@ -255,6 +255,7 @@ def _put_marker(marker: SnapshotMarker, target: record_pb2.SnapshotMarker) -> No
     target.execution_attempt = marker.execution_attempt
     target.attempt = marker.attempt
     target.time = marker.time
+    target.parameter_bytes = marker.parameter_bytes
 
 
 def _marker(stored: record_pb2.SnapshotMarker) -> SnapshotMarker:
@@ -266,4 +267,5 @@ def _marker(stored: record_pb2.SnapshotMarker) -> SnapshotMarker:
         execution_attempt=stored.execution_attempt,
         attempt=stored.attempt,
         time=stored.time,
+        parameter_bytes=stored.parameter_bytes,
     )

@@ -49,7 +49,7 @@ def show_execution(
         full: Whether parameters, errors, snapshots and children belong to the answer (the FULL view).
         store_revision: Of the last change to it.
         now: Microseconds since the epoch; one that still runs has lasted until then.
-        snapshots: All its snapshots; without `full` only their size is shown.
+        snapshots: Its snapshots, as far as an answer holds them; only for FULL.
         children: BASIC views of what it started, newest first; only for FULL.
     """
     shown = execution_pb2.Execution()
@@ -58,8 +58,6 @@ def show_execution(
     _put_error(execution, shown, brief=not full)
     _put_progress(execution, shown.progress)
     shown.store_revision = store_revision
-    if snapshots is not None:
-        shown.execution_details.event_execution_snapshots_size = snapshots.size
     if full:
         put_value_messages(execution.created.inputs, shown.request_parameters)
         put_value_messages(response_parameters(execution), shown.response_parameters)
@@ -137,6 +135,7 @@ def _put_state(execution: Execution, shown: execution_pb2.Execution, now: int) -
     """Write what follows the events, less the parameters and the errors."""
     details = shown.execution_details
     details.state = EXECUTION_STATES[execution.state]
+    details.event_execution_snapshots_size = sum(marker.parameter_bytes for marker in execution.snapshots)
     for attempt in execution.attempts:
         put_attempt(attempt, details.attempt_stats.add())
     put_instant(execution.update_time, shown.update_time)

@@ -296,6 +296,7 @@ def _snapshot_taken(execution: Execution, event: ev.SnapshotTaken, time: int) ->
             execution_attempt=execution.execution_attempt,
             attempt=run.attempt,
             time=time,
+            parameter_bytes=_size(execution.parameters),
         )
     )
 

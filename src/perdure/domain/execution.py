@@ -129,6 +129,7 @@ class SnapshotMarker:
     Attributes:
         number: Position of the snapshot in the execution, from 1.
         sequence: Sequence of the event that took it; the snapshot is the fold up to it.
+        parameter_bytes: Size of the parameters in it.
     """
 
     number: int
@@ -138,6 +139,7 @@ class SnapshotMarker:
     execution_attempt: int
     attempt: int
     time: int
+    parameter_bytes: int
 
 
 @dataclass(slots=True)

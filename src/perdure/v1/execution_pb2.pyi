@@ -476,7 +476,9 @@ class ExecutionDetails(_message.Message):
     state: Global___ExecutionDetails.State.ValueType
     """Output only. The state."""
     event_execution_snapshots_size: _builtins.int
-    """Output only. Size of all snapshots together in bytes, also in views that leave them out."""
+    """Output only. Size of the parameters in all snapshots together in bytes, also in views that leave
+    the snapshots out. Not shown by `ListExecutions` in the view BASIC.
+    """
     @_builtins.property
     def execution_snapshots(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExecutionSnapshot]:
         """Output only. The snapshots, one after each checkpoint, newest first. FULL only."""

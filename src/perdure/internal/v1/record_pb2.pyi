@@ -1379,6 +1379,7 @@ class SnapshotMarker(_message.Message):
     EXECUTION_ATTEMPT_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
+    PARAMETER_BYTES_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Position among the execution's snapshots, from 1."""
     sequence: _builtins.int
@@ -1393,6 +1394,8 @@ class SnapshotMarker(_message.Message):
     """Attempt of the task."""
     time: _builtins.int
     """Microseconds since the epoch."""
+    parameter_bytes: _builtins.int
+    """Size of the parameters in it."""
     def __init__(
         self,
         *,
@@ -1403,10 +1406,11 @@ class SnapshotMarker(_message.Message):
         execution_attempt: _builtins.int = ...,
         attempt: _builtins.int = ...,
         time: _builtins.int = ...,
+        parameter_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "execution_attempt", b"execution_attempt", "handler", b"handler", "number", b"number", "sequence", b"sequence", "task_id", b"task_id", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "execution_attempt", b"execution_attempt", "handler", b"handler", "number", b"number", "parameter_bytes", b"parameter_bytes", "sequence", b"sequence", "task_id", b"task_id", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
