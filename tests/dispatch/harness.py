@@ -145,6 +145,7 @@ class Ledger:
         if self.refusing:
             raise Unavailable("the disk is full")
         self.sessions.append(("closed", worker))
+        self.changed.set()
 
     def kinds(self):
         return [(kind, task) for kind, task, _, _ in self.reports]

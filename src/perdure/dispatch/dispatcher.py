@@ -58,7 +58,7 @@ class Dispatcher:
         self._leases = Leases(tokens, reports, supervisor, self._alarms, self._settings, first_grant=clock.now())
         self._results = ResultReporter(self._leases, reports, supervisor)
         self._workers: dict[tuple[str, str], WorkerRecord] = {}
-        self._embedded: set[tuple[str, str]] = set()
+        self._embedded: dict[tuple[str, str], asyncio.Event] = {}
         self._draining = False
 
     def offer(self, offer: Offer) -> None:
@@ -83,13 +83,14 @@ class Dispatcher:
         """
         return Session(self, self._leases, self._results, self._alarms, self._settings, embedded=embedded)
 
-    def expect_embedded(self, project: str, worker_id: str) -> None:
-        """Make known that the worker of this id is a child of this process."""
-        self._embedded.add((project, worker_id))
+    def expect_embedded(self, project: str, worker_id: str) -> asyncio.Event:
+        """Make known that the worker of this id is a child of this process; returns what its welcome sets."""
+        welcomed = self._embedded[project, worker_id] = asyncio.Event()
+        return welcomed
 
     def worker_died(self, project: str, worker_id: str) -> None:
         """Report the leases of a worker whose process has ended as lost, without waiting for them to run out."""
-        self._embedded.discard((project, worker_id))
+        self._embedded.pop((project, worker_id), None)
         worker = self._workers.get((project, worker_id))
         if worker is not None:
             self._bury(worker)
@@ -118,6 +119,8 @@ class Dispatcher:
         await self._reports.session_opened(worker.name, worker.incarnation, worker.embedded)
         if worker.session is session:
             session.welcome(greeting.handlers, keep, drop)
+            if (welcomed := self._embedded.get((worker.project, worker.worker_id))) is not None:
+                welcomed.set()
 
     def leave(self, session: Session) -> None:
         """Take note that a session has ended; leases that are left run out unless the worker comes back."""

@@ -18,7 +18,7 @@ from perdure.v1.worker_service_pb2 import TaskResult
 from perdure.worker.bridge import Bridge
 from perdure.worker.handler import Place
 from perdure.worker.performing import perform, perform_blocking, process_died
-from perdure.worker.processes import perform_in_process
+from perdure.worker.processes import end_with_parent, perform_in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +156,9 @@ class Executors:
     def _start_in_process(self, run: Run) -> None:
         if self._pool is None:
             # Spawned, since a fork of a process with gRPC in it does not work.
-            self._pool = ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(
+                self._processes, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
+            )
         function = run.handler.function
         future = self._pool.submit(
             perform_in_process, function.__module__, function.__qualname__, run.assignment.SerializeToString()

@@ -107,15 +107,16 @@ class Outgoing:
         freed = self._take_credits()
         if freed:
             yield WorkRequest(credits=WorkRequest.Credits(credits=freed))
-        if self._releases:
-            releases, self._releases = self._releases, []
-            yield WorkRequest(releases=WorkRequest.Releases(releases=releases))
         if self._pong:
             self._pong = False
             yield WorkRequest(pong=WorkRequest.Pong())
         if self._drain:
+            # Before anything is given back, or it would be given here again.
             self._drain = False
             yield WorkRequest(drain=WorkRequest.Drain())
+        if self._releases:
+            releases, self._releases = self._releases, []
+            yield WorkRequest(releases=WorkRequest.Releases(releases=releases))
 
     def _take_progress(self) -> WorkRequest:
         reports, self._progress = self._progress, {}

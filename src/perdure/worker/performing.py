@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import traceback
 from typing import TYPE_CHECKING, Final, cast
@@ -42,12 +41,9 @@ async def perform(handler: Handler, assignment: Assignment, context: TaskContext
 
 
 def perform_blocking(handler: Handler, assignment: Assignment, context: TaskContext) -> TaskResult:
-    """Perform an attempt with a handler that blocks its thread, or with an async one in a process of its own."""
+    """Perform an attempt with a handler that blocks its thread."""
     try:
-        returned = _call(handler, assignment, context)
-        if inspect.iscoroutine(returned):
-            returned = asyncio.run(returned)
-        return _succeeded(handler, assignment, returned)
+        return _succeeded(handler, assignment, _call(handler, assignment, context))
     except BaseException as error:  # likewise
         return _failure(assignment, error)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
+import os
+import threading
 from functools import cache, reduce
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from perdure.v1.worker_service_pb2 import Assignment
@@ -24,6 +28,18 @@ def perform_in_process(module: str, qualified_name: str, assignment: bytes) -> b
     context = TaskContext(facts_of(message), _to_nobody)
     result = perform_blocking(_find(module, qualified_name), message, context)
     return result.SerializeToString()
+
+
+def end_with_parent() -> None:
+    """Make this process end when the worker's does; a pool leaves its processes behind if its owner is killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_outlive_nobody, args=(parent.sentinel,), daemon=True).start()
+
+
+def _outlive_nobody(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(0)
 
 
 @cache
