@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import json_format
 
 from perdure.definition.errors import DefinitionError
-from perdure.definition.yaml_loader import YAML_MAX_BYTES, YamlError, load_integration
+from perdure.definition.yaml_loader import YAML_MAX_BYTES, YamlError, load_integration, place_of
 from perdure.v1.integration_pb2 import Integration
 from tests.codec.test_integrations import WHOLE, parse
 
@@ -150,3 +150,22 @@ except DefinitionError as error:
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "reading YAML needs ruamel.yaml: install perdure[yaml]\n"
     assert issubclass(YamlError, DefinitionError)
+
+
+@pytest.mark.parametrize(
+    ("path", "stands_there"),
+    [
+        ("integration.max_runtime", "90s"),
+        ("integration.tasks[0].next_tasks[0].condition", "|"),
+        ('integration.tasks[0].parameters["sku"].expression', "params.sku}"),
+        ("integration.parameters[1].data_type", "DATA_TYPE_DOUBLE_ARRAY"),
+        ("integration.tasks[1].timeout", "taskId: wait"),
+        ("integration.tasks[7].task_id", "- taskId: reserve"),
+        ("integration.tasks", "- taskId: reserve"),
+        ("integration", "description:"),
+    ],
+)
+def test_a_fault_that_a_server_found_has_a_place_in_the_text(path, stands_there):
+    filename, line, column = place_of(ORDER, "order.yaml", path).split(":")
+    assert filename == "order.yaml"
+    assert ORDER.splitlines()[int(line) - 1][int(column) - 1 :].startswith(stands_there)

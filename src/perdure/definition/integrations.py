@@ -95,7 +95,6 @@ class TracedIntegration(Generic[P, R]):
             DefinitionError: It records no task, or its outputs do not go with its annotation.
         """
         message = v1.Integration(
-            display_name=self.id,
             description=_summary(self.function),
             default_priority=self.options.priority,
             labels=self.options.labels,

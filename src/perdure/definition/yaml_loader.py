@@ -26,6 +26,7 @@ YAML_MAX_DEPTH: Final = 64
 
 _SHOWN_CHARACTERS: Final = 40
 
+_STEP: Final = re.compile(r'\.([a-z_0-9]+)|\[(\d+)\]|\["([^"]*)"\]')
 _HALF_PAIR: Final = re.compile(r"[\ud800-\udfff]")
 _DURATION: Final = "google.protobuf.Duration"
 _TIMESTAMP: Final = "google.protobuf.Timestamp"
@@ -90,6 +91,34 @@ def load_integration(text: str, filename: str) -> Integration:
     if reading.faults:
         raise YamlError(reading.faults)
     return message
+
+
+def place_of(text: str, filename: str, path: str) -> str:
+    """Say where a field stands that a server found a fault in: `file:line:column`.
+
+    Args:
+        text: What `load_integration` has read.
+        filename: As it was given there.
+        path: Of the field, such as `integration.tasks[3].next_tasks[0].task_id`. Of one that is not written the
+            nearest around it is meant.
+    """
+    node = _compose(text, filename)
+    for name, position, key in _STEP.findall(path.removeprefix("integration")):
+        found = _child(node, name, position, key)
+        if found is None:
+            break
+        node = found
+    return f"{filename}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+
+
+def _child(node: _Node, name: str, position: str, key: str) -> _Node | None:
+    if position:
+        inside = node.value if _kind(node) == "seq" else []
+        return inside[int(position)] if int(position) < len(inside) else None
+    head, *rest = name.split("_")
+    wanted = {name, head + "".join(map(str.capitalize, rest))} if name else {key}
+    entries = node.value if _kind(node) == "map" else []
+    return next((value for one, value in entries if one.value in wanted), None)
 
 
 def _compose(text: str, filename: str) -> _Node:
