@@ -28,26 +28,25 @@ class Join(Enum):
 def join(execution: Execution, task_id: str) -> Join:
     """Tell whether a task may run, must be skipped, or has to wait on."""
     strategy = execution.graph.tasks[task_id].join
-    incoming = [
-        (execution.tasks[p.task_id], _taken(execution.tasks[p.task_id], p.edge))
-        for p in execution.graph.predecessors[task_id]
-    ]
-    if strategy is JoinStrategy.WHEN_ANY_SUCCEED and any(
-        run.state is TaskState.SUCCEED and taken for run, taken in incoming
-    ):
+    incoming = [(execution.tasks[p.task_id], p.edge) for p in execution.graph.predecessors[task_id]]
+    if strategy is JoinStrategy.WHEN_ANY_SUCCEED and any(_led_on(run, edge) for run, edge in incoming):
         return Join.RUN
     if not all(run.is_terminal for run, _ in incoming):
         return Join.WAIT
     if strategy is JoinStrategy.WHEN_ALL_SUCCEED:
-        runs = any(taken for _, taken in incoming) and not any(run.state in _FAILED for run, _ in incoming)
+        runs = any(_taken(run, edge) for run, edge in incoming) and not any(run.state in _FAILED for run, _ in incoming)
     elif strategy is JoinStrategy.WHEN_ALL_TASKS_AND_CONDITIONS_SUCCEED:
-        runs = all(run.state is TaskState.SUCCEED and taken for run, taken in incoming)
+        runs = all(_led_on(run, edge) for run, edge in incoming)
     else:
         runs = False
     if runs:
         return Join.RUN
     blocked = any(run.state in _FAILED or run.skipped_on_failure for run, _ in incoming)
     return Join.SKIP_ON_FAILURE if blocked else Join.SKIP
+
+
+def _led_on(run: TaskRun, edge: int) -> bool:
+    return run.state is TaskState.SUCCEED and _taken(run, edge)
 
 
 def _taken(run: TaskRun, edge: int) -> bool:
