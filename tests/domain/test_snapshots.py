@@ -56,6 +56,14 @@ def test_a_snapshot_says_where_it_was_taken():
     assert (marker.handler, marker.execution_attempt, marker.attempt, marker.time) == ("charge", 1, 2, NOW + SECOND)
 
 
+def test_a_snapshot_knows_the_size_of_its_parameters():
+    run = Run(task("a", "b", outputs=(OutputMapping("n", "n"),)), task("b", checkpoint=False), inputs={"m": "x"})
+    run.succeed("a", n=1)
+
+    (marker,) = run.execution.snapshots
+    assert marker.parameter_bytes == sum(len(value.encoded) for value in run.execution.parameters.values()) > 0
+
+
 def test_a_snapshot_is_the_fold_up_to_its_event():
     run = Run(task("a", "b", outputs=(OutputMapping("n", "n"),)), task("b", outputs=(OutputMapping("n", "n"),)))
     run.succeed("a", n=1)
