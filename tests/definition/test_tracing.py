@@ -65,6 +65,26 @@ def describe(stock: Stock) -> dict[str, Any]:
     return {"sku": stock.sku, "more": {"units": [stock.units]}}
 
 
+@dataclass
+class Shapes:
+    plain: list[int]
+    again: list[str]
+    seen: str
+    inside: dict[str, Any]
+    same: bool
+
+
+app_of_shapes = App("shapes")
+
+
+@app_of_shapes.task()
+def as_is(it: Any) -> str:
+    return repr(it)
+
+
+app_of_shapes.task(name="measure")(measure.handler)
+
+
 @app.integration()
 def count_text(text: str) -> int:
     return measure(text, factor=2)
@@ -382,6 +402,24 @@ def test_a_loop_over_dataclasses_yields_dataclasses():
         return total_units(stocks)
 
     assert perform(loop, skus=["a", "b"]).outputs == {"result": 6}
+
+
+def test_the_results_of_a_loop_are_plain_values_wherever_they_go():
+    @app_of_shapes.integration()
+    def loop(texts: list[str]) -> Shapes:
+        lengths = for_each(measure, texts)
+        again = for_each(as_is, lengths)
+        seen = as_is(lengths)
+        return Shapes(plain=lengths, again=again, seen=seen, inside={"lengths": lengths}, same=lengths == [1, 2])
+
+    done = Performance(app_of_shapes, loop, texts=["a", "bc"])
+    assert done.outputs == {
+        "plain": [1, 2],
+        "again": ["1", "2"],
+        "seen": "[1, 2]",
+        "inside": {"lengths": [1, 2]},
+        "same": True,
+    }
 
 
 def test_an_integration_is_run_for_each_item():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from perdure.definition.conversion import dataclass_type, without_none
+from perdure.definition.arguments import output_types
+from perdure.definition.conversion import dataclass_type, unwraps, without_none
 from perdure.definition.errors import DefinitionError, TracingError
 from perdure.definition.lengths import duration
 from perdure.definition.steps import add_inputs, split_id
 from perdure.definition.tasks import Task
-from perdure.definition.terms import Term, selected
+from perdure.definition.terms import Term, selected, unwrapped
 from perdure.definition.trace import current_trace
 from perdure.definition.traced import Traced, to_term
 from perdure.v1.task_config_pb2 import TaskConfig
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _RESULTS = "results"
-_SHAPELESS = (Any, object, dict, list, tuple)
 
 
 def when(condition: object) -> AbstractContextManager[None]:
@@ -111,6 +111,8 @@ def for_each(
         loop.parallelism = parallelism
     loop.continue_on_failure = continue_on_failure
     term = to_term(items if isinstance(items, Traced) else list(items))
+    if not unwraps(target.signature.arguments[loop.item_parameter].annotation):
+        term = unwrapped(term)
     loop.items = term.text
     reads = term.tasks | add_inputs(config, target.signature, values)
     name = target.name if isinstance(target, Task) else target.id
@@ -132,15 +134,14 @@ def _item_parameter(signature: Signature, fixed: Mapping[str, object]) -> str:
 
 
 def _loop_result(task_id: str, signature: Signature) -> Traced:
-    returns = without_none(signature.returns)
-    is_object = dataclass_type(returns) is not None or returns in {None, type(None)}
-    if not is_object and (returns in _SHAPELESS or getattr(returns, "__origin__", None) is dict):
-        # A loop yields objects around single results; what has no declared shape could not be told from them.
+    returns = signature.returns
+    is_object = dataclass_type(returns) is not None or not output_types(returns)
+    if not is_object and not unwraps(returns):
         raise TracingError(
             f"{signature.name} must return a dataclass, or a type such as str or list[int], to be looped over"
         )
-    annotation: Any = returns if is_object and returns not in {None, type(None)} else signature.returns
     text = selected(f"{selected('tasks', task_id)}.outputs", _RESULTS)
+    annotation: Any = without_none(returns) if is_object else returns
     return Traced(
         Term(text, list[annotation], frozenset({task_id}), output=(task_id, _RESULTS), items_wrapped=not is_object)
     )

@@ -76,6 +76,16 @@ def dataclass_type(annotation: object) -> type | None:
     return annotation if isinstance(annotation, type) and dataclasses.is_dataclass(annotation) else None
 
 
+def unwraps(annotation: object) -> bool:
+    """Whether reading for an annotation takes a single result out of the object that a loop puts around it.
+
+    Where any object will do, an object around a result cannot be told from the result.
+    """
+    annotation = without_none(annotation)
+    shapeless = annotation in {Any, object, None, type(None), *_MAPS} or get_origin(annotation) in _MAPS
+    return not (shapeless or typing.is_typeddict(annotation) or dataclass_type(annotation))
+
+
 @cache
 def field_types(cls: type) -> dict[str, object]:
     """Resolve the types of the fields that a dataclass is made with.

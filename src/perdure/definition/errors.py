@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import Final
 
-_HERE: Final = str(Path(__file__).parent)
+_HERE: Final = f"{Path(__file__).parent}{os.sep}"
 
 
 class DefinitionError(Exception):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from perdure.definition.arguments import output_types
 from perdure.definition.conversion import dataclass_type, kind_of
 from perdure.definition.errors import DefinitionError
-from perdure.definition.terms import Term, as_double, attribute, selected
+from perdure.definition.terms import Term, as_double, attribute, selected, unwrapped
 from perdure.definition.traced import Traced, to_term
 from perdure.v1 import integration_pb2 as v1
 from perdure.v1.task_config_pb2 import AssignConfig, TaskConfig
@@ -38,15 +38,15 @@ def declare_outputs(message: v1.Integration, trace: Trace, returned: object, sig
         if name in inputs:
             _make_in_out(inputs[name], annotation, signature)
             if term.text != selected("params", name):
-                assignments.append((name, term))
+                assignments.append((name, unwrapped(term)))
             continue
         output = message.parameters.add(key=name, input_output_type=_OUT)
         output.data_type = v1.IntegrationParameter.DataType.ValueType(kind_of(annotation))
-        if term.output is not None and term.output[1]:
+        if term.output is not None and term.output[1] and not term.items_wrapped:
             task_id, result = term.output
             trace.task(task_id).outputs.add(result=result, parameter=name)
         else:
-            assignments.append((name, term))
+            assignments.append((name, unwrapped(term)))
     if assignments:
         _assign(assignments, trace, signature)
 

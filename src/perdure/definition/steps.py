@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from perdure.codec.values import message_from_value
 from perdure.definition.arguments import output_types
-from perdure.definition.conversion import ONLY_RESULT, dataclass_type, encode
+from perdure.definition.conversion import ONLY_RESULT, dataclass_type, encode, unwraps, without_none
 from perdure.definition.errors import ConversionError, TracingError
-from perdure.definition.terms import Term, selected
+from perdure.definition.terms import Term, selected, unwrapped
 from perdure.definition.traced import Traced, is_traced, to_term
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def add_inputs(config: TaskConfig, signature: Signature, values: Mapping[str, ob
     reads: frozenset[str] = frozenset()
     for name, value in values.items():
         if is_traced(value):
-            term = to_term(value)
+            term = _for_argument(to_term(value), signature.arguments[name].annotation)
             config.parameters[name].expression = term.text
             reads |= term.tasks
         else:
@@ -69,3 +69,9 @@ def outputs_of_task(task_id: str, annotation: object) -> Traced | None:
     if dataclass_type(annotation):
         return Traced(Term(text, annotation, reads, output=(task_id, "")))
     return Traced(Term(selected(text, ONLY_RESULT), annotation, reads, output=(task_id, ONLY_RESULT)))
+
+
+def _for_argument(term: Term, annotation: object) -> Term:
+    """Leave it to the worker to unwrap the items of a loop where it can tell; an expression is bounded."""
+    elements = get_args(without_none(annotation))
+    return term if elements and unwraps(elements[0]) else unwrapped(term)

@@ -108,14 +108,14 @@ def literal(value: object, term_of: Callable[[object], Term | None]) -> Term:
     if isinstance(value, dict):
         return _map(value, dict, term_of)
     if isinstance(value, (list, tuple)):
-        parts = [literal(element, term_of) for element in value]
+        parts = [unwrapped(literal(element, term_of)) for element in value]
         return Term(f"[{', '.join(part.text for part in parts)}]", list, _tasks(*parts))
     raise TracingError(f"{type(value).__qualname__} has no form in an expression")
 
 
 def binary(operator: str, left: Term, right: Term, annotation: object = None) -> Term:
     """Join two terms; without an annotation the result has the type of the operands."""
-    left, right = _alike(operator, left, right)
+    left, right = _alike(operator, unwrapped(left), unwrapped(right))
     if annotation is None:
         annotation = left.annotation if left.annotation == right.annotation else Any
     return Term(f"{left.operand} {operator} {right.operand}", annotation, _tasks(left, right), atomic=False)
@@ -170,6 +170,17 @@ def item(term: Term, index: object, index_term: Term) -> Term:
     return Term(text, _element_type(annotation), _tasks(term, index_term))
 
 
+def unwrapped(term: Term) -> Term:
+    """Take the single results out of the objects around them, if the term is a loop's list of such.
+
+    The language bounds the work of this: beyond some two thousand items the expression fails in a run.
+    """
+    if not term.items_wrapped:
+        return term
+    text = f"{term.operand}.map(one, one == null ? null : one.{ONLY_RESULT})"
+    return Term(text, term.annotation, term.tasks)
+
+
 def as_double(term: Term) -> Term:
     """Make a double of a number."""
     if term.annotation is float:
@@ -192,7 +203,7 @@ def _alike(operator: str, left: Term, right: Term) -> tuple[Term, Term]:
 def _map(entries: dict[Any, object], annotation: object, term_of: Callable[[object], Term | None]) -> Term:
     if not all(isinstance(key, str) for key in entries):
         raise TracingError("the keys of an object must be plain strings")
-    parts = {key: literal(value, term_of) for key, value in entries.items()}
+    parts = {key: unwrapped(literal(value, term_of)) for key, value in entries.items()}
     inside = ", ".join(f"{_scalar(key)}: {part.text}" for key, part in parts.items())
     return Term(f"{{{inside}}}", annotation, _tasks(*parts.values()))
 

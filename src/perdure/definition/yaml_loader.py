@@ -101,6 +101,9 @@ def place_of(text: str, filename: str, path: str) -> str:
         filename: As it was given there.
         path: Of the field, such as `integration.tasks[3].next_tasks[0].task_id`. Of one that is not written the
             nearest around it is meant.
+
+    Raises:
+        YamlError: The text is no YAML.
     """
     node = _compose(text, filename)
     for name, position, key in _STEP.findall(path.removeprefix("integration")):
