@@ -369,3 +369,8 @@ def test_every_invariant_is_a_sentence_of_the_documentation():
     documented = checker.__doc__.lower()
     for look in INVARIANTS.values():
         assert f"- {look.__doc__}\n".replace(": ", " ", 1).lower() in documented
+
+
+def test_a_watch_from_behind_the_end_ends_at_once():
+    behind = [StreamOpened("s3", "w", ONE, 7, 300), StreamEnded("s3", 301, "OK", "")]
+    assert broken([*good_run(), *behind]) == set()

@@ -131,10 +131,23 @@ class RecordedCalls:
         finally:
             call.cancel()
 
+    async def list_all(self, parent: str) -> AsyncIterator[Execution]:
+        """Iterate over all executions of a parent in the BASIC view; this is not recorded."""
+        request = ListExecutionsRequest(parent=parent, page_size=1_000)
+        while True:
+            page = await self._stub.ListExecutions(request)
+            for execution in page.executions:
+                yield execution
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     async def look_at_everything(self, parent: str) -> None:
         """Record the last look: the list of all executions of a parent, and each with its history."""
-        names = [execution.name async for execution in self._listed(parent)]
-        for name in names:
+        listed = [execution async for execution in self.list_all(parent)]
+        for execution in listed:
+            self._recorder.write(Listed(execution.SerializeToString(deterministic=True)))
+        for name in {execution.name: None for execution in listed}:
             try:
                 execution = await self._stub.GetExecution(GetExecutionRequest(name=name))
             except grpc.aio.AioRpcError as error:
@@ -142,17 +155,6 @@ class RecordedCalls:
             else:
                 self._recorder.write(Got(name, "OK", execution.SerializeToString(deterministic=True)))
                 self._recorder.write(History(name, tuple([wire async for wire in self._history(name)])))
-
-    async def _listed(self, parent: str) -> AsyncIterator[Execution]:
-        request = ListExecutionsRequest(parent=parent, page_size=1_000)
-        while True:
-            page = await self._stub.ListExecutions(request)
-            for execution in page.executions:
-                self._recorder.write(Listed(execution.SerializeToString(deterministic=True)))
-                yield execution
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def _history(self, name: str) -> AsyncIterator[bytes]:
         request = ListExecutionEventsRequest(parent=name, page_size=1_000)

@@ -57,10 +57,11 @@ def the_list_is_complete(evidence: Evidence) -> Iterator[str]:
     for name, count in Counter(evidence.list_entries).items():
         if count > 1:
             yield f"{name} is listed {count} times"
+    identities = {_identity(name) for name in evidence.listed}
     for name, execution in evidence.listed.items():
         if evidence.got.get(name, ("missing",))[0] != "OK":
             yield f"{name} is listed, and Get does not find it"
-        if execution.parent and execution.parent not in evidence.listed:
+        if execution.parent and _identity(execution.parent) not in identities:
             yield f"{name} is the child of {execution.parent}, which is not listed"
     for leftover in _leftovers(evidence):
         if leftover.fits is None:
@@ -134,6 +135,11 @@ def _claim(start: Start) -> Hashable:
     if start.request.request_id:
         return (_scope(start), start.request.request_id)
     return (start.operation.client, start.operation.began)
+
+
+def _identity(execution: str) -> tuple[str, str]:
+    """What a name stands for, whichever integration it names: an id is unique within its project."""
+    return (execution.split("/")[1], execution.rpartition("/")[2])
 
 
 def _scope(start: Start) -> str:

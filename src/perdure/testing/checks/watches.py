@@ -73,7 +73,7 @@ def resuming_is_exact(evidence: Evidence) -> Iterator[str]:
         sequences = [sequence for stream in streams for sequence in _sequences(stream)]
         yield from _gaps(f"watcher {watcher}", streams[0].opened.after, sequences)
         if _ended_well(streams[-1]) and not _is_going_away(streams[-1]):
-            history = evidence.histories.get(streams[-1].opened.execution, ())
+            history = evidence.histories.get(streams[-1].opened.execution, [])
             if history and (not sequences or sequences[-1] != history[-1].event.sequence):
                 seen = sequences[-1] if sequences else 0
                 yield f"watcher {watcher} saw up to {seen}, and the history ends at {history[-1].event.sequence}"
@@ -84,8 +84,10 @@ def streams_end_as_documented(evidence: Evidence) -> Iterator[str]:
     for stream in evidence.streams.values():
         name = stream.opened.stream
         if _ended_well(stream):
+            history = evidence.histories.get(stream.opened.execution, [])
+            began_behind_it = bool(history) and stream.opened.after == history[-1].event.sequence
             ended = any(is_terminal_event(placed.event) for _, placed in stream.events())
-            if not (ended or _is_going_away(stream)):
+            if not (ended or began_behind_it or _is_going_away(stream)):
                 yield f"stream {name} ended OK before the execution"
         elif stream.ended is not None and (stream.ended.code, stream.ended.reason) not in _DOCUMENTED_ENDS:
             yield f"stream {name} ended with {stream.ended.code} {stream.ended.reason}"
@@ -103,7 +105,7 @@ def nothing_shows_before_it_is_durable(evidence: Evidence) -> Iterator[str]:
     """I16: an event that a stream has shown is in the history for good, and every later read includes it."""
     for stream in evidence.streams.values():
         name = stream.opened.execution
-        known = {placed.event.sequence for placed in evidence.histories.get(name, ())}
+        known = {placed.event.sequence for placed in evidence.histories.get(name, [])}
         sights = evidence.sights.get(name, [])
         for at, placed in stream.events():
             if known and placed.event.sequence not in known:
