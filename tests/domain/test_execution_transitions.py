@@ -370,6 +370,7 @@ def test_a_sub_execution_reports_its_end_to_its_parent_once():
     assert pending_effects(run.execution) == (ef.ReportToParent(),)
 
 
+@pytest.mark.slow
 def test_a_chain_of_two_thousand_tasks_that_the_engine_performs_does_not_recurse():
     chain = [timer(f"t{n}", *([f"t{n + 1}"] if n < 1_999 else []), seconds=0) for n in range(2_000)]
 

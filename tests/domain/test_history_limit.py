@@ -1,5 +1,7 @@
 """The history limit (decision 14): an execution that would write for ever ends FAILED, and its end still fits."""
 
+import pytest
+
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.decide import decide
@@ -26,6 +28,7 @@ def test_an_execution_with_too_many_events_fails():
     assert run.state("a") is TaskState.CANCELLED
 
 
+@pytest.mark.slow
 def test_the_end_of_the_largest_graph_still_fits():
     run = Run(task("a"), *(task(f"t{n}") for n in range(TASKS_MAX - 1)))
 

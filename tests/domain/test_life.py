@@ -23,6 +23,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -256,7 +257,7 @@ class Life(RuleBasedStateMachine):
 
 assert CANCEL_GRACE < 100 * SECOND  # so that `time_passes` outlasts it
 
-TestLife = Life.TestCase
+TestLife = pytest.mark.slow(Life.TestCase)
 TestLife.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=50,
