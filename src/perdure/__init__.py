@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         when,
     )
     from perdure.worker.context import TaskContext
+    from perdure.worker.errors import PermanentError, TaskError
 
 __all__ = [
     "App",
@@ -36,8 +37,10 @@ __all__ = [
     "Fixed",
     "Ignore",
     "Linear",
+    "PermanentError",
     "Restart",
     "TaskContext",
+    "TaskError",
     "TracingError",
     "for_each",
     "parallel",
@@ -46,11 +49,18 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "PermanentError": "perdure.worker.errors",
+    "TaskContext": "perdure.worker.context",
+    "TaskError": "perdure.worker.errors",
+}
+"""Modules of the names that do not come from `perdure.definition`."""
+
+
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'perdure' has no attribute {name!r}")
-    home = "perdure.worker.context" if name == "TaskContext" else "perdure.definition"
-    return getattr(import_module(home), name)
+    return getattr(import_module(_HOMES.get(name, "perdure.definition")), name)
 
 
 def __dir__() -> list[str]:
