@@ -69,8 +69,16 @@ def add_in_thread(a: int, b: int) -> int:
 
 @app.task(executor="process")
 def add_in_process(ctx: TaskContext, a: int, b: int) -> Receipt:
-    ctx.message("not carried back")
     return Receipt(a + b, f"{ctx.task} in {os.getpid()}")
+
+
+@app.task(executor="process")
+def read_in_process(ctx: TaskContext, path: str) -> str:
+    """Says what it does, then waits for what the test writes."""
+    ctx.message("reading")
+    ctx.progress(50)
+    with open(path) as pipe:
+        return pipe.read()
 
 
 @app.task(executor="process")

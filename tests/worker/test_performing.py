@@ -1,6 +1,7 @@
 """From an assignment to a result: arguments, outputs, failures, places."""
 
 import asyncio
+import os
 
 import pytest
 
@@ -66,6 +67,19 @@ async def test_a_handler_can_run_in_a_process_and_a_process_that_dies_is_replace
     again = await outputs(stage)
     assert again["number"] == 6
     assert again["text"].split()[-1] != first["text"].split()[-1]
+
+
+@pytest.mark.slow
+async def test_progress_comes_back_from_a_process(stage, start_worker, tmp_path):
+    await start_worker(processes=1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    stage.offer("t", "read_in_process", path=str(pipe))
+    while not any(kind == "progressed" and what[1] == 50 for kind, _, _, what in stage.ledger.reports):
+        stage.ledger.changed.clear()
+        await stage.ledger.changed.wait()
+    await asyncio.to_thread(pipe.write_text, "go on")
+    assert await outputs(stage) == {"result": "go on"}
 
 
 async def test_a_failure_carries_code_payload_and_stack_trace(stage, start_worker):

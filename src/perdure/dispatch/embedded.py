@@ -81,10 +81,14 @@ class EmbeddedWorker:
         assert process is not None
         ended = self._supervisor.spawn(process.wait(), "embedded worker ends")
         arrived = self._supervisor.spawn(connected.wait(), "embedded worker connects")
-        await asyncio.wait({ended, arrived}, return_when=asyncio.FIRST_COMPLETED)
-        arrived.cancel()
+        try:
+            await asyncio.wait({ended, arrived}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrived.cancel()
+            if not connected.is_set():
+                # Closing the pipe ends a process that has not ended by itself.
+                self._gone()
         if not connected.is_set():
-            self._gone()
             raise EmbeddedWorkerFailed(
                 f"the embedded worker for {self._options.app} ended at once, with exit code {process.returncode}"
             )
@@ -110,18 +114,25 @@ class EmbeddedWorker:
         """Wait for the process to end, and start it again unless that was wanted."""
         backoff = FIRST_BACKOFF
         loop = asyncio.get_running_loop()
-        while self._process is not None:
+        while True:
             began = loop.time()
-            code = await self._process.wait()
-            self._gone()
-            if self._stopping.is_set():
-                return
+            if self._process is not None:
+                code = await self._process.wait()
+                self._gone()
+                if self._stopping.is_set():
+                    return
+                hint = "; a restart will hardly help" if code == EXIT_UNUSABLE else ""
+                _logger.warning("the embedded worker ended with exit code %s%s", code, hint)
             backoff = FIRST_BACKOFF if loop.time() - began > LONGEST_BACKOFF else min(backoff * 2, LONGEST_BACKOFF)
-            hint = "; a restart will hardly help" if code == EXIT_UNUSABLE else ""
-            _logger.warning("the embedded worker ended with exit code %s%s", code, hint)
             if await self._stopped_within(backoff):
                 return
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError:
+                _logger.exception("the embedded worker cannot be started now; trying again")
+            if self._stopping.is_set() and self._process is not None:
+                # Whoever stops looked while there was none.
+                self._process.kill()
 
     async def _spawn(self) -> asyncio.Event:
         """Start a process; returns what is set once it has a session."""
@@ -138,6 +149,8 @@ class EmbeddedWorker:
         )
         connected = self._dispatcher.expect_embedded(options.project, self._worker_id)
         reading, self._lifeline = os.pipe()
+        # A pipe holds this without a reader.
+        os.write(self._lifeline, config.to_line())
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -149,9 +162,11 @@ class EmbeddedWorker:
                 stdout=_STDERR,
                 pass_fds=(reading,),
             )
+        except OSError:
+            self._gone()
+            raise
         finally:
             os.close(reading)
-        os.write(self._lifeline, config.to_line())
         return connected
 
     def _gone(self) -> None:

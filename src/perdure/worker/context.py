@@ -70,11 +70,12 @@ class TaskContext:
 
     Attributes:
         facts: All that is known of the attempt; the most used parts have properties of their own.
+        report: Takes progress in percent and a message, each None if there is nothing new.
     """
 
     def __init__(self, facts: AttemptFacts, report: ProgressSink) -> None:
         self.facts = facts
-        self._report = report
+        self.report = report
         self._lock = threading.Lock()
         self._cancelled = False
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -131,11 +132,11 @@ class TaskContext:
 
     def message(self, text: str) -> None:
         """Tell people what is being done now; shown with the execution. 500 characters are kept."""
-        self._report(None, text)
+        self.report(None, text)
 
     def progress(self, percent: int) -> None:
         """Tell how far the attempt is, from 0 to 100."""
-        self._report(percent, None)
+        self.report(percent, None)
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:

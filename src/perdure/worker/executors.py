@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import threading
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from perdure.v1.worker_service_pb2 import TaskResult
 from perdure.worker.bridge import Bridge
 from perdure.worker.handler import Place
-from perdure.worker.performing import perform, perform_blocking, process_died
-from perdure.worker.processes import end_with_parent, perform_in_process
+from perdure.worker.performing import cancelled, perform, perform_blocking
+from perdure.worker.processes import ProcessPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perdure.v1.worker_service_pb2 import TaskResult
     from perdure.worker.run import Run
 
     Finished = Callable[[Run, TaskResult], None]
@@ -51,7 +49,7 @@ class LoopExecutor:
 
     def _ended(self, run: Run, done: asyncio.Task[TaskResult]) -> None:
         # A task that is cancelled before its first step has no result of its own.
-        self._finished(run, _cancelled(run) if done.cancelled() else done.result())
+        self._finished(run, cancelled(run.assignment) if done.cancelled() else done.result())
 
     def _cancel(self, run: Run) -> None:
         if run.performed_by is not None:
@@ -107,7 +105,7 @@ class Executors:
         else:
             self._async = LoopExecutor(self._loop_thread.loop, self._loop_thread.bridge.post, self._hand_back)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perdure-task")
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: ProcessPool | None = None
 
     def post(self, callback: Callable[..., None], *arguments: object) -> None:
         """Make a call on the loop that made this; from any thread."""
@@ -133,7 +131,7 @@ class Executors:
         if run.handler.place is Place.LOOP:
             self._async.cancel(run)
         elif run.performed_by is not None and run.performed_by.cancel() and run.handler.place is Place.THREAD:
-            self._hand_back(run, _cancelled(run))
+            self._hand_back(run, cancelled(run.assignment))
 
     def close(self, seconds: float) -> None:
         """Begin nothing more and end the threads and processes, as far as user code lets them.
@@ -145,7 +143,7 @@ class Executors:
             self._loop_thread.close(seconds)
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.close()
 
     def _hand_back(self, run: Run, result: TaskResult) -> None:
         self._bridge.post(self._finished, run, result)
@@ -155,36 +153,14 @@ class Executors:
 
     def _start_in_process(self, run: Run) -> None:
         if self._pool is None:
-            # Spawned, since a fork of a process with gRPC in it does not work.
-            self._pool = ProcessPoolExecutor(
-                self._processes, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
-            )
-        function = run.handler.function
-        future = self._pool.submit(
-            perform_in_process, function.__module__, function.__qualname__, run.assignment.SerializeToString()
-        )
-        run.performed_by = future
-        future.add_done_callback(lambda done: self._process_ended(run, done))
+            self._pool = ProcessPool(self._processes, self._hand_back, lambda pool: self.post(self._forget_pool, pool))
+        self._pool.start(run)
 
-    def _process_ended(self, run: Run, done: Future[bytes]) -> None:
-        try:
-            result = TaskResult.FromString(done.result())
-        except CancelledError:
-            result = _cancelled(run)
-        except BrokenProcessPool:
-            self.post(self._forget_pool)
-            result = process_died(run.assignment)
-        self._hand_back(run, result)
-
-    def _forget_pool(self) -> None:
-        """The pool of a process that died is of no use any more; the next attempt gets a new one."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
+    def _forget_pool(self, pool: ProcessPool) -> None:
+        """Give the next attempt a new pool."""
+        pool.close()
+        if self._pool is pool:
             self._pool = None
-
-
-def _cancelled(run: Run) -> TaskResult:
-    return TaskResult(lease=run.lease, cancelled=TaskResult.Cancelled())
 
 
 def _call(callback: Callable[..., None], *arguments: object) -> None:

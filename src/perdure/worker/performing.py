@@ -35,7 +35,7 @@ async def perform(handler: Handler, assignment: Assignment, context: TaskContext
     except asyncio.CancelledError:
         if not context.cancelled:
             return _failed(assignment, "HANDLER_ERROR", "the handler cancelled itself", retryable=True)
-        return TaskResult(lease=assignment.lease, cancelled=TaskResult.Cancelled())
+        return cancelled(assignment)
     except BaseException as error:  # user code may raise anything; the worker outlives it
         return _failure(assignment, error)
 
@@ -46,6 +46,11 @@ def perform_blocking(handler: Handler, assignment: Assignment, context: TaskCont
         return _succeeded(handler, assignment, _call(handler, assignment, context))
     except BaseException as error:  # likewise
         return _failure(assignment, error)
+
+
+def cancelled(assignment: Assignment) -> TaskResult:
+    """Make the result of an attempt that stopped because it is not wanted any more."""
+    return TaskResult(lease=assignment.lease, cancelled=TaskResult.Cancelled())
 
 
 def no_such_handler(assignment: Assignment) -> TaskResult:

@@ -1,52 +1,134 @@
-"""The far side of a handler that runs in a process of its own."""
+"""Handlers that run in processes: the pool of them in the worker, and what happens in each."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import multiprocessing
 import os
 import threading
-from functools import cache, reduce
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache, partial, reduce
+from itertools import count
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from perdure.v1.worker_service_pb2 import Assignment
+from perdure.v1.worker_service_pb2 import Assignment, TaskResult
 from perdure.worker.context import TaskContext, facts_of
-from perdure.worker.performing import perform_blocking
+from perdure.worker.performing import cancelled, perform_blocking, process_died
 from perdure.worker.registry import handler_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from multiprocessing.synchronize import Lock
+
     from perdure.worker.handler import Handler
+    from perdure.worker.run import Run
+
+    Finished = Callable[[Run, TaskResult], None]
 
 
-def perform_in_process(module: str, qualified_name: str, assignment: bytes) -> bytes:
-    """Perform an attempt with the handler of that name; returns the serialised result.
+class ProcessPool:
+    """Performs attempts in processes, until one of them dies under its attempt; then the pool is of no use.
 
-    A message or progress is not carried back from here, and nothing says that the attempt is not wanted any more.
+    Processes are spawned, since a fork of a process with gRPC in it does not work.
+
+    Args:
+        processes: Most processes; None for one a processor.
+        finished: Called with each result, from a thread of the pool.
+        broken: Called once when the pool is of no use any more, from a thread of the pool.
     """
-    message = Assignment.FromString(assignment)
-    context = TaskContext(facts_of(message), _to_nobody)
-    result = perform_blocking(_find(module, qualified_name), message, context)
-    return result.SerializeToString()
+
+    def __init__(self, processes: int | None, finished: Finished, broken: Callable[[ProcessPool], None]) -> None:
+        self._finished = finished
+        self._broken = broken
+        context = multiprocessing.get_context("spawn")
+        self._told, self._telling = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(
+            processes, mp_context=context, initializer=_begin_process, initargs=(self._telling, context.Lock())
+        )
+        self._runs: dict[int, Run] = {}
+        self._numbers = count(1)
+        threading.Thread(target=self._listen, name="perdure-progress", daemon=True).start()
+
+    def start(self, run: Run) -> None:
+        """Begin an attempt."""
+        number = next(self._numbers)
+        self._runs[number] = run
+        function = run.handler.function
+        try:
+            future = self._pool.submit(
+                _perform, number, function.__module__, function.__qualname__, run.assignment.SerializeToString()
+            )
+        except BrokenProcessPool:
+            self._end(number, process_died(run.assignment))
+            self._broken(self)
+            return
+        run.performed_by = future
+        future.add_done_callback(partial(self._ended, number))
+
+    def close(self) -> None:
+        """Begin nothing more; processes end when they have nothing to do. From any thread."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        # The listener ends when nobody is left who could tell it anything.
+        self._telling.close()
+
+    def _ended(self, number: int, done: Future[bytes]) -> None:
+        try:
+            result = TaskResult.FromString(done.result())
+        except CancelledError:
+            result = cancelled(self._runs[number].assignment)
+        except BrokenProcessPool:
+            result = process_died(self._runs[number].assignment)
+            self._broken(self)
+        self._end(number, result)
+
+    def _end(self, number: int, result: TaskResult) -> None:
+        self._finished(self._runs.pop(number), result)
+
+    def _listen(self) -> None:
+        """Pass on what handlers say of themselves."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                number, percent, message = self._told.recv()
+                run = self._runs.get(number)
+                if run is not None:
+                    run.context.report(percent, message)
 
 
-def end_with_parent() -> None:
-    """Make this process end when the worker's does; a pool leaves its processes behind if its owner is killed."""
+_process: Final[list[tuple[Connection, Lock]]] = []
+"""In a process of the pool: where progress goes."""
+
+
+def _begin_process(telling: Connection, lock: Lock) -> None:
+    """Prepare a process of the pool, and make it end with the worker: one that is killed leaves its pool behind."""
+    _process.append((telling, lock))
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=_outlive_nobody, args=(parent.sentinel,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
-def _outlive_nobody(sentinel: int) -> None:
+def _end_with(sentinel: int) -> None:
     wait([sentinel])
     os._exit(0)
+
+
+def _perform(number: int, module: str, qualified_name: str, assignment: bytes) -> bytes:
+    """Perform an attempt with the handler of that name; returns the serialised result."""
+    message = Assignment.FromString(assignment)
+    context = TaskContext(facts_of(message), partial(_tell, number))
+    return perform_blocking(_find(module, qualified_name), message, context).SerializeToString()
+
+
+def _tell(number: int, percent: int | None, message: str | None) -> None:
+    telling, lock = _process[0]
+    with lock:
+        telling.send((number, percent, message))
 
 
 @cache
 def _find(module: str, qualified_name: str) -> Handler:
     """Import the module and look the task up in it: the name of a decorated function is that of its task."""
     return handler_of(reduce(getattr, qualified_name.split("."), importlib.import_module(module)))
-
-
-def _to_nobody(_percent: int | None, _message: str | None) -> None:
-    return
