@@ -145,6 +145,7 @@ async def test_a_loss_the_store_refused_is_reported_until_it_takes_it(stage):
     stage.ledger.refusing = True
     await stage.alarms.advance(33)
     assert stage.ledger.reports == []
+    assert not stage.holds("a")
     # Meanwhile the engine may offer the attempt again: it is on its way to be lost.
     stage.offer("a")
     stage.ledger.refusing = False
@@ -181,6 +182,18 @@ async def test_what_never_arrived_before_a_reconnect_is_given_again(stage):
     await back.credit(work=5)
     assert [(a.task_number, a.attempt) for a in back.assignments] == [("b", 1)]
     assert back.leases[0] != peer.leases[1]
+
+
+async def test_a_session_that_has_ended_is_given_nothing(stage):
+    gone = await given(stage, "a")
+    await gone.credit(work=5)
+    gone.session.close()
+    stage.offer("b")
+    await settle()
+    assert gone.tasks == ["a"]
+    other = await stage.connect("w2")
+    await other.credit(work=1)
+    assert other.tasks == ["b"]
 
 
 async def test_another_incarnation_loses_what_the_one_before_held(stage):

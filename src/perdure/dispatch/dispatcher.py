@@ -160,7 +160,7 @@ class Dispatcher:
         held = set(greeting.held_leases)
         for lease, attempt in list(worker.leases.items()):
             if lease not in held:
-                self._leases.give_back(attempt, released=True)
+                self._leases.give_back(attempt)
         good = await asyncio.gather(*(self._is_good(worker, lease) for lease in greeting.held_leases))
         keep = [lease for lease, is_good in zip(greeting.held_leases, good, strict=True) if is_good]
         drop = [lease for lease, is_good in zip(greeting.held_leases, good, strict=True) if not is_good]

@@ -144,23 +144,14 @@ class Leases:
             return True
         return found is not None
 
-    def give_back(self, attempt: LiveAttempt, *, released: bool) -> None:
-        """Put a leased attempt back in the queue; that costs no attempt.
-
-        Args:
-            attempt: Held by a worker.
-            released: Whether the worker gave it up. Else the delivery was not acknowledged, and the grant stays
-                the newest until the next.
-        """
+    def give_back(self, attempt: LiveAttempt) -> None:
+        """Put a leased attempt back in the queue; that costs no attempt. Its grant stays the newest until the next."""
         self._let_go(attempt)
         if attempt.stop_reason is not None:
             self._end(attempt, self._reports.stopped)
         elif attempt.offer is None:
             self._end(attempt, self._reports.lost)
         else:
-            if released:
-                attempt.holder = None
-                attempt.lease = ""
             self._place(attempt)
 
     def lose(self, worker: WorkerRecord) -> None:
@@ -232,9 +223,7 @@ class Leases:
                 attempt.holder.session.let_go()
 
     def _end(self, attempt: LiveAttempt, report: Callable[..., Awaitable[bool]]) -> None:
-        # Nothing that still comes for the old lease counts.
         attempt.holder = None
-        attempt.lease = ""
         self._supervisor.spawn(self._report_end(attempt, report), "report the end of a lease")
 
     async def _report_end(self, attempt: LiveAttempt, report: Callable[..., Awaitable[bool]]) -> None:

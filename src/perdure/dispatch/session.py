@@ -230,7 +230,7 @@ class Session:
         for release in message.releases:
             attempt = self.worker.leases.get(release.lease)
             if attempt is not None:
-                self._leases.give_back(attempt, released=True)
+                self._leases.give_back(attempt)
 
     def _on_pong(self, _: WorkRequest.Pong) -> None:
         if self._deaf:
@@ -280,7 +280,7 @@ class Session:
             self._leases.pass_over(self)
             self.outbox.ping()
         for attempt in astray:
-            self._leases.give_back(attempt, released=False)
+            self._leases.give_back(attempt)
 
     def _end(self, failure: Exception | None) -> None:
         if self._closed:
