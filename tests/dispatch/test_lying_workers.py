@@ -49,7 +49,7 @@ class Liar:
     def __init__(self, play, name):
         self.play = play
         self.name = name
-        self.peer = None
+        self.peer: Any = None
         self.given = {}
         self.results = 0
 
