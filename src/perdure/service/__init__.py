@@ -1,0 +1,1 @@
+"""The gRPC edge: from bytes to use cases and back."""

@@ -1,0 +1,211 @@
+"""The composition root: puts a server together, starts it, and ends it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final, Self
+
+import grpc
+
+from perdure.codec.tokens import TokenCodec
+from perdure.config import InvalidSettings, failpoint_environment
+from perdure.dispatch.dispatcher import Dispatcher
+from perdure.dispatch.settings import DispatchSettings
+from perdure.engine.engine import Engine
+from perdure.engine.environment import Environment
+from perdure.expression.cel import CelEvaluator
+from perdure.runtime.chance import SystemChance
+from perdure.runtime.clock import SystemClock
+from perdure.runtime.failpoints import arm_from_environment
+from perdure.runtime.supervisor import Supervisor
+from perdure.service.edge import Edge
+from perdure.service.options import CHANNEL_OPTIONS
+from perdure.store.sqlite.store import SqliteStore
+from perdure.watch.hub import WatchHub
+
+if TYPE_CHECKING:
+    from perdure.config import Settings
+    from perdure.dispatch.session import Session
+
+_logger = logging.getLogger(__name__)
+
+EXIT_STOPPED: Final = 0
+EXIT_FAILED: Final = 70
+"""Exit code of a server that must not go on (EX_SOFTWARE): its store or one of its loops has failed."""
+
+
+class CannotListen(RuntimeError):
+    """The address cannot be bound."""
+
+
+class Server:
+    """A server on one data directory. Made by `start`, ended by `close`.
+
+    Attributes:
+        address: Where callers connect, `HOST:PORT`.
+        engine: Interprets the integrations.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine, dispatcher: Dispatcher, hub: WatchHub, edge: Edge) -> None:
+        self.address = ""
+        self.engine = engine
+        self._settings = settings
+        self._dispatcher = dispatcher
+        self._hub = hub
+        self._edge = edge
+        self._grpc = grpc.aio.server(handlers=(edge.pipeline,), options=CHANNEL_OPTIONS)
+        self._stop = asyncio.Event()
+        self._closed = False
+
+    @classmethod
+    async def start(cls, settings: Settings) -> Self:
+        """Open the store, take up what a former server left, and listen.
+
+        Raises:
+            InvalidSettings: A setting cannot be used.
+            CannotListen: The address is taken.
+            StoreError: The store cannot be opened: it is in use, too new, damaged, or no store.
+        """
+        host, port = read_listen(settings.listen)
+        arm_from_environment(failpoint_environment())
+        async with AsyncExitStack() as undo:
+            store = await SqliteStore.open(settings.data)
+            undo.push_async_callback(store.close)
+            environment = Environment(
+                store=store,
+                clock=SystemClock(),
+                chance=SystemChance(),
+                evaluator=CelEvaluator(),
+                supervisor=Supervisor(),
+                location=settings.location,
+            )
+            undo.push_async_callback(environment.supervisor.close)
+            server = cls._compose(settings, environment)
+            await server.listen(host, port)
+            undo.pop_all()
+            return server
+
+    @classmethod
+    def _compose(cls, settings: Settings, environment: Environment) -> Self:
+        store = environment.store
+        tokens = TokenCodec(store.identity.token_keys)
+        dispatch = DispatchSettings(location=settings.location)
+        hub = WatchHub(store.committed_revision())
+        engine = Engine(environment, hub)
+        dispatcher = Dispatcher(
+            tokens,
+            engine.reports,
+            environment.supervisor,
+            clock=environment.clock,
+            chance=environment.chance,
+            settings=dispatch,
+        )
+        return cls(settings, engine, dispatcher, hub, Edge(engine, dispatcher, hub, tokens, dispatch))
+
+    async def listen(self, host: str, port: int) -> None:
+        """Take up what a former server left, then let callers in.
+
+        Raises:
+            CannotListen: The address is taken.
+        """
+        await self.engine.start(self._dispatcher, self._edge.dispatch.lease_ttl)
+        shown = f"[{host}]" if ":" in host else host
+        try:
+            bound = self._grpc.add_insecure_port(f"{shown}:{port}")
+        except RuntimeError as error:
+            raise CannotListen(f"cannot listen on {shown}:{port}; another program may be listening there") from error
+        await self._grpc.start()
+        self.address = f"{shown}:{bound}"
+        self._edge.health.set_serving(self._edge.services, serving=True)
+
+    def open_session(self) -> Session:
+        """Begin a session with a worker that runs in this process."""
+        return self._dispatcher.open_session(embedded=True)
+
+    def handle_signals(self) -> None:
+        """Let SIGTERM and SIGINT stop the server; the second one ends the process on the spot."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: int) -> None:
+        if self._stop.is_set():
+            # What is acknowledged is durable; everything else comes again.
+            os._exit(128 + number)
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask the server to end."""
+        self._stop.set()
+
+    async def wait(self) -> int:
+        """Wait until the server has been asked to end, or must; end it, and return the exit code."""
+        environment = self.engine.environment
+        async with asyncio.TaskGroup() as group:
+            waits = [
+                group.create_task(self._stop.wait()),
+                group.create_task(environment.supervisor.wait_failed()),
+                group.create_task(environment.store.wait_broken()),
+            ]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            stopped, *failures = waits
+            reason = next((each.result() for each in failures if each.done()), None)
+            for each in waits:
+                each.cancel()
+        if reason is None and stopped.done():
+            await self.drain(self._settings.drain_seconds)
+            return EXIT_STOPPED
+        _logger.critical("the server must not go on: %s", reason)
+        await self._end(0.0)
+        return EXIT_FAILED
+
+    async def drain(self, grace: float) -> None:
+        """End in order: nothing acknowledged is lost, and every stream ends with where to go on.
+
+        Args:
+            grace: How long calls under way may take, in seconds.
+        """
+        self._edge.drain()
+        self._hub.drain()
+        self._dispatcher.drain()
+        await self._end(grace)
+
+    async def _end(self, grace: float) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await self._grpc.stop(grace)
+        self.engine.close()
+        await self.engine.environment.supervisor.close()
+        await self.engine.environment.store.close()
+
+
+def read_listen(listen: str) -> tuple[str, int]:
+    """Take `HOST:PORT` apart; only loopback is allowed before callers can be told apart.
+
+    Raises:
+        InvalidSettings: It is malformed, or would let other machines in.
+    """
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 0xFFFF:
+        raise InvalidSettings(f"listen: {listen!r} is not of the form HOST:PORT")
+    if not _is_loopback(host):
+        raise InvalidSettings(
+            f"listen: {host} is reachable from other machines, and there is no authentication yet; use 127.0.0.1"
+        )
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

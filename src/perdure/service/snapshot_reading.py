@@ -1,0 +1,148 @@
+"""Snapshots of executions, made by folding their histories (row 29)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from perdure.codec.lineage import Ancestor
+from perdure.codec.revisions import decode_revision
+from perdure.codec.snapshots import NewestSnapshots, SnapshotFold
+from perdure.domain.events import ExecutionCreated
+from perdure.domain.integration import ForEach
+from perdure.store.interface import ExecutionKey, IntegrationKey
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from perdure.domain.events import Event
+    from perdure.domain.graph import Graph
+    from perdure.engine.engine import Engine
+    from perdure.v1.execution_pb2 import ExecutionSnapshot
+
+FOLDED_AT_A_TIME: Final = 200
+"""Events that are folded before the loop gets its turn."""
+
+KEPT_MAX_BYTES: Final = 32 << 20
+"""Size of the snapshots of ended executions that are kept."""
+
+
+class Extent(NamedTuple):
+    """How far an execution had come when it was looked at.
+
+    Attributes:
+        sequence: Of its last event.
+        snapshots: How many it had.
+        final: Whether it had ended, so that there will be no more.
+    """
+
+    sequence: int
+    snapshots: int
+    final: bool
+
+
+class Newest(NamedTuple):
+    """The snapshots of a FULL view, newest first, and the size in bytes of all that there are."""
+
+    shown: list[ExecutionSnapshot]
+    size: int
+
+
+class SnapshotReader:
+    """Reads snapshots; the FULL views of ended executions are kept, since they never change (decision 11)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._location = engine.environment.location
+        self._kept: OrderedDict[tuple[ExecutionKey, int], Newest] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def newest(self, key: ExecutionKey, extent: Extent, max_bytes: int) -> Newest:
+        """Read all snapshots for the FULL view, newest first, as far as they fit."""
+        if not extent.snapshots:
+            return Newest([], 0)
+        kept = self._kept.get((key, max_bytes))
+        if kept is not None:
+            self._kept.move_to_end((key, max_bytes))
+            return kept
+        collected = NewestSnapshots(max_bytes)
+        async with aclosing(self._snapshots(key, extent, 1, with_params=True)) as snapshots:
+            async for _, snapshot in snapshots:
+                collected.add(snapshot)
+        newest = Newest(collected.shown(), collected.size)
+        if extent.final:
+            self._keep((key, max_bytes), newest)
+        return newest
+
+    async def some(
+        self, key: ExecutionKey, extent: Extent, first: int, last: int, *, with_params: bool
+    ) -> list[ExecutionSnapshot]:
+        """Read the snapshots with the numbers `first` to `last`, oldest first."""
+        found: list[ExecutionSnapshot] = []
+        async with aclosing(self._snapshots(key, extent, first, with_params=with_params)) as snapshots:
+            async for number, snapshot in snapshots:
+                found.append(snapshot)
+                if number == last:
+                    break
+        return found
+
+    def _keep(self, key: tuple[ExecutionKey, int], newest: Newest) -> None:
+        self._kept[key] = newest
+        self._kept_bytes += _shown_bytes(newest)
+        while self._kept_bytes > KEPT_MAX_BYTES:
+            _, oldest = self._kept.popitem(last=False)
+            self._kept_bytes -= _shown_bytes(oldest)
+
+    async def _snapshots(
+        self, key: ExecutionKey, extent: Extent, first: int, *, with_params: bool
+    ) -> AsyncGenerator[tuple[int, ExecutionSnapshot]]:
+        """Fold the history and yield number and snapshot at each marker on the way, from a number on."""
+        fold: SnapshotFold | None = None
+        position = 0
+        while position < extent.sequence:
+            wanted = min(FOLDED_AT_A_TIME, extent.sequence - position)
+            page = await self._engine.queries.history(key, position, wanted)
+            for each in page.events:
+                position = each.sequence
+                fold = fold or await self._begin(key, page.graph, each.event)
+                marker = fold.add(each.event, each.time)
+                if marker is not None and marker.number >= first:
+                    yield marker.number, fold.show(with_params=with_params)
+
+    async def _begin(self, key: ExecutionKey, graph: Graph, first: Event) -> SnapshotFold:
+        assert isinstance(first, ExecutionCreated), "a history begins with the creation"
+        return SnapshotFold(
+            graph,
+            project=key.project,
+            location=self._location,
+            execution_id=key.execution,
+            task_labels=await self._task_labels(key.project, first),
+            ancestors=await self._ancestors(key, first),
+        )
+
+    async def _task_labels(self, project: str, created: ExecutionCreated) -> Mapping[str, str]:
+        """Read the display names of the tasks; an item of a `for-each` over a handler has a task of its own."""
+        if created.implicit_task:
+            return {}
+        key = IntegrationKey(project, created.integration)
+        record = await self._engine.integrations.get_revision(key, created.revision_id)
+        tasks = decode_revision(record.payload).tasks
+        return {task.task_id: task.display_name for task in tasks if task.display_name}
+
+    async def _ancestors(self, key: ExecutionKey, created: ExecutionCreated) -> list[Ancestor]:
+        ancestors: list[Ancestor] = []
+        while created.parent:
+            key = ExecutionKey(key.project, created.parent)
+            above = await self._engine.queries.history(key, 0, 1)
+            is_loop = isinstance(above.graph.tasks[created.parent_task].built_in, ForEach)
+            ancestors.append(Ancestor(created.parent_task, str(created.item) if is_loop else ""))
+            first = above.events[0].event
+            assert isinstance(first, ExecutionCreated), "a history begins with the creation"
+            created = first
+        ancestors.reverse()
+        return ancestors
+
+
+def _shown_bytes(newest: Newest) -> int:
+    return sum(snapshot.ByteSize() for snapshot in newest.shown)
