@@ -137,6 +137,19 @@ class Starter:
             return Accepted(accepted.executions, accepted.revision, repeated=True)
         return await self._start_once(request, digest)
 
+    async def check(self, request: StartRequest) -> None:
+        """Find out whether a new execution could be started, and start nothing.
+
+        Raises:
+            PerdureError: It could not.
+        """
+        prepared = [self._prepare(request, found) for found in await self._matching(request)]
+        if not request.user_execution_id:
+            return
+        key = prepared[0][0].key
+        if self._active.get(key) is not None or await self._env.store.get_row(key) is not None:
+            raise AlreadyExists(f"execution {key.execution} exists already", reason="EXECUTION_ALREADY_EXISTS")
+
     async def _start_once(self, request: StartRequest, digest: bytes) -> Accepted:
         """Start under a request id; a caller that goes away meanwhile leaves the start running."""
         key = (request.project, request.request_id)
