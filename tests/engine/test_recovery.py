@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.domain.commands import Cancel
 from perdure.domain.events import TaskAttemptLost
 from perdure.domain.execution import ExecutionMethod, ExecutionState
 from perdure.domain.limits import SECOND
@@ -109,3 +110,22 @@ async def test_revisions_of_the_store_go_on_rising(tmp_path: Path) -> None:
     async with running(tmp_path) as bench:
         await bench.start("one")
         assert bench.store.committed_revision() > first
+
+
+async def test_a_child_whose_parent_has_ended_is_cancelled_after_a_restart(tmp_path: Path) -> None:
+    parent = [{"taskId": "sub", "task": "sub-integration", "subIntegration": {"integrationId": "one"}}]
+    async with running(tmp_path) as bench:
+        await bench.deploy("one", ONE)
+        await bench.deploy("parent", parent)
+        key = await bench.start("parent")
+        child = await bench.workers.next()
+        await bench.settle()
+        # The grace of the parent ends in the very moment in which the server dies: nobody tells the child.
+        bench.engine._active._perform = lambda live, effects: None
+        await bench.engine._active.command(key, Cancel("", "me"))
+        bench.clock.advance(11)
+        assert (await bench.ended(key)).state is ExecutionState.CANCELLED
+        assert not (await bench.state(child.key)).cancel_requested
+    async with running(tmp_path) as bench:
+        await bench.settle()
+        assert (await bench.state(child.key)).cancel_requested

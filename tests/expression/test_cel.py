@@ -21,7 +21,6 @@ from tests.expression.cases import CASES
 
 EXECUTION: dict[str, str | int] = {
     "id": "e-1",
-    "name": "projects/p/locations/local/integrations/order/executions/e-1",
     "integration": "order",
     "trigger_id": "api_trigger/order",
     "attempt": 2,

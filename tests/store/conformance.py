@@ -378,8 +378,6 @@ class StoreConformance:
         await store.commit(commits.create(key("running"), state={"active": True, "wake_time": 5}))
         assert await store.due(20, 10) == [(key("e1"), 10), (key("e3"), 20)]
         assert await store.due(100, 1) == [(key("e1"), 10)]
-        assert await store.next_wake_time(10) == 20
-        assert await store.next_wake_time(30) is None
         await store.commit(commits.move(key("e3"), 1, active=True, wake_time=None))
         assert await store.due(20, 10) == [(key("e1"), 10)]
 
@@ -397,7 +395,10 @@ class StoreConformance:
         found = await store.children(key("p"), "each", 1)
         assert [(child.key, child.item) for child in found] == [(key("c0"), 0), (key("c1"), 1)]
         await store.commit(commits.end(key("c0"), 1))
-        assert set(await store.live_children(key("p"))) == {key("c1"), key("later"), key("elsewhere")}
+        live = {child.key: (child.origin.task, child.parent_ended) for child in await store.live_children()}
+        assert live == {key("c1"): ("each", False), key("later"): ("each", False), key("elsewhere"): ("other", False)}
+        await store.commit(commits.end(key("p"), 1))
+        assert all(child.parent_ended for child in await store.live_children())
         (ended, _) = await store.children(key("p"), "each", 1)
         assert ended.state == 3
 

@@ -7,7 +7,7 @@ from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import PROJECT, START, integration_key, key
 
-READ_WHOLE = {"worker_sessions"}
+READ_WHOLE = {"worker_sessions", "child USING INDEX executions_live_children"}
 """Tables that hold only what is open now."""
 
 BEFORE = (START, "a")
@@ -25,9 +25,8 @@ READS = {
     "list by parent, next page": lambda store: store.list_rows(ListRange(PROJECT, parent="p", before=BEFORE)),
     "load_active": lambda store: anext(store.load_active(), None),
     "due": lambda store: store.due(START, 10),
-    "next_wake_time": lambda store: store.next_wake_time(START),
     "children": lambda store: store.children(key("p"), "each", 1),
-    "live_children": lambda store: store.live_children(key("p")),
+    "live_children": lambda store: store.live_children(),
     "live_executions": lambda store: store.live_executions(integration_key(), 10),
     "get_request": lambda store: store.get_request(PROJECT, "Execute", "r"),
     "get_integration": lambda store: store.get_integration(integration_key()),

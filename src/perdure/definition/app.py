@@ -77,6 +77,15 @@ class App:
         """The integrations by id."""
         return MappingProxyType(self._integrations)
 
+    @overload
+    def task(self, handler: Callable[Concatenate[TaskContext, P], Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
+    @overload
+    def task(self, handler: Callable[Concatenate[TaskContext, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, handler: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
+    @overload
+    def task(self, handler: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
     def task(
         self,
         *,
@@ -86,10 +95,22 @@ class App:
         timeout: LengthOfTime | None = None,
         checkpoint: bool = True,
         executor: Executor | None = None,
-    ) -> _TaskDecorator:
-        """Make a task of a handler.
+    ) -> _TaskDecorator: ...
+    def task(
+        self,
+        handler: Callable[..., Any] | None = None,
+        *,
+        name: str = "",
+        retry: Retry | None = None,
+        synchronous_retry: Retry | None = None,
+        timeout: LengthOfTime | None = None,
+        checkpoint: bool = True,
+        executor: Executor | None = None,
+    ) -> Task[..., Any] | _TaskDecorator:
+        """Make a task of a handler: `@app.task`, or `@app.task(retry=...)` with options.
 
         Args:
+            handler: The function, when there are no options.
             name: Of the handler; by default that of the function.
             retry: What follows a failure; by default the task fails.
             synchronous_retry: The same while a caller waits for the execution; by default as `retry`.
@@ -108,30 +129,45 @@ class App:
             checkpoint=checkpoint,
         )
 
-        def make(handler: Callable[..., Any]) -> Task[..., Any]:
-            chosen = name or handler.__name__
+        def make(function: Callable[..., Any]) -> Task[..., Any]:
+            chosen = name or function.__name__
             if not HANDLER_NAME.fullmatch(chosen) or chosen in BUILT_IN_NAMES.values():
                 raise DefinitionError(f"{chosen!r} cannot be the name of a task: {HANDLER_NAME_RULE}, and no built-in")
             if chosen in self._tasks:
                 raise DefinitionError(f"the app has a task {chosen} already")
-            task: Task[..., Any] = Task(chosen, handler, signature_of(handler), _executor(handler, executor), options)
+            runs_in = _executor(function, executor)
+            task: Task[..., Any] = Task(chosen, function, signature_of(function), runs_in, options)
             self._tasks[chosen] = task
             return task
 
-        return cast("_TaskDecorator", make)
+        return cast("_TaskDecorator", make) if handler is None else make(handler)
 
+    @overload
+    def integration(self, function: Callable[P, R], /) -> TracedIntegration[P, R]: ...
+    @overload
     def integration(
         self,
+        *,
+        id: str = "",
+        trigger: str = "",
+        max_runtime: LengthOfTime | None = None,
+        priority: int = 0,
+        labels: Mapping[str, str] | None = None,
+    ) -> Callable[[Callable[P, R]], TracedIntegration[P, R]]: ...
+    def integration(
+        self,
+        function: Callable[P, R] | None = None,
         *,
         id: str = "",  # noqa: A002 - the word of the contract
         trigger: str = "",
         max_runtime: LengthOfTime | None = None,
         priority: int = 0,
         labels: Mapping[str, str] | None = None,
-    ) -> Callable[[Callable[P, R]], TracedIntegration[P, R]]:
-        """Make an integration of a function that calls tasks.
+    ) -> TracedIntegration[P, R] | Callable[[Callable[P, R]], TracedIntegration[P, R]]:
+        """Make an integration of a function that calls tasks: `@app.integration`, or with options.
 
         Args:
+            function: The function, when there are no options.
             id: Within the project; by default the name of the function.
             trigger: Id of the trigger that starts it; by default `api_trigger/` and the id.
             max_runtime: Longest run of an execution; by default without limit.
@@ -168,7 +204,7 @@ class App:
             self._integrations[chosen] = integration
             return integration
 
-        return make
+        return make if function is None else make(function)
 
 
 def _checked(retry: Retry | None) -> Retry | None:

@@ -22,7 +22,7 @@ FAILURE_VARIABLES: Final = TASK_VARIABLES | {"error"}
 ITEM_VARIABLES: Final = TASK_VARIABLES | {"item", "index"}
 """What an expression inside a `for-each` may name: also the item and its position from 0."""
 
-EXECUTION_FIELDS: Final = frozenset({"id", "name", "integration", "trigger_id", "attempt", "priority", "create_time"})
+EXECUTION_FIELDS: Final = frozenset({"id", "integration", "trigger_id", "attempt", "priority", "create_time"})
 """The fields of the variable `execution`; `create_time` is RFC 3339 text in UTC."""
 
 ERROR_FIELDS: Final = frozenset({"code", "message"})

@@ -109,6 +109,9 @@ class Performer:
             return
         ids = (effect.task_id, effect.execution_attempt, effect.attempt)
         child_key = ExecutionKey(parent_key.project, effect.child)
+        if parent.execution.cancel_requested and not run.child_started:
+            await self._report(parent_key, cmd.ReportStopped(*ids))
+            return
         try:
             await self._create_child(parent, run, effect, child_key)
         except Unavailable:
@@ -126,7 +129,7 @@ class Performer:
     async def _create_child(self, parent: Live, run: TaskRun, effect: ef.RunChild, child_key: ExecutionKey) -> None:
         config = run.config.built_in
         assert isinstance(config, SubIntegration)
-        if run.child_started or parent.execution.cancel_requested:
+        if run.child_started:
             return
         check_depth(parent.execution)
         key = IntegrationKey(parent.key.project, config.integration)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.decide import pending_effects
-from perdure.domain.execution import TaskState
+from perdure.domain.execution import TaskState, generation
+from perdure.store.interface import ExecutionKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.active import ActiveSet, Live
     from perdure.engine.environment import Environment
     from perdure.engine.ports import Offers
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.interface import LiveChild
 
 _logger = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ class Recovery:
             live.extend([await self._active.adopt(stored) for stored in page])
         for each in live:
             self._take_up(each)
-        await self._cancel_abandoned(live)
+        for child in await self._env.store.live_children():
+            if child.parent_ended or self._is_superseded(child):
+                self._cancel(child.key)
         if self._unclaimed:
             self._env.supervisor.spawn(self._replace_unclaimed(), "wait for workers")
         return len(live)
@@ -105,18 +108,22 @@ class Recovery:
             else:
                 self._perform(live, [effect])
 
-    async def _cancel_abandoned(self, live: list[Live]) -> None:
-        """Cancel sub-executions whose parent ended without the time to cancel them (I31)."""
-        for each in live:
-            created = each.execution.created
-            if not created.parent or created.orphan:
-                continue
-            parent = type(each.key)(each.key.project, created.parent)
-            if self._active.get(parent) is not None:
-                continue
-            row = await self._env.store.get_row(parent)
-            if row is None or row.end_time is not None:
-                self._active.apply(each, cmd.Cancel("the parent execution has ended", ""))
+    def _is_superseded(self, child: LiveChild) -> bool:
+        """Whether the attempt that started a sub-execution is over, and there was no time to cancel it (I31)."""
+        parent = self._active.get(ExecutionKey(child.key.project, child.origin.parent))
+        if parent is None:
+            return False
+        run = parent.execution.tasks.get(child.origin.task)
+        current = run is not None and generation(parent.execution.execution_attempt, run.attempt)
+        return run is None or current != child.origin.generation or run.state is not TaskState.IN_PROCESS
+
+    def _cancel(self, key: ExecutionKey) -> None:
+        cancel = cmd.Cancel("the parent execution does not need it any more", "")
+
+        async def work() -> None:
+            await self._active.command(key, cancel)
+
+        self._env.insist(work, f"cancel {key.execution}")
 
     async def _replace_unclaimed(self) -> None:
         await self._reunion.wait(self._lease_seconds)

@@ -255,6 +255,19 @@ class ChildRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveChild:
+    """A sub-execution that has not ended.
+
+    Attributes:
+        parent_ended: Whether its parent has ended, or is not there any more.
+    """
+
+    key: ExecutionKey
+    origin: Origin
+    parent_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ListRange:
     """Which executions a list page shows, newest created first.
 
@@ -345,16 +358,12 @@ class Store(Protocol):
         """Read which inactive executions have to be loaded until then, with their wake times, soonest first."""
         ...
 
-    async def next_wake_time(self, after: int) -> int | None:
-        """Read the soonest wake time later than `after`."""
-        ...
-
     async def children(self, parent: ExecutionKey, task: str, generation: int) -> list[ChildRow]:
         """Read the sub-executions that one attempt of a task started, by item."""
         ...
 
-    async def live_children(self, parent: ExecutionKey) -> list[ExecutionKey]:
-        """Read the sub-executions, orphans left out, that have not ended."""
+    async def live_children(self) -> list[LiveChild]:
+        """Read all sub-executions that have not ended, orphans left out, with what became of their parents."""
         ...
 
     async def live_executions(self, key: IntegrationKey, limit: int) -> list[ExecutionKey]:

@@ -63,8 +63,16 @@ def task_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
         yield from text_faults(f"{path}.next_tasks[{position}].display_name", edge.display_name)
     yield from _enum_faults(path, task)
     yield from length_faults(f"{path}.timeout", task.timeout, LENGTH_MAX)
+    yield from _timeout_faults(path, task)
     yield from _all_policies_faults(path, task)
     yield from _built_in_faults(path, task)
+
+
+def _timeout_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
+    """A timer waits as long as it says and an assignment takes no time: neither has attempts that could time out."""
+    built_in = task.WhichOneof("built_in")
+    if task.HasField("timeout") and built_in in {"timer", "assign"}:
+        yield FieldViolation(f"{path}.timeout", f"a task with `{built_in}` has no timeout")
 
 
 def _handler_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:

@@ -11,6 +11,7 @@ from perdure.store.interface import (
     ExecutionRow,
     IntegrationKey,
     ListRange,
+    LiveChild,
     NewExecution,
     Origin,
     StoredEvents,
@@ -54,18 +55,17 @@ _DUE: Final = """
     ORDER BY wake_time, project, execution
     LIMIT ?
 """
-_NEXT_WAKE_TIME: Final = """
-    SELECT min(wake_time) FROM executions WHERE active = 0 AND wake_time IS NOT NULL AND wake_time > ?
-"""
 _CHILDREN: Final = """
     SELECT execution, item, state FROM executions
     WHERE project = ? AND parent = ? AND task = ? AND generation = ?
     ORDER BY item
 """
 _LIVE_CHILDREN: Final = """
-    SELECT execution FROM executions
-    WHERE project = ? AND parent = ? AND orphan = 0 AND end_time IS NULL
-    ORDER BY create_time, execution
+    SELECT child.project, child.execution, child.parent, child.task, child.generation, child.item,
+           parent.execution IS NULL OR parent.end_time IS NOT NULL
+    FROM executions AS child INDEXED BY executions_live_children
+    LEFT JOIN executions AS parent ON parent.project = child.project AND parent.execution = child.parent
+    WHERE child.end_time IS NULL AND child.parent IS NOT NULL AND child.orphan = 0
 """
 _LIVE_EXECUTIONS: Final = """
     SELECT execution FROM executions
@@ -146,21 +146,18 @@ def due(connection: sqlite3.Connection, until: int, limit: int) -> list[tuple[Ex
     return [(ExecutionKey(project, execution), wake_time) for project, execution, wake_time in found]
 
 
-def next_wake_time(connection: sqlite3.Connection, after: int) -> int | None:
-    """Read the soonest wake time of an inactive execution later than an instant."""
-    (wake_time,) = connection.execute(_NEXT_WAKE_TIME, (after,)).fetchone()
-    return None if wake_time is None else int(wake_time)
-
-
 def children(connection: sqlite3.Connection, parent: ExecutionKey, task: str, generation: int) -> list[ChildRow]:
     """Read the sub-executions of one attempt of a task, by item."""
     found = connection.execute(_CHILDREN, (*parent, task, generation))
     return [ChildRow(ExecutionKey(parent.project, execution), item, state) for execution, item, state in found]
 
 
-def live_children(connection: sqlite3.Connection, parent: ExecutionKey) -> list[ExecutionKey]:
-    """Read the sub-executions that have not ended and are no orphans, oldest first."""
-    return [ExecutionKey(parent.project, execution) for (execution,) in connection.execute(_LIVE_CHILDREN, parent)]
+def live_children(connection: sqlite3.Connection) -> list[LiveChild]:
+    """Read all sub-executions that have not ended and are no orphans."""
+    return [
+        LiveChild(ExecutionKey(project, execution), Origin(*origin), bool(parent_ended))
+        for project, execution, *origin, parent_ended in connection.execute(_LIVE_CHILDREN)
+    ]
 
 
 def live_executions(connection: sqlite3.Connection, key: IntegrationKey, limit: int) -> list[ExecutionKey]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         IntegrationKey,
         IntegrationRecord,
         ListRange,
+        LiveChild,
         RequestRecord,
         RevisionRecord,
         StoredEvents,
@@ -143,17 +144,13 @@ class SqliteStore:
         """Read which inactive executions have to be loaded until then, soonest first."""
         return await self._read(execution_reads.due, until, limit)
 
-    async def next_wake_time(self, after: int) -> int | None:
-        """Read the soonest wake time later than `after`."""
-        return await self._read(execution_reads.next_wake_time, after)
-
     async def children(self, parent: ExecutionKey, task: str, generation: int) -> list[ChildRow]:
         """Read the sub-executions that one attempt of a task started, by item."""
         return await self._read(execution_reads.children, parent, task, generation)
 
-    async def live_children(self, parent: ExecutionKey) -> list[ExecutionKey]:
+    async def live_children(self) -> list[LiveChild]:
         """Read the sub-executions, orphans left out, that have not ended."""
-        return await self._read(execution_reads.live_children, parent)
+        return await self._read(execution_reads.live_children)
 
     async def live_executions(self, key: IntegrationKey, limit: int) -> list[ExecutionKey]:
         """Read executions of an integration that have not ended, oldest first."""

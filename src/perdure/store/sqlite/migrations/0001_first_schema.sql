@@ -97,6 +97,8 @@ CREATE UNIQUE INDEX executions_by_origin ON executions (project, parent, task, g
 CREATE INDEX executions_active ON executions (create_time, project, execution) WHERE active = 1;
 CREATE INDEX executions_waking ON executions (wake_time, project, execution)
     WHERE active = 0 AND wake_time IS NOT NULL;
+CREATE INDEX executions_live_children ON executions (project, parent)
+    WHERE end_time IS NULL AND parent IS NOT NULL AND orphan = 0;
 CREATE INDEX executions_live ON executions (project, integration, create_time, execution) WHERE end_time IS NULL;
 
 CREATE TABLE base_states (
