@@ -5,9 +5,14 @@ This is the only module that reads the environment.
 
 from __future__ import annotations
 
+import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 ENVIRONMENT_PREFIX: Final = "PERDURE_"
 CONFIG_VARIABLE: Final = "PERDURE_CONFIG"
@@ -52,21 +57,73 @@ class Settings:
         """Check what has a limited choice."""
         if self.workers not in WORKER_MODES:
             raise InvalidSettings(f"workers: {self.workers!r} is none of {', '.join(WORKER_MODES)}")
-        if self.drain_seconds < 0:
-            raise InvalidSettings("drain_seconds: must not be negative")
+        if not 0 <= self.drain_seconds <= 3600:
+            raise InvalidSettings("drain_seconds: must be 0 to 3600")
 
 
-def _read_apps(value: object) -> tuple[str, ...]:
-    """Read a list, or a text with commas."""
-    apps = value.split(",") if isinstance(value, str) else value
-    if not isinstance(apps, list | tuple) or not all(isinstance(app, str) for app in apps):
-        raise ValueError
-    return tuple(app.strip() for app in apps if app.strip())
+def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
+    """Put the settings together.
+
+    Args:
+        flags: Settings from the command line, by name; None stands for a flag that was not given, and so does
+            an empty list. The extra name `config` is the path of the TOML file.
+        environ: The environment; that of the process if left out.
+
+    Raises:
+        InvalidSettings: A source has an unknown setting or an unusable value.
+    """
+    if environ is None:
+        environ = os.environ
+    chosen = {key: value for key, value in flags.items() if value is not None and value not in ([], ())}
+    file = chosen.pop("config", None) or environ.get(CONFIG_VARIABLE)
+    sources = [
+        *([(str(file), _read_file(Path(file)))] if file else []),
+        ("environment", _read_environment(environ)),
+        ("command line", chosen),
+    ]
+    settings: dict[str, Any] = {}
+    for source, values in sources:
+        settings.update({key: _read_setting(source, key, value) for key, value in values.items()})
+    return Settings(**settings)
+
+
+def failpoint_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Take what arms failpoints out of the environment, for `perdure.runtime.failpoints`."""
+    chosen = os.environ if environ is None else environ
+    return {key: value for key, value in chosen.items() if key == FAILPOINTS_VARIABLE}
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise InvalidSettings(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidSettings(f"{path}: {error}") from error
+
+
+def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for key, value in environ.items()
+        if key.startswith(ENVIRONMENT_PREFIX) and not key.startswith(TEST_PREFIX) and key not in OTHER_VARIABLES
+    }
+
+
+def _read_setting(source: str, key: str, value: object) -> object:
+    reader = _READERS.get(key)
+    if reader is None:
+        raise InvalidSettings(f"{source}: there is no setting {key!r}; known are {', '.join(_READERS)}")
+    try:
+        return reader(value)
+    except (TypeError, ValueError):
+        raise InvalidSettings(f"{source}: {key}: {value!r} cannot be used") from None
 
 
 def _read_text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError  # noqa: TRY004 - which setting it is, and whether a type or a value, is said elsewhere
+        raise TypeError
     return value
 
 
@@ -74,8 +131,26 @@ def _read_path(value: object) -> Path:
     return value if isinstance(value, Path) else Path(_read_text(value))
 
 
+def _read_apps(value: object) -> tuple[str, ...]:
+    """Read a list, or a text with commas."""
+    apps = value.split(",") if isinstance(value, str) else value
+    if not isinstance(apps, list | tuple):
+        raise TypeError
+    return tuple(text.strip() for text in map(_read_text, apps) if text.strip())
+
+
 def _read_seconds(value: object) -> float:
-    try:
-        return reader(value)
-    except ValueError:
-        raise InvalidSettings(f"{source}: {key}: {value!r} cannot be used") from None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError
+    return float(value)
+
+
+_READERS: Final[dict[str, Callable[[object], object]]] = {
+    "data": _read_path,
+    "listen": _read_text,
+    "location": _read_text,
+    "apps": _read_apps,
+    "workers": _read_text,
+    "drain_seconds": _read_seconds,
+}
+"""Every setting with what reads it from a file, a variable or a flag."""
