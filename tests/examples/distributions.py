@@ -6,6 +6,7 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 METADATA = """\
 Metadata-Version: 2.4
@@ -64,10 +65,10 @@ def build_wheel(folder: Path, files=None, record=None) -> Path:
     return wheel
 
 
-def build_sdist(folder: Path, members, name="tidy-1.2.tar.gz") -> Path:
+def build_sdist(folder: Path, members: dict[str, Any], name: str = "tidy-1.2.tar.gz") -> Path:
     """Tar some members: content for a file, or a `TarInfo` as it is."""
     sdist = folder / name
-    mode = {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz", "tar": "w"}[name.rpartition(".")[2]]
+    mode: Any = {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz", "tar": "w"}[name.rpartition(".")[2]]
     with tarfile.open(sdist, mode) as archive:
         for path, content in members.items():
             if isinstance(content, tarfile.TarInfo):
