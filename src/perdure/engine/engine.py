@@ -89,16 +89,40 @@ class Engine:
 
         Raises:
             NotFound: There is no such execution.
+            Unavailable: The store cannot be read.
         """
-        ending = self._active.ending(key)
+        ending = self.ending(key)
         try:
-            if self._active.get(key) is None:
-                state = await self._active.view(key, lambda execution, _: execution)
-                if state.is_terminal:
-                    return state
             return await ending
         finally:
-            self._active.forget_ending(key, ending)
+            self.forget_ending(key, ending)
+
+    def ending(self, key: ExecutionKey) -> asyncio.Future[Execution]:
+        """Ask to be told when an execution has ended, durably; whoever asks says with `forget_ending` when it is over.
+
+        The future raises as `ended` does.
+        """
+        ending = self._active.ending(key)
+        if self._active.get(key) is None:
+            self.environment.supervisor.spawn(self._look_for_end(key, ending), f"end of {key.execution}")
+        return ending
+
+    def forget_ending(self, key: ExecutionKey, ending: asyncio.Future[Execution]) -> None:
+        """Take back `ending`; safe also after the end."""
+        if not ending.cancel() and not ending.cancelled():
+            ending.exception()  # Looked at, so that nobody is told that it was not.
+        self._active.forget_ending(key, ending)
+
+    async def _look_for_end(self, key: ExecutionKey, ending: asyncio.Future[Execution]) -> None:
+        """Find out whether an execution that is not in memory has ended."""
+        try:
+            state = await self._active.view(key, lambda execution, _: execution)
+        except Exception as error:  # whatever it is, it belongs to the one who waits
+            if not ending.done():
+                ending.set_exception(error)
+            return
+        if state.is_terminal and not ending.done():
+            ending.set_result(state)
 
     async def wait(self, key: ExecutionKey, seconds: float, show: Callable[[Execution, int], T]) -> T:
         """Show an execution when it has ended, or after so many seconds (row 27).

@@ -49,7 +49,6 @@ class Executor:
         self._names = names
         self._location = engine.environment.location
         self._store = engine.environment.store
-        self._supervisor = engine.environment.supervisor
 
     async def execute(self, request: ExecuteRequest, call: Call) -> ExecuteResponse:
         """Start what is asked for and answer as the method says."""
@@ -90,7 +89,7 @@ class Executor:
         """
         keys = [key for key, _ in accepted.executions]
         # Asked for before anything else is awaited: an end that comes meanwhile is then not read again.
-        endings = [self._supervisor.share(self._engine.ended(key), f"end of {key.execution}") for key in keys]
+        endings = [self._engine.ending(key) for key in keys]
         try:
             async with asyncio.timeout(answer_within(call.remaining_seconds())):
                 await call.send_metadata(*((EXECUTION_METADATA_KEY, name) for name in names))
@@ -99,8 +98,8 @@ class Executor:
             message = "the deadline of the call has passed; the execution goes on"
             raise DeadlinePassed(message, execution=names[0]) from None
         finally:
-            for ending in endings:
-                ending.cancel()
+            for key, ending in zip(keys, endings, strict=True):
+                self._engine.forget_ending(key, ending)
 
     def _put_outcome(self, start: StartRequest, ended: Sequence[Execution], response: ExecuteResponse) -> None:
         """Add the outputs of the one execution, or raise what became of it (decisions 9 and 10)."""

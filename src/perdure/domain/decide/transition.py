@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 from perdure.domain.apply import apply
 from perdure.domain.execution import TaskState
@@ -37,6 +37,32 @@ class TaskOutputs(Mapping[str, Mapping[str, "Value"]]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+_FACTS: Final[dict[str, Callable[[Execution], str | int]]] = {
+    "id": lambda execution: execution.id,
+    "integration": lambda execution: execution.created.integration,
+    "trigger_id": lambda execution: execution.created.trigger_id,
+    "attempt": lambda execution: execution.execution_attempt,
+    "priority": lambda execution: execution.created.priority,
+    "create_time": lambda execution: instant_text(execution.create_time),
+}
+
+
+class ExecutionFacts(Mapping[str, str | int]):
+    """What expressions know as `execution`, worked out when one reads it; most never do."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def __getitem__(self, name: str) -> str | int:
+        return _FACTS[name](self._execution)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FACTS)
+
+    def __len__(self) -> int:
+        return len(_FACTS)
 
 
 class Transition:
@@ -83,21 +109,10 @@ class Transition:
         return Scope(
             parameters={**execution.parameters, **changed} if changed else execution.parameters,
             task_outputs=outputs,
-            execution=self._facts(),
+            execution=ExecutionFacts(execution),
             error={"code": failure.code, "message": failure.message} if failure else None,
             extra=NO_VALUES,
         )
-
-    def _facts(self) -> dict[str, str | int]:
-        execution = self.execution
-        return {
-            "id": execution.id,
-            "integration": execution.created.integration,
-            "trigger_id": execution.created.trigger_id,
-            "attempt": execution.execution_attempt,
-            "priority": execution.created.priority,
-            "create_time": instant_text(execution.create_time),
-        }
 
 
 class _WithOne(Mapping[str, Mapping[str, "Value"]]):
