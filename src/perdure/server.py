@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 
+from perdure.attached_workers import InProcessWorker, WorkerProcesses
 from perdure.codec.tokens import TokenCodec
 from perdure.config import InvalidSettings, failpoint_environment
 from perdure.dispatch.dispatcher import Dispatcher
+from perdure.dispatch.private_socket import PrivateSocket
 from perdure.dispatch.settings import DispatchSettings
 from perdure.engine.engine import Engine
 from perdure.engine.environment import Environment
@@ -29,6 +31,7 @@ from perdure.store.sqlite.store import SqliteStore
 from perdure.watch.hub import WatchHub
 
 if TYPE_CHECKING:
+    from perdure.attached_workers import AttachedWorkers
     from perdure.config import Settings
     from perdure.dispatch.session import Session
 
@@ -61,6 +64,8 @@ class Server:
         self._grpc = grpc.aio.server(handlers=(edge.pipeline,), options=CHANNEL_OPTIONS)
         self._stop = asyncio.Event()
         self._closed = False
+        self._socket: PrivateSocket | None = None
+        self._workers: AttachedWorkers | None = None
 
     @classmethod
     async def start(cls, settings: Settings) -> Self:
@@ -86,9 +91,13 @@ class Server:
             )
             undo.push_async_callback(environment.supervisor.close)
             server = cls._compose(settings, environment)
-            await server.listen(host, port)
             undo.pop_all()
-            return server
+        try:
+            await server.serve(host, port)
+        except BaseException:
+            await server.drain(0.0)
+            raise
+        return server
 
     @classmethod
     def _compose(cls, settings: Settings, environment: Environment) -> Self:
@@ -107,21 +116,39 @@ class Server:
         )
         return cls(settings, engine, dispatcher, hub, Edge(engine, dispatcher, hub, tokens, dispatch))
 
-    async def listen(self, host: str, port: int) -> None:
-        """Take up what a former server left, then let callers in.
+    async def serve(self, host: str, port: int) -> None:
+        """Take up what a former server left, let callers in, and start the workers that belong to the server.
 
         Raises:
+            InvalidSettings: An app cannot be used.
             CannotListen: The address is taken.
         """
         await self.engine.start(self._dispatcher, self._edge.dispatch.lease_ttl)
+        self.address = self._bind(host, port)
+        self._workers = self._make_workers()
+        await self._grpc.start()
+        if self._workers is not None:
+            await self._workers.start()
+        self._edge.health.set_serving(self._edge.services, serving=True)
+
+    def _bind(self, host: str, port: int) -> str:
         shown = f"[{host}]" if ":" in host else host
         try:
-            bound = self._grpc.add_insecure_port(f"{shown}:{port}")
+            return f"{shown}:{self._grpc.add_insecure_port(f'{shown}:{port}')}"
         except RuntimeError as error:
             raise CannotListen(f"cannot listen on {shown}:{port}; another program may be listening there") from error
-        await self._grpc.start()
-        self.address = f"{shown}:{bound}"
-        self._edge.health.set_serving(self._edge.services, serving=True)
+
+    def _make_workers(self) -> AttachedWorkers | None:
+        settings, supervisor = self._settings, self.engine.environment.supervisor
+        if not settings.apps or settings.workers == "none":
+            return None
+        if settings.workers == "in-process":
+            return InProcessWorker(settings, supervisor, self.open_session)
+        self._socket = PrivateSocket()
+        self._grpc.add_insecure_port(self._socket.target)
+        # The directory keeps others out already; the socket must not depend on that alone.
+        self._socket.path.chmod(0o600)
+        return WorkerProcesses(settings, self._dispatcher, supervisor, self._socket.target)
 
     def open_session(self) -> Session:
         """Begin a session with a worker that runs in this process."""
@@ -170,10 +197,16 @@ class Server:
         Args:
             grace: How long calls under way may take, in seconds.
         """
+        if self._closed:
+            return
+        end = asyncio.get_running_loop().time() + grace
         self._edge.drain()
         self._hub.drain()
+        # The server's own workers come to their end first: their results still count.
+        if self._workers is not None:
+            await self._workers.stop(grace)
         self._dispatcher.drain()
-        await self._end(grace)
+        await self._end(max(end - asyncio.get_running_loop().time(), 0.0))
 
     async def _end(self, grace: float) -> None:
         if self._closed:
@@ -183,6 +216,8 @@ class Server:
         self.engine.close()
         await self.engine.environment.supervisor.close()
         await self.engine.environment.store.close()
+        if self._socket is not None:
+            self._socket.close()
 
 
 def read_listen(listen: str) -> tuple[str, int]:
