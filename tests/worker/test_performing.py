@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 
 import pytest
 
@@ -80,6 +81,24 @@ async def test_progress_comes_back_from_a_process(stage, start_worker, tmp_path)
         await stage.ledger.changed.wait()
     await asyncio.to_thread(pipe.write_text, "go on")
     assert await outputs(stage) == {"result": "go on"}
+
+
+@pytest.mark.slow
+async def test_stopping_ends_a_process_whatever_it_does(stage, start_worker, tmp_path):
+    worker, task = await start_worker(processes=1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    stage.offer("t", "read_in_process", path=str(pipe))
+    # Opening returns once the handler has opened the other end; writing fails once its process has gone.
+    writing = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+    worker.stop()
+    await task
+    poll = select.poll()
+    poll.register(writing, 0)
+    events = await asyncio.to_thread(poll.poll, 10_000)
+    os.close(writing)
+    assert events == [(writing, select.POLLERR)]
+    assert stage.stop("t").name == "WITHDRAWN"
 
 
 async def test_a_failure_carries_code_payload_and_stack_trace(stage, start_worker):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from perdure.worker.bridge import Bridge
 from perdure.worker.handler import Place
-from perdure.worker.performing import cancelled, perform, perform_blocking
+from perdure.worker.performing import cancelled, perform
 from perdure.worker.processes import ProcessPool
+from perdure.worker.threads import ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ class Executors:
             self._async = LoopExecutor(asyncio.get_running_loop(), _call, finished)
         else:
             self._async = LoopExecutor(self._loop_thread.loop, self._loop_thread.bridge.post, self._hand_back)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perdure-task")
+        self._threads = ThreadPool(threads, self._hand_back)
         self._pool: ProcessPool | None = None
 
     def post(self, callback: Callable[..., None], *arguments: object) -> None:
@@ -117,7 +117,7 @@ class Executors:
             case Place.LOOP:
                 self._async.start(run)
             case Place.THREAD:
-                run.performed_by = self._threads.submit(self._perform_in_thread, run)
+                self._threads.start(run)
             case Place.PROCESS:
                 self._start_in_process(run)
 
@@ -128,10 +128,15 @@ class Executors:
         one that runs in a process goes on, since nothing reaches it.
         """
         run.context.cancel()
-        if run.handler.place is Place.LOOP:
-            self._async.cancel(run)
-        elif run.performed_by is not None and run.performed_by.cancel() and run.handler.place is Place.THREAD:
-            self._hand_back(run, cancelled(run.assignment))
+        match run.handler.place:
+            case Place.LOOP:
+                self._async.cancel(run)
+            case Place.THREAD:
+                if self._threads.withdraw(run):
+                    self._hand_back(run, cancelled(run.assignment))
+            case Place.PROCESS:
+                if run.performed_by is not None:
+                    run.performed_by.cancel()
 
     def close(self, seconds: float) -> None:
         """Begin nothing more and end the threads and processes, as far as user code lets them.
@@ -141,15 +146,12 @@ class Executors:
         """
         if self._loop_thread is not None:
             self._loop_thread.close(seconds)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         if self._pool is not None:
             self._pool.close()
 
     def _hand_back(self, run: Run, result: TaskResult) -> None:
         self._bridge.post(self._finished, run, result)
-
-    def _perform_in_thread(self, run: Run) -> None:
-        self._hand_back(run, perform_blocking(run.handler, run.assignment, run.context))
 
     def _start_in_process(self, run: Run) -> None:
         if self._pool is None:

@@ -46,8 +46,13 @@ class ProcessPool:
         self._broken = broken
         context = multiprocessing.get_context("spawn")
         self._told, self._telling = context.Pipe(duplex=False)
+        # Nothing is ever sent here: it ends with this process, or when the pool is closed, and so do the others.
+        self._lifeline_end, self._lifeline = context.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(
-            processes, mp_context=context, initializer=_begin_process, initargs=(self._telling, context.Lock())
+            processes,
+            mp_context=context,
+            initializer=_begin_process,
+            initargs=(self._telling, context.Lock(), self._lifeline_end),
         )
         self._runs: dict[int, Run] = {}
         self._numbers = count(1)
@@ -70,10 +75,10 @@ class ProcessPool:
         future.add_done_callback(partial(self._ended, number))
 
     def close(self) -> None:
-        """Begin nothing more; processes end when they have nothing to do. From any thread."""
+        """End the processes, whatever they do, and the listener with them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        # The listener ends when nobody is left who could tell it anything.
-        self._telling.close()
+        for connection in (self._lifeline, self._lifeline_end, self._telling):
+            connection.close()
 
     def _ended(self, number: int, done: Future[bytes]) -> None:
         try:
@@ -102,16 +107,14 @@ _process: Final[list[tuple[Connection, Lock]]] = []
 """In a process of the pool: where progress goes."""
 
 
-def _begin_process(telling: Connection, lock: Lock) -> None:
-    """Prepare a process of the pool, and make it end with the worker: one that is killed leaves its pool behind."""
+def _begin_process(telling: Connection, lock: Lock, lifeline: Connection) -> None:
+    """Prepare a process of the pool; a worker that is killed would leave it behind otherwise."""
     _process.append((telling, lock))
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
+def _end_with(lifeline: Connection) -> None:
+    wait([lifeline])
     os._exit(0)
 
 
