@@ -70,8 +70,9 @@ def report(error: ClientError, server: str = "") -> ExitCode:
         click.echo(f"  reason: {safe(error.reason)}", err=True)
     for violation in error.field_violations:
         click.echo(f"  {safe(violation.path)}: {safe(violation.description)}", err=True)
-    for key, value in error.metadata.items():
-        click.echo(f"  {safe(key)}: {safe(value)}", err=True)
+    for key, value in sorted(error.metadata.items()):
+        if value not in error.message:
+            click.echo(f"  {safe(key)}: {safe(value)}", err=True)
     advice = _ADVICE.get(error.reason, "")
     if is_cut_off(error) and not error.reason and server:
         advice = f"is a server running at {server}? `perdure serve` starts one; --server names another"

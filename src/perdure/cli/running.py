@@ -35,7 +35,7 @@ def run(work: Coroutine[None, None, ExitCode], server: str = "") -> None:
         for line in str(error).splitlines():
             click.echo(f"error: {safe(line)}", err=True)
         code = ExitCode.INVALID
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("interrupted", err=True)
         code = ExitCode.INTERRUPTED
     if code is not ExitCode.OK:

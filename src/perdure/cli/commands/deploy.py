@@ -12,11 +12,15 @@ from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_json, print_table
 from perdure.cli.running import run
+from perdure.cli.text import safe
+from perdure.client.errors import InvalidRequest
 from perdure.client.names import last_part
+from perdure.definition.yaml_loader import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from perdure.client import Client
     from perdure.client.deploying import Deployable
     from perdure.v1.integration_pb2 import Integration
 
@@ -53,12 +57,24 @@ def _deployables(source: str) -> list[Deployable]:
 
 async def _deploy(connection: Connection, deployables: list[Deployable], *, check: bool, output: str) -> ExitCode:
     async with connection.client() as client:
-        deployed = [await client.deploy(each, validate_only=check) for each in deployables]
+        deployed = [await _deploy_one(client, each, check=check) for each in deployables]
     if output == "json":
         print_json([json_form(integration) for integration in deployed])
     else:
         print_table(("integration", "revision", "tasks"), [_row(integration) for integration in deployed])
     return ExitCode.OK
+
+
+async def _deploy_one(client: Client, deployable: Deployable, *, check: bool) -> Integration:
+    try:
+        return await client.deploy(deployable, validate_only=check)
+    except InvalidRequest as error:
+        if isinstance(deployable, Path):
+            text = deployable.read_text(encoding="utf-8")
+            for violation in error.field_violations:
+                place = place_of(text, str(deployable), violation.path)
+                click.echo(f"{safe(place)}: {safe(violation.path)}: {safe(violation.description)}", err=True)
+        raise
 
 
 def _row(integration: Integration) -> tuple[str, str, str]:

@@ -64,7 +64,8 @@ def _facts(execution: Execution) -> Iterator[tuple[str, str]]:
     yield "goes on at", instant_text(execution.next_execution_time)
     yield "duration", length_text(execution.duration.ToMicroseconds()) if execution.HasField("start_time") else ""
     yield "progress", f"{execution.progress.percent}%, {_counts(execution.progress)}"
-    yield "at work on", ", ".join(execution.progress.current_tasks)
+    if not execution.HasField("end_time"):
+        yield "at work on", ", ".join(execution.progress.current_tasks)
     yield "parent", last_part(execution.parent)
     yield "labels", ", ".join(f"{key}={value}" for key, value in sorted(execution.labels.items()))
     yield "message", execution.message

@@ -43,7 +43,7 @@ async def _list(connection: Connection, integration: str, limit: int, output: st
     if output == "json":
         print_json([json_form(execution) for execution in executions])
     else:
-        print_table(("execution", "integration", "state", "created", "duration", "done"), map(_row, executions))
+        print_table(("execution", "integration", "state", "created", "duration"), map(_row, executions))
     return ExitCode.OK
 
 
@@ -64,5 +64,4 @@ def _row(execution: Execution) -> tuple[str, ...]:
         ExecutionDetails.State.Name(execution.execution_details.state),
         instant_text(execution.create_time),
         length_text(execution.duration.ToMicroseconds()) if execution.HasField("start_time") else "",
-        f"{execution.progress.percent}%",
     )

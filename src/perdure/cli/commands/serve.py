@@ -1,0 +1,83 @@
+"""`perdure serve`: serves executions from a data directory."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli.apps import AnyIntegration, load_deployables
+from perdure.cli.exit_codes import ExitCode
+from perdure.cli.running import run
+from perdure.cli.serving import WORKERS, read_settings, start_server
+from perdure.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.config import Settings
+    from perdure.server import Server
+
+
+@click.command(
+    "serve",
+    epilog="""\b
+Examples:
+  perdure serve --data ./data --app shop.orders:app
+  perdure serve --data ./data --listen 127.0.0.1:0 --workers none
+
+The first line on stdout says where it listens: perdure: listening on 127.0.0.1:50051""",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Directory of the store, made if needed."
+)
+@click.option("--listen", metavar="HOST:PORT", help="Where callers connect; port 0 picks a free one.")
+@click.option("--app", "app_paths", multiple=True, metavar="MODULE:NAME", help="App to deploy; may be repeated.")
+@click.option("--workers", type=click.Choice(list(WORKERS)), help="Who performs the tasks of the apps.")
+@click.option("--project", default="default", show_default=True, help="Where the apps are deployed.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file with settings.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more to stderr.")
+def command(
+    data: Path | None,
+    listen: str | None,
+    app_paths: Sequence[str],
+    workers: str | None,
+    project: str,
+    config: Path | None,
+    verbose: bool,
+) -> None:
+    """Serve executions from a data directory.
+
+    Takes up what a former server left there. The apps' integrations are deployed at the start, and their tasks are
+    performed by a worker process that the server starts and keeps (process), by the server itself (in-process, for
+    trusted async tasks), or by whoever runs `perdure worker` (none). SIGTERM or Ctrl-C drains it: what is
+    acknowledged is durable, what is under way goes on with the next server.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    settings = read_settings({"data": data, "listen": listen, "workers": workers, "apps": app_paths, "config": config})
+    integrations = [each for path in settings.apps for each in load_deployables(path)]
+    run(_serve(settings, project, integrations))
+
+
+async def _serve(settings: Settings, project: str, integrations: Sequence[AnyIntegration]) -> ExitCode:
+    server = await start_server(settings)
+    server.handle_signals()
+    try:
+        await _deploy(server, settings, project, integrations)
+        click.echo(f"perdure: listening on {server.address}")
+    except BaseException:
+        await server.drain(0.0)
+        raise
+    return ExitCode.OK if await server.wait() == 0 else ExitCode.FAULT
+
+
+async def _deploy(server: Server, settings: Settings, project: str, integrations: Sequence[AnyIntegration]) -> None:
+    if not integrations:
+        return
+    async with Client(server.address, project=project, location=settings.location) as client:
+        for integration in integrations:
+            await client.deploy(integration)
