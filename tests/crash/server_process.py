@@ -1,0 +1,161 @@
+"""A real `perdure serve` in a process of its own, to be killed."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+
+from perdure.runtime import failpoints
+from perdure.testing.logs import Fault
+from perdure.testing.recorder import Recorder
+from tests.crash.app import LEDGER_VARIABLE
+
+PROJECT_ROOT = Path(__file__).parents[2]
+APP = "tests.crash.app:app"
+START_SECONDS = 60
+COMMAND = (sys.executable, "-m", "perdure")
+
+
+class ServerEnded(Exception):
+    """A server ended before it served."""
+
+    def __init__(self, code, log):
+        super().__init__(f"exit code {code}; its log ends with: {log}")
+        self.code = code
+        self.log = log
+
+
+class ServerProcess:
+    """One life of a server on a data directory; used with `async with`, which kills what is left of it.
+
+    Attributes:
+        first_line: What it printed first.
+        address: Where it listens.
+    """
+
+    first_line: str
+    address: str
+
+    def __init__(self, directory, *options, armed=""):
+        self.directory = directory
+        self._command = [*COMMAND, "serve", "--data", str(directory / "data"), "--listen", "127.0.0.1:0", *options]
+        self._environment = {
+            # The settings of a server may come from the environment; here they must not.
+            **{name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")},
+            "PYTHONPATH": str(PROJECT_ROOT),
+            LEDGER_VARIABLE: str(directory / "ledger.jsonl"),
+            failpoints.ENVIRONMENT_VARIABLE: armed,
+        }
+
+    async def __aenter__(self):
+        """Starts it and waits until it says where it listens.
+
+        Raises:
+            ServerEnded: It ended before.
+        """
+        await self.spawn()
+        assert self.process.stdout is not None
+        async with asyncio.timeout(START_SECONDS):
+            self.first_line = (await self.process.stdout.readline()).decode()
+        found = re.fullmatch(r"perdure: listening on (\S+)\n", self.first_line)
+        if found is None:
+            await self.__aexit__()
+            raise ServerEnded(self.process.returncode, self.log_tail())
+        self.address = found[1]
+        return self
+
+    async def spawn(self):
+        """Starts it and waits for nothing."""
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command,
+                "--app",
+                APP,
+                cwd=PROJECT_ROOT,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+
+    async def __aexit__(self, *_):
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+        await self.ended()
+
+    @property
+    def log(self):
+        return self.directory / "server.log"
+
+    def log_tail(self):
+        return self.log.read_text(errors="replace")[-4_000:]
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    async def ended(self):
+        """Waits for its end; returns the exit code."""
+        await self.process.communicate()
+        return self.process.returncode
+
+    async def kill(self, recorder: Recorder):
+        """Kills it as a crash does; returns when it is gone."""
+        await killed(recorder, "server", self.pid, self.ended())
+
+    async def kill_worker(self, recorder: Recorder):
+        """Kills a worker process that it has started, if there is one now; returns whether there was."""
+        workers = children(self.pid)
+        if workers:
+            await killed(recorder, "worker", workers[0], gone(workers[0]))
+        return bool(workers)
+
+    async def stop(self):
+        """Asks it to drain and to end; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    def channel(self):
+        return grpc.aio.insecure_channel(self.address)
+
+
+async def killed(recorder, what, pid, ending):
+    began = asyncio.get_running_loop().time()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    await ending
+    ended = asyncio.get_running_loop().time()
+    # The loop's clock is the monotonic one that all records use.
+    recorder.write(Fault(f"{what} killed", int(began * 1e9), int(ended * 1e9)))
+
+
+def children(pid):
+    """The pids of the processes that a process has started and that are alive."""
+    found = []
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in tasks.read_text().split()]
+    return sorted(found)
+
+
+async def gone(pid):
+    """Waits until a process that is not ours has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    # Such a descriptor becomes readable when the process ends.
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

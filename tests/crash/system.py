@@ -1,0 +1,151 @@
+"""A server that is killed and started again under the same load, and the calls that find its present life."""
+
+import asyncio
+import contextlib
+import time
+
+import grpc
+
+from perdure.client.status import failure_of
+from perdure.testing.calls import RecordedCalls, outcome_of
+from perdure.testing.logs import Fault, Logs, Outcome
+from perdure.testing.recorder import Recorder, read_records
+from perdure.v1.execution_service_pb2 import WaitExecutionRequest
+from tests.crash.server_process import ServerEnded, ServerProcess
+
+LOCATION = "projects/default/locations/local"
+ALL = f"{LOCATION}/integrations/-"
+
+
+class Pulse(Recorder):
+    """A recorder that lets a test wait for so many more records."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self._count = 0
+        self._waiting = []
+
+    def write(self, record):
+        super().write(record)
+        self._count += 1
+        due = [future for count, future in self._waiting if count <= self._count and not future.done()]
+        self._waiting = [(count, future) for count, future in self._waiting if count > self._count]
+        for future in due:
+            future.set_result(None)
+
+    async def more(self, records):
+        """Waits until so many more records have been written."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._count + records, future))
+        await future
+
+
+class Life:
+    """One life of the server as its callers know it."""
+
+    def __init__(self, server, calls):
+        self.server = server
+        self.calls = calls
+        self.over = asyncio.Event()
+
+
+class System:
+    """The lives of a server on one data directory."""
+
+    _life: Life
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.recorder = Pulse(directory / "calls.jsonl")
+        self._lives = 0
+        self._up = asyncio.Event()
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self._stack.aclose()
+        self.recorder.close()
+
+    async def start(self, **options):
+        """Begins the next life."""
+        server = await self._stack.enter_async_context(ServerProcess(self.directory, **options))
+        # Closing a channel would cancel the calls that have yet to learn that their server is gone.
+        channel = await self._stack.enter_async_context(server.channel())
+        self._lives += 1
+        self._life = Life(server, RecordedCalls(channel, self.recorder, f"life {self._lives}"))
+        self._up.set()
+        return server
+
+    async def start_to_die(self, what, **options):
+        """Begins a life in which the server ends by itself, sooner or later; returns its exit code when it has."""
+        began = time.monotonic_ns()
+        try:
+            server = await self.start(**options)
+            code = await server.ended()
+            self.bury()
+        except ServerEnded as ended:
+            code = ended.code
+        self.recorder.write(Fault(what, began, time.monotonic_ns()))
+        return code
+
+    async def kill(self):
+        """Ends the life of the server by SIGKILL."""
+        await self._life.server.kill(self.recorder)
+        self.bury()
+
+    def bury(self):
+        """Takes note that the server has ended."""
+        self._up.clear()
+        self._life.over.set()
+
+    @property
+    def server(self):
+        return self._life.server
+
+    async def life(self):
+        """Waits until there is a server."""
+        await self._up.wait()
+        return self._life
+
+    async def insist(self, call):
+        """Makes a call until its outcome is known: on the next life of the server, if this one has ended.
+
+        Raises:
+            grpc.aio.AioRpcError: The call was refused, or was about an execution that did not succeed.
+        """
+        while True:
+            life = await self.life()
+            try:
+                return await call(life.calls)
+            except grpc.aio.AioRpcError as error:
+                if not await self.may_go_on(life, error):
+                    raise
+
+    @staticmethod
+    async def may_go_on(life, error):
+        """Whether a call of unknown outcome can be made again; waits for the end of a server that is going."""
+        reason = failure_of(error).reason
+        if outcome_of(error.code(), reason) is not Outcome.UNKNOWN:
+            return False
+        if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED and not reason:
+            await life.over.wait()
+        else:
+            await asyncio.sleep(0)
+        return True
+
+    async def settle(self):
+        """Waits until every execution has ended, those that nobody waits for included, and looks at everything."""
+        calls = (await self.life()).calls
+        live = [execution.name async for execution in calls.list_all(ALL) if not execution.HasField("end_time")]
+        while live:
+            for name in live:
+                await calls.wait(WaitExecutionRequest(name=name))
+            live = [execution.name async for execution in calls.list_all(ALL) if not execution.HasField("end_time")]
+        await calls.look_at_everything(ALL)
+
+    def logs(self):
+        """Everything that was recorded."""
+        paths = (self.directory / "calls.jsonl", self.directory / "ledger.jsonl")
+        return Logs(tuple(record for path in paths for record in read_records(path)))
