@@ -111,7 +111,7 @@ def _facts(audit: Audit) -> list[tuple[object, object]]:
         ("metadata", _code(metadata.source)),
         ("licence", _text(licences) or "not stated"),
         ("licence files", ", ".join(map(_code, metadata.licence_files)) or "none"),
-        ("Python", _text(metadata.requires_python) or "any"),
+        ("Python", _code(metadata.requires_python) if metadata.requires_python else "any"),
         ("files", f"{len(audit.digests)}, {sum(digest.size for digest in audit.digests)} bytes"),
         ("Python files", f"{audit.findings.parsed}, {audit.findings.lines} lines"),
         ("findings", counts or "none"),

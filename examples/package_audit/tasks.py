@@ -86,16 +86,16 @@ def read_metadata(contents: Contents) -> Metadata:
 
 
 @app.task(retry=_SOON, timeout="10m", executor="process")
-def inspect_sources(root: str, files: list[str]) -> SourceFindings:
+def inspect_sources(ctx: TaskContext, root: str, files: list[str]) -> SourceFindings:
     """Parse every Python file. In a process of its own, since foreign code can bring the parser down."""
-    return inspect_files(Path(root), files)
+    return inspect_files(Path(root), files, ctx.progress)
 
 
 @app.task()
 def compare_record(ctx: TaskContext, contents: Contents, digests: list[FileDigest]) -> Comparison:
     """Hold the files against RECORD."""
     comparison = compare_with_record(contents, digests)
-    ctx.message(f"{comparison.verified} of {len(digests)} files verified, {comparison.faults} differences")
+    ctx.message(f"{comparison.verified} files as recorded, {comparison.faults} differences")
     return comparison
 
 

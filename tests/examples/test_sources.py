@@ -93,7 +93,8 @@ def test_files_are_counted_together(tmp_path):
         "pkg/c.py": b"def f(:\n",
         "pkg/data.txt": b"print(1)\n",
     }
-    found = inspect_files(write_files(tmp_path, files), sorted(files))
+    progress: list[int] = []
+    found = inspect_files(write_files(tmp_path, files), sorted(files), progress.append)
     assert (found.parsed, found.lines, found.total) == (2, 4, 4)
     assert found.counts == dict.fromkeys(KINDS, 0) | {"print": 2, "unused-import": 1, "not-parsed": 1}
     assert [(one.path, one.line) for one in found.first] == [
@@ -102,11 +103,12 @@ def test_files_are_counted_together(tmp_path):
         ("pkg/b.pyi", 1),
         ("pkg/c.py", 1),
     ]
+    assert progress == [30, 60, 100]
 
 
 def test_all_are_counted_and_the_first_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "KEPT", 3)
     files = {"a.py": b"print(1)\n" * 2, "b.py": b"print(1)\n" * 3}
-    found = inspect_files(write_files(tmp_path, files), sorted(files))
+    found = inspect_files(write_files(tmp_path, files), sorted(files), lambda _: None)
     assert found.total == 5
     assert [(one.path, one.line) for one in found.first] == [("a.py", 1), ("a.py", 2), ("b.py", 1)]

@@ -22,7 +22,7 @@ def perform(target, report_dir):
     contents = tasks.unpack.handler(context, tasks.locate.handler(str(target)), reports)
     digests = [tasks.hash_file.handler(context, path, contents.root) for path in contents.files]
     metadata = tasks.read_metadata.handler(contents)
-    sources = tasks.inspect_sources.handler(contents.root, contents.files)
+    sources = tasks.inspect_sources.handler(context, contents.root, contents.files)
     comparison = tasks.compare_record.handler(context, contents, digests)
     if sources.total > 0 or comparison.faults > 0:
         tasks.write_findings.handler(metadata, sources, comparison, reports)
