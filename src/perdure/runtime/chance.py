@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
-import secrets
 import time
 from typing import Final
 
 _RANDOM_BITS: Final = 74
+_STEP_BITS: Final = 32
+_DRAWN_BYTES: Final = 4_096
+"""Random bytes fetched from the system at a time, which lets other threads in each time."""
 
 
 def uuid7(milliseconds: int, random_bits: int) -> str:
@@ -26,6 +29,8 @@ class SystemChance:
         self._jitter = random.Random()
         self._last_millisecond = 0
         self._last_bits = 0
+        self._drawn = b""
+        self._used = 0
 
     def jitter(self) -> float:
         """Draw from [0, 1)."""
@@ -36,8 +41,18 @@ class SystemChance:
         millisecond = time.time_ns() // 1_000_000
         if millisecond > self._last_millisecond:
             # The top bit stays free, so that counting up within a millisecond does not overflow.
-            self._last_bits = secrets.randbits(_RANDOM_BITS - 1)
+            self._last_bits = self._random_bits(_RANDOM_BITS - 1)
             self._last_millisecond = millisecond
         else:
-            self._last_bits += 1 + secrets.randbits(32)
+            self._last_bits += 1 + self._random_bits(_STEP_BITS)
         return uuid7(self._last_millisecond, self._last_bits)
+
+    def _random_bits(self, count: int) -> int:
+        """Take unpredictable bits, no bit twice."""
+        size = (count + 7) // 8
+        if self._used + size > len(self._drawn):
+            self._drawn = os.urandom(_DRAWN_BYTES)
+            self._used = 0
+        taken = self._drawn[self._used : self._used + size]
+        self._used += size
+        return int.from_bytes(taken) >> (8 * size - count)
