@@ -135,9 +135,11 @@ async def test_a_result_the_store_refused_is_sent_again_until_it_is_taken(serve,
 
 async def test_a_worker_that_is_refused_gives_up_with_the_reason(serve, work):
     served = await serve()
-    _, task = await work(served.target, worker_id="Not An Id")
+    worker, task = await work(served.target, worker_id="Not An Id")
     with pytest.raises(WorkerRefused, match="worker_id"):
         await task
+    with pytest.raises(WorkerRefused):
+        await worker.wait_welcomed()
 
 
 async def test_a_stream_that_breaks_off_leaves_no_session_behind(serve):
@@ -164,3 +166,27 @@ async def test_a_protocol_error_ends_the_stream_with_its_code(serve):
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await call.read()
         assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_server_that_does_not_answer_does_not_keep_a_worker_from_stopping(monkeypatch, work):
+    monkeypatch.setattr("perdure.worker.worker.FAREWELL_SECONDS", 0.0)
+    greeted = asyncio.Event()
+
+    async def say_nothing(requests, _context):
+        async for _ in requests:
+            greeted.set()
+        await asyncio.Event().wait()
+        yield pb.WorkResponse()
+
+    mute = grpc.stream_stream_rpc_method_handler(
+        say_nothing, pb.WorkRequest.FromString, pb.WorkResponse.SerializeToString
+    )
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("perdure.v1.WorkerService", {"Work": mute})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    worker, task = await work(f"127.0.0.1:{port}")
+    await greeted.wait()
+    worker.stop()
+    await task
+    await server.stop(None)

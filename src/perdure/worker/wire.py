@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -64,6 +65,7 @@ class GrpcStream:
 
     def __init__(self, call: grpc.aio.StreamStreamCall[WorkRequest, WorkResponse]) -> None:
         self._call = call
+        self._closed = False
 
     async def send(self, request: WorkRequest) -> None:
         """Write a message.
@@ -91,6 +93,11 @@ class GrpcStream:
                 yield response
         except grpc.aio.AioRpcError as error:
             _raise(error)
+        except asyncio.CancelledError:
+            # This is also what reading raises after `close`, when nobody has cancelled the reader.
+            reader = asyncio.current_task()
+            if not self._closed or (reader is not None and reader.cancelling()):
+                raise
 
     async def finish(self) -> None:
         """Close the writing half."""
@@ -99,6 +106,7 @@ class GrpcStream:
 
     async def close(self) -> None:
         """Cancel the stream, which no one else would: an abandoned call is never collected."""
+        self._closed = True
         self._call.cancel()
 
 

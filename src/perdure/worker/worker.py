@@ -26,6 +26,9 @@ FIRST_BACKOFF: Final = 0.05
 LONGEST_BACKOFF: Final = 5.0
 """Bounds of the wait before connecting again, in seconds; the wait is drawn between half of it and all of it."""
 
+FAREWELL_SECONDS: Final = 2.0
+"""How long the server has to end a connection on which the worker says no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
@@ -87,7 +90,9 @@ class Worker:
         )
         self._session.executing = self._executors
         self._supervisor = Supervisor()
-        self._welcomed = asyncio.Event()
+        self._was_welcomed = False
+        # Set once the worker was let in, or will never be.
+        self._settled = asyncio.Event()
 
     async def run(self) -> None:
         """Work until `drain` or `stop` has come to its end. Broken connections are made again, for ever.
@@ -105,6 +110,7 @@ class Worker:
                 wanted = self._session.reconnect_after
                 await self._pause(backoff * (1 + self._chance.jitter()) / 2 if wanted is None else wanted)
         finally:
+            self._settled.set()
             self._session.release_all()
             self._executors.close(seconds=1.0)
             await self._supervisor.close()
@@ -125,8 +131,14 @@ class Worker:
         self._over.set()
 
     async def wait_welcomed(self) -> None:
-        """Wait until the server has let the worker in for the first time."""
-        await self._welcomed.wait()
+        """Wait until the server has let the worker in for the first time.
+
+        Raises:
+            WorkerRefused: It did not, or `run` has ended before it could.
+        """
+        await self._settled.wait()
+        if not self._was_welcomed:
+            raise WorkerRefused("the worker has ended without ever being let in")
 
     async def _converse(self) -> bool:
         """Have one connection, from hello to its end; returns whether the server let the worker in."""
@@ -137,8 +149,9 @@ class Worker:
             writer = self._supervisor.spawn(self._speak(stream), "speak to the server")
             async for response in stream.responses():
                 self._session.receive(response)
-                if self._session.welcomed:
-                    self._welcomed.set()
+                if self._session.welcomed and not self._was_welcomed:
+                    self._was_welcomed = True
+                    self._settled.set()
         except StreamBroken as error:
             _logger.info("the connection to the server broke: %s", error)
         finally:
@@ -159,6 +172,8 @@ class Worker:
         except (StreamBroken, WorkerRefused) as error:
             _logger.debug("cannot speak to the server: %s", error)
         await stream.finish()
+        await asyncio.sleep(FAREWELL_SECONDS)
+        await stream.close()
 
     @property
     def _finished(self) -> bool:
