@@ -142,13 +142,13 @@ class Executors:
         """Begin nothing more and end the threads and processes, as far as user code lets them.
 
         Args:
-            seconds: How long to wait for async handlers to be cancelled.
+            seconds: How long to wait for async handlers to be cancelled, and for processes to end.
         """
         if self._loop_thread is not None:
             self._loop_thread.close(seconds)
         self._threads.close()
         if self._pool is not None:
-            self._pool.close()
+            self._pool.close(seconds)
 
     def _hand_back(self, run: Run, result: TaskResult) -> None:
         self._bridge.post(self._finished, run, result)
@@ -160,7 +160,7 @@ class Executors:
 
     def _forget_pool(self, pool: ProcessPool) -> None:
         """Give the next attempt a new pool."""
-        pool.close()
+        pool.close(seconds=0.0)
         if self._pool is pool:
             self._pool = None
 

@@ -48,7 +48,7 @@ class ProcessPool:
         self._told, self._telling = context.Pipe(duplex=False)
         # Nothing is ever sent here: it ends with this process, or when the pool is closed, and so do the others.
         self._lifeline_end, self._lifeline = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(
+        self._pool: ProcessPoolExecutor | None = ProcessPoolExecutor(
             processes,
             mp_context=context,
             initializer=_begin_process,
@@ -60,6 +60,7 @@ class ProcessPool:
 
     def start(self, run: Run) -> None:
         """Begin an attempt."""
+        assert self._pool is not None, "nothing is begun in a pool that is closed"
         number = next(self._numbers)
         self._runs[number] = run
         function = run.handler.function
@@ -74,11 +75,22 @@ class ProcessPool:
         run.performed_by = future
         future.add_done_callback(partial(self._ended, number))
 
-    def close(self) -> None:
-        """End the processes, whatever they do, and the listener with them."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def close(self, seconds: float) -> None:
+        """End the processes, whatever they do, and the listener with them. Safe to call twice.
+
+        Args:
+            seconds: How long to wait for their end. What they share with this process is given back to the
+                system after it, and only if this process still lives then.
+        """
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
         for connection in (self._lifeline, self._lifeline_end, self._telling):
             connection.close()
+        # A process that is still importing user code does not know yet that it should end.
+        ending = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+        ending.start()
+        ending.join(seconds)
 
     def _ended(self, number: int, done: Future[bytes]) -> None:
         try:
