@@ -111,9 +111,11 @@ class TokenCodec:
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         if not keys or not all(0 <= key_id <= _KEY_ID_MAX for key_id in keys):
             raise ValueError("needs at least one key, with ids from 0 to 65535")
-        self._keys = {key_id.to_bytes(2, "big"): key for key_id, key in keys.items()}
+        # Keyed once and copied for each token: `hmac.digest` would set the key up every time, and let other
+        # threads in meanwhile.
+        self._macs = {key_id.to_bytes(2, "big"): hmac.new(key, digestmod="sha256") for key_id, key in keys.items()}
         newest = max(keys)
-        self._key = keys[newest]
+        self._mac = self._macs[newest.to_bytes(2, "big")]
         self._headers = {
             purpose: bytes([_VERSION]) + newest.to_bytes(2, "big") + bytes([purpose]) for purpose in Purpose
         }
@@ -121,8 +123,7 @@ class TokenCodec:
     def seal(self, purpose: Purpose, payload: bytes) -> str:
         """Make the token of a payload."""
         signed = self._headers[purpose] + payload
-        mac = hmac.digest(self._key, signed, "sha256")[:_MAC_BYTES]
-        return urlsafe_b64encode(signed + mac).rstrip(b"=").decode("ascii")
+        return urlsafe_b64encode(signed + _mac_of(self._mac, signed)).rstrip(b"=").decode("ascii")
 
     def open(self, purpose: Purpose, token: str) -> bytes:
         """Hand out the payload of a token.
@@ -135,10 +136,10 @@ class TokenCodec:
             raise InvalidToken(purpose)
         sealed = _decode_text(token)
         signed, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
-        key = self._keys.get(signed[1:3])
-        if len(signed) < _HEADER_BYTES or signed[0] != _VERSION or signed[3] != purpose or key is None:
+        keyed = self._macs.get(signed[1:3])
+        if len(signed) < _HEADER_BYTES or signed[0] != _VERSION or signed[3] != purpose or keyed is None:
             raise InvalidToken(purpose)
-        if not hmac.compare_digest(hmac.digest(key, signed, "sha256")[:_MAC_BYTES], mac):
+        if not hmac.compare_digest(_mac_of(keyed, signed), mac):
             raise InvalidToken(purpose)
         return signed[_HEADER_BYTES:]
 
@@ -214,6 +215,12 @@ class TokenCodec:
             message.ParseFromString(self.open(purpose, token))
         except DecodeError as error:
             raise InvalidToken(purpose) from error
+
+
+def _mac_of(keyed: hmac.HMAC, signed: bytes) -> bytes:
+    mac = keyed.copy()
+    mac.update(signed)
+    return mac.digest()[:_MAC_BYTES]
 
 
 def _decode_text(token: str) -> bytes:
