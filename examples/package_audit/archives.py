@@ -65,8 +65,8 @@ def unpack_archive(target: Target, folder: Path, limits: Limits, unpacked: Calla
         The links, which are passed over.
 
     Raises:
-        TaskError: `ARCHIVE_INCOMPLETE`, if its end is missing, and `ARCHIVE_CHANGED`, if it was written to since
-            it was found: whoever writes it may be done at the next attempt.
+        TaskError: `ARCHIVE_INCOMPLETE`, if its end is missing, and `ARCHIVE_CHANGED`, if it was written to
+            meanwhile: whoever writes it may be done at the next attempt.
         PermanentError: `ARCHIVE_DAMAGED`, `ARCHIVE_HOSTILE` or `ARCHIVE_TOO_LARGE`.
     """
     archive = Path(target.path)
@@ -74,15 +74,16 @@ def unpack_archive(target: Target, folder: Path, limits: Limits, unpacked: Calla
     for left_over in (partial, folder):
         shutil.rmtree(left_over, ignore_errors=True)
     partial.mkdir(parents=True)
-    copying = _Copying(partial, limits, archive.stat().st_size)
+    before = archive.stat()
+    copying = _Copying(partial, limits, before.st_size)
     members = zip_members(archive) if archive.suffix in {".whl", ".zip"} else tar_members(archive)
     with _named_faults(archive.name):
         for member in members:
             copying.take(member)
             unpacked(copying.files)
-    status = archive.stat()
-    if (status.st_size, status.st_mtime_ns) != (target.size, target.modified_ns):
-        raise TaskError("ARCHIVE_CHANGED", f"{archive.name} was written to since it was found")
+    after = archive.stat()
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise TaskError("ARCHIVE_CHANGED", f"{archive.name} was written to while it was unpacked")
     partial.rename(folder)
     return copying.links
 

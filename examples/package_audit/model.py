@@ -22,15 +22,11 @@ class Target:
     Attributes:
         path: The archive or directory, absolute; of an installed package the folder that its files are counted from.
         package: Name of the installed package; empty for every other kind.
-        size: Of an archive, in bytes; 0 for every other kind.
-        modified_ns: When an archive was last written, in nanoseconds; 0 for every other kind.
     """
 
     kind: TargetKind
     path: str
     package: str
-    size: int
-    modified_ns: int
 
 
 @dataclass(frozen=True, slots=True)

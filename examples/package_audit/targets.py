@@ -31,7 +31,7 @@ def find_target(text: str) -> Target:
             pass
         else:
             root = str(Path(str(distribution.locate_file(""))).resolve())
-            return Target(TargetKind.INSTALLED, root, distribution.metadata["Name"], size=0, modified_ns=0)
+            return Target(TargetKind.INSTALLED, root, distribution.metadata["Name"])
     raise PermanentError(
         f"{text!r} is neither a path below {Path.cwd()} nor an installed package", code="TARGET_NOT_FOUND"
     )
@@ -39,12 +39,11 @@ def find_target(text: str) -> Target:
 
 def _at(path: Path) -> Target:
     if path.is_dir():
-        return Target(TargetKind.DIRECTORY, str(path), package="", size=0, modified_ns=0)
+        return Target(TargetKind.DIRECTORY, str(path), package="")
     if path.name.endswith(".whl"):
         kind = TargetKind.WHEEL
     elif path.name.endswith(SDIST_SUFFIXES):
         kind = TargetKind.SDIST
     else:
         raise PermanentError(f"{path.name} is neither a wheel nor an sdist", code="TARGET_UNKNOWN")
-    status = path.stat()
-    return Target(kind, str(path), package="", size=status.st_size, modified_ns=status.st_mtime_ns)
+    return Target(kind, str(path), package="")

@@ -161,12 +161,18 @@ def test_an_sdist_that_is_still_being_written_can_be_tried_again(tmp_path, name,
     assert code_of(sdist, tmp_path / "work") == ("ARCHIVE_INCOMPLETE", True)
 
 
-def test_an_archive_that_was_written_to_since_it_was_found_can_be_tried_again(tmp_path):
-    found = find_target(str(build_wheel(tmp_path)))
-    build_wheel(tmp_path, CLEAN | {"tidy/late.py": b"LATE = True\n"})
+def test_an_archive_that_is_written_to_while_it_is_unpacked_can_be_tried_again(tmp_path):
+    wheel = build_wheel(tmp_path)
+
+    def touch(files):
+        if files == len(CLEAN) + 1:
+            with wheel.open("ab") as stream:
+                stream.write(b"more")
+
     with pytest.raises(TaskError) as raised:
-        unpack_archive(found, tmp_path / "work", Limits(), lambda _: None)
+        unpack_archive(find_target(str(wheel)), tmp_path / "work", Limits(), touch)
     assert (raised.value.code, raised.value.retryable) == ("ARCHIVE_CHANGED", True)
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.parametrize("name", ["tidy.whl", "tidy.tar.gz", "tidy.zip"])

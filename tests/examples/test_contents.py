@@ -14,7 +14,7 @@ from tests.examples.distributions import CLEAN, SDIST, write_files
 
 
 def target_of(folder, kind=TargetKind.DIRECTORY):
-    return Target(kind, str(folder), package="", size=0, modified_ns=0)
+    return Target(kind, str(folder), package="")
 
 
 def test_a_directory_is_listed_where_it_is(tmp_path):
