@@ -125,7 +125,7 @@ def _section(title: str, found: Sequence[Finding], kinds: Mapping[str, str], tot
         lines += [f"The first {len(found)} of {total}.", ""]
     for kind, meaning in kinds.items():
         rows = [
-            (_code(f"{one.path}:{one.line}" if one.line else one.path), _text(one.detail))
+            (_code(f"{one.path}:{one.line}" if one.line else one.path), _code(one.detail))
             for one in found
             if one.kind == kind
         ]
