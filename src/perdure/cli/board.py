@@ -25,7 +25,7 @@ class TaskRow:
         task_number: Id of the task.
         state: Name of its state.
         attempt: Its attempt, from 1; 0 before the first.
-        begun: When it first left its waiting, in microseconds; None before.
+        begun: When its first attempt began, in microseconds; None before, and if it was skipped.
         ended: When it entered the state that it is in, unless it is at work.
         note: The last message, failure or progress.
     """
@@ -94,7 +94,7 @@ class Board:
         row = self._row(change.task_number)
         row.state = TaskExecutionDetails.TaskExecutionState.Name(change.state)
         row.attempt = change.attempt
-        if change.state not in _WAITING and row.begun is None:
+        if change.attempt and row.begun is None:
             row.begun = self.latest
         row.ended = None if change.state in _RUNNING | _WAITING else self.latest
         if change.HasField("error"):

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Final
 
 import click
 
 from perdure.cli.exit_codes import MEANINGS
+
+# What gRPC's core has to say about connections means nothing to who uses a command; set before it is loaded.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # noqa: TID251 - says something to a library, reads no setting
 
 COMMANDS: Final = {
     "serve": "Serve executions from a data directory.",

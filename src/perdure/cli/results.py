@@ -21,7 +21,7 @@ def print_outputs(execution: str, outputs: Mapping[str, object], output: str) ->
     if output == "json":
         print_json({"execution": execution, "outputs": dict(outputs)})
         return
-    print_facts([("execution", execution), *((key, value_text(value)) for key, value in outputs.items())])
+    print_facts([("execution", execution), *((key, value_text(value)) for key, value in sorted(outputs.items()))])
 
 
 def print_error(error: Error) -> None:

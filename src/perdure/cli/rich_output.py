@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from perdure.client.names import last_part
 from perdure.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -48,8 +49,13 @@ def show_live(board: Board) -> Live:
 
 
 def _rendered(board: Board, now: int) -> Group:
+    integration, _, execution_id = board.execution.partition("/executions/")
     title = Text.assemble(
-        (board.execution, "bold"), "  ", (board.state, _COLOURS.get(board.state, "")), "  ", (board.note, "red")
+        (last_part(integration), "bold"),
+        f"  {execution_id}  ",
+        (board.state, _COLOURS.get(board.state, "")),
+        "  ",
+        (board.note, "red"),
     )
     table = Table("task", "state", "attempt", "time", "", box=None, header_style="bold", pad_edge=False)
     for row in list(board.tasks.values()):

@@ -81,7 +81,14 @@ async def _run(arguments: _Arguments, target: Target) -> ExitCode:
     async with AsyncExitStack() as stack:
         data = arguments["data"] or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perdure-")))
         settings = read_settings(
-            {"data": data, "listen": "127.0.0.1:0", "workers": arguments["workers"], "apps": [target.app_path]}
+            {
+                "data": data,
+                "listen": "127.0.0.1:0",
+                "workers": arguments["workers"],
+                "apps": [target.app_path],
+                # At the end nothing is under way any more, or nobody waits for it.
+                "drain_seconds": 0.0,
+            }
         )
         client = await stack.enter_async_context(await _serve(stack, settings))
         for integration in target.app.integrations.values():
@@ -95,7 +102,6 @@ async def _run(arguments: _Arguments, target: Target) -> ExitCode:
 
 async def _serve(stack: AsyncExitStack, settings: Settings) -> Client:
     server = await start_server(settings)
-    # Nothing is under way any more, or nobody waits for it.
     stack.push_async_callback(server.drain, 0.0)
     return Client(server.address, location=settings.location)
 

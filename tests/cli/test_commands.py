@@ -1,0 +1,167 @@
+"""The commands against a real server: what they print and how they exit."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Commands
+
+
+def state_of(perdure, execution):
+    return perdure.json("get", execution)["executionDetails"]["state"]
+
+
+def test_execute_prints_outputs(perdure):
+    assert perdure.json("execute", "total", "a=40")["outputs"] == {"result": 84}
+    table = perdure("execute", "total", "a=40")
+    assert table.exit_code == 0
+    assert table.stdout.splitlines()[1].split() == ["result", "84"]
+
+
+def test_a_failed_execution_exits_with_1_and_says_why(perdure):
+    failed = perdure("execute", "failing", "text=no stock", "--id", "failed-1")
+    assert failed.exit_code == 1
+    assert "no stock" in failed.stderr
+    assert "reason: EXECUTION_FAILED" in failed.stderr
+    assert state_of(perdure, "failed-1") == "FAILED"
+
+
+def test_an_asynchronous_execution_is_named_and_can_be_watched_and_cancelled(perdure):
+    accepted = perdure.json("execute", "waiting", "--async", "--id", "waiting-1")
+    assert accepted["execution"].endswith("/integrations/waiting/executions/waiting-1")
+    cancelled = perdure.json("cancel", "waiting-1", "--reason", "not needed", "--wait")
+    assert cancelled["executionDetails"]["state"] == "CANCELLED"
+    watched = perdure("watch", "waiting-1")
+    assert watched.exit_code == 4
+    assert "cancel requested: not needed" in watched.stdout
+    assert "wait_for_cancel  CANCELLED" in watched.stdout
+
+
+def test_a_scheduled_execution_is_pending(perdure):
+    accepted = perdure.json("execute", "total", "a=1", "--at", "2999-01-01T06:00:00+02:00")
+    scheduled = perdure.json("get", accepted["execution"])
+    assert scheduled["executionDetails"]["state"] == "PENDING"
+    assert scheduled["scheduleTime"] == "2999-01-01T04:00:00Z"
+
+
+def test_a_request_id_makes_execute_idempotent(perdure):
+    first = perdure.json("execute", "total", "a=1", "--async", "--request-id", "once")
+    assert perdure.json("execute", "total", "a=1", "--async", "--request-id", "once") == first
+    other = perdure("execute", "total", "a=2", "--async", "--request-id", "once")
+    assert other.exit_code == 3
+    assert "reason: REQUEST_ID_REUSED" in other.stderr
+    assert "hint: use another --request-id" in other.stderr
+
+
+def test_labels_and_priority_reach_the_execution(perdure):
+    options = ["--label", "shop=north", "--priority", "500", "--description", "by hand", "--id", "labelled-1"]
+    perdure.json("execute", "total", "a=1", *options)
+    execution = perdure.json("get", "labelled-1")
+    assert (execution["labels"], execution["priority"]) == ({"shop": "north"}, 500)
+    assert "shop=north" in perdure("get", "labelled-1").stdout
+
+
+def test_list_is_newest_first_and_limited(perdure):
+    names = [perdure.json("execute", "total", "a=1", "--async")["execution"] for _ in range(3)]
+    listed = [execution["name"] for execution in perdure.json("list", "total", "--limit", "2")]
+    assert listed == names[:0:-1]
+    assert perdure("list", "total", "--limit", "2").stdout.startswith("EXECUTION")
+
+
+def test_history_snapshots_and_watch_agree(perdure):
+    perdure.json("execute", "total", "a=1", "--id", "told-1")
+    events = perdure.json("events", "told-1")
+    assert [event["sequence"] for event in events] == [str(n + 1) for n in range(len(events))]
+    watched = perdure("watch", "told-1", "-o", "json")
+    assert [json.loads(line) for line in watched.stdout.splitlines()] == events
+    snapshots = perdure.json("snapshots", "told-1")
+    assert len(snapshots) == 3
+    assert perdure.json("snapshots", "told-1", 1) == snapshots[-1]
+    assert len(perdure("events", "told-1").stdout.splitlines()) == len(events) + 1
+    assert len(perdure("snapshots", "told-1").stdout.splitlines()) == 4
+    assert "result" in perdure("snapshots", "told-1", 3).stdout
+
+
+def test_deploying_an_app_again_changes_nothing(perdure):
+    deployed = perdure.json("deploy", "tests.cli.app:app")
+    assert deployed == perdure.json("deploy", "tests.cli.app:app", "--check")
+    assert [each["name"].rpartition("/")[2] for each in deployed] == ["total", "doubled", "failing", "waiting"]
+    assert perdure("deploy", "tests.cli.app:total").stdout.splitlines()[1].startswith("total")
+
+
+def test_faults_of_a_yaml_file_are_told_by_line(perdure, tmp_path):
+    pytest.importorskip("ruamel.yaml")
+    file = tmp_path / "loop.yaml"
+    file.write_text("tasks:\n  - taskId: one\n    task: add\n    nextTasks:\n      - taskId: nowhere\n")
+    refused = perdure("deploy", file)
+    assert refused.exit_code == 2
+    assert f"{file}:5:" in refused.stderr
+    assert "reason: INVALID_DEFINITION" in refused.stderr
+    file.write_text("tasks: 3\n")
+    unreadable = perdure("deploy", file)
+    assert unreadable.exit_code == 2
+    assert f"error: {file}:1:8" in unreadable.stderr
+
+
+def test_version_tells_both_sides(perdure):
+    told = perdure.json("version")
+    assert told["server"]["version"] == told["client"]
+    assert "storeKind" in told["server"]
+    assert perdure("version").stdout.startswith("client")
+    assert Commands("").json("version", "--client") == {"client": told["client"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["get", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["cancel", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["watch", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["events", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["snapshots", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["execute", "nothing"], "INTEGRATION_NOT_FOUND"),
+        (["execute", "total", "a=1", "--trigger", "api_trigger/none"], "TRIGGER_NOT_FOUND"),
+        (["execute", "total", "a=1", "--revision", "000099-fff"], "REVISION_NOT_FOUND"),
+    ],
+)
+def test_what_is_not_there_exits_with_3(perdure, arguments, reason):
+    refused = perdure(*arguments)
+    assert refused.exit_code == 3
+    assert f"reason: {reason}" in refused.stderr
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["execute", "total"], 'input_parameters["a"]'),
+        (["execute", "total", "a=x"], "a whole number"),
+        (["execute", "total", "a=1", "c=1"], "the inputs are: a, b"),
+        (["execute", "total", "a=1", "--id", "UPPER"], "INVALID_NAME"),
+        (["execute", "total", "a=1", "--priority", "1000"], "--priority"),
+        (["execute", "total", "a=1", "--at", "2030-01-01T00:00:00"], "time zone"),
+        (["execute", "total", "a=1", "--at", "2030-01-01T00:00:00Z", "--async"], "--async"),
+        (["execute", "total", "a=1", "--label", "x"], "key=value"),
+        (["get", "UPPER"], "INVALID_NAME"),
+        (["deploy", "nofile.yaml"], "nofile.yaml"),
+        (["deploy", "tests.cli.app:nothing"], "has no nothing"),
+        (["deploy", "tests.cli.nothing:app"], "no module"),
+        (["deploy", "tests.cli.app:add"], "neither"),
+        (["deploy", "plain"], "MODULE:NAME"),
+    ],
+)
+def test_what_is_wrong_exits_with_2_and_says_what(perdure, arguments, says):
+    refused = perdure(*arguments)
+    assert refused.exit_code == 2
+    assert says in refused.stderr
+    assert "Traceback" not in refused.output
+
+
+def test_output_of_others_cannot_steer_the_terminal(perdure):
+    escape = "\x1b]0;owned\x07\x1b[31m"
+    refused = perdure("execute", "failing", f"text={escape}", "--id", "escaped-1")
+    assert refused.exit_code == 1
+    shown = [perdure(command, "escaped-1").output for command in ("get", "events", "watch")]
+    raw = perdure("get", "escaped-1", "-o", "json").stdout
+    assert not any("\x1b" in text for text in (refused.output, raw, *shown))
+    assert json.loads(raw)["requestParameters"]["text"]["stringValue"] == escape

@@ -1,0 +1,52 @@
+"""Help is there at once, complete and the same everywhere."""
+
+import importlib
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from perdure.cli.exit_codes import MEANINGS, ExitCode
+from perdure.cli.main import COMMANDS, main
+from tests.cli.conftest import environment
+
+
+def command_of(name):
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    return command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help_with_examples(name):
+    helped = CliRunner().invoke(main, [name, "--help"], prog_name="perdure")
+    assert helped.exit_code == 0
+    assert f"perdure {name}" in helped.stdout.partition("Examples:")[2]
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"serve", "worker"}))
+def test_each_command_with_a_result_prints_it_as_table_or_json(name):
+    options = {option for parameter in command_of(name).params for option in parameter.opts}
+    assert {"-o", "--output"} <= options
+
+
+def test_the_list_of_commands_is_that_of_the_modules():
+    assert {name: command_of(name).name for name in COMMANDS} == {name: name for name in COMMANDS}
+    assert importlib.import_module("perdure.cli.commands.run").command is command_of("run")
+
+
+def test_an_unknown_command_is_a_usage_error():
+    assert CliRunner().invoke(main, ["nothing"]).exit_code == 2
+
+
+def test_every_exit_code_is_explained():
+    explained = [int(line.split()[0]) for line in MEANINGS.splitlines()[2:]]
+    assert explained == list(ExitCode)
+
+
+def test_help_imports_no_grpc():
+    code = "import sys; from perdure.cli.main import main; main(['--help'], standalone_mode=False); "
+    code += "sys.exit('grpc' in sys.modules or 'google.protobuf' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment(), capture_output=True)
