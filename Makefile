@@ -72,9 +72,16 @@ house: setup ## House rules that no other tool knows
 generate: setup ## Generate the Python messages and stubs from protos/
 	PYTHON=$(PYTHON) scripts/generate.sh
 
+.PHONY: reference
+reference: setup ## Write the pages of docs/ that are generated from the code
+	$(BIN)/python -m scripts.reference_pages
+	$(BIN)/python scripts/state_machine.py
+
 .PHONY: verify
-verify: setup ## Prove that the generated code is current
+verify: setup ## Prove that the generated code and pages are current
 	PYTHON=$(PYTHON) scripts/generate.sh --verify
+	$(BIN)/python -m scripts.reference_pages --check
+	$(BIN)/python scripts/state_machine.py --check
 
 .PHONY: contract
 contract: setup ## buf: lint, format, and no breaking change against the baselines
