@@ -13,6 +13,7 @@ from perdure.cli.exit_codes import ExitCode
 from perdure.cli.running import run
 from perdure.cli.serving import WORKERS, read_settings, start_server
 from perdure.client import Client
+from perdure.runtime.garbage import tune_garbage_collection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,7 @@ async def _serve(settings: Settings, project: str, integrations: Sequence[AnyInt
     server.handle_signals()
     try:
         await _deploy(server, settings, project, integrations)
+        tune_garbage_collection()
         click.echo(f"perdure: listening on {server.address}")
     except BaseException:
         await server.drain(0.0)
