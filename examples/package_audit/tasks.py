@@ -95,7 +95,10 @@ def inspect_sources(ctx: TaskContext, root: str, files: list[str]) -> SourceFind
 def compare_record(ctx: TaskContext, contents: Contents, digests: list[FileDigest]) -> Comparison:
     """Hold the files against RECORD."""
     comparison = compare_with_record(contents, digests)
-    ctx.message(f"{comparison.verified} files as recorded, {comparison.faults} differences")
+    if comparison.record:
+        ctx.message(f"{comparison.verified} files as recorded, {comparison.faults} differences")
+    else:
+        ctx.message("there is no RECORD")
     return comparison
 
 
