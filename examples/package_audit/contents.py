@@ -22,6 +22,8 @@ NAMES_MAX_CHARACTERS: Final = 300_000
 _NOT_SOURCE: Final = frozenset({"__pycache__", ".git", ".hg", ".svn", ".venv", ".tox", ".nox"})
 """Folders that belong to tools and not to a distribution."""
 
+_COMPILED: Final = frozenset({"__pycache__"})
+
 
 def list_folder(target: Target, folder: Path, links: list[str], left_out: Path | None = None) -> Contents:
     """List the files below a folder.
@@ -37,7 +39,9 @@ def list_folder(target: Target, folder: Path, links: list[str], left_out: Path |
     """
     files: list[str] = []
     passed_over = list(links)
-    for path in _walk(folder, left_out):
+    # An archive has been made for others; whatever is in it is meant to be there.
+    tools = _NOT_SOURCE if target.kind is TargetKind.DIRECTORY else frozenset()
+    for path in _walk(folder, tools, left_out):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             passed_over.append(f"{_printable(name)} (link)")
@@ -65,9 +69,8 @@ def list_installed(target: Target) -> Contents:
     root = Path(target.path)
     found = {name for name in recorded if (root / name).is_file()}
     for folder in _own_folders(recorded):
-        found.update(path.relative_to(root).as_posix() for path in _walk(root / folder, None) if path.is_file())
-    files = [name for name in found if "__pycache__" not in name]
-    return _contents(target, root, files, [])
+        found.update(path.relative_to(root).as_posix() for path in _walk(root / folder, _COMPILED) if path.is_file())
+    return _contents(target, root, [name for name in found if "/__pycache__/" not in name], [])
 
 
 def _own_folders(recorded: set[str]) -> set[str]:
@@ -76,12 +79,12 @@ def _own_folders(recorded: set[str]) -> set[str]:
     return {top for top in tops if f"{top}/__init__.py" in recorded or top.endswith(".dist-info")}
 
 
-def _walk(folder: Path, left_out: Path | None) -> Iterator[Path]:
+def _walk(folder: Path, tools: frozenset[str], left_out: Path | None = None) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         here = Path(parent)
         links = [name for name in folders if (here / name).is_symlink()]
         folders[:] = sorted(
-            name for name in folders if name not in _NOT_SOURCE and name not in links and here / name != left_out
+            name for name in folders if name not in tools and name not in links and here / name != left_out
         )
         yield from (here / name for name in sorted([*files, *links]))
 

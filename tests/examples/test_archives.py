@@ -161,6 +161,28 @@ def test_an_sdist_that_is_still_being_written_can_be_tried_again(tmp_path, name,
     assert code_of(sdist, tmp_path / "work") == ("ARCHIVE_INCOMPLETE", True)
 
 
+@pytest.mark.parametrize("blocks", range(1, 6))
+def test_a_tar_file_without_its_end_can_be_tried_again(tmp_path, blocks):
+    sdist = build_sdist(tmp_path, SDIST, "tidy-1.2.tar")
+    for size in (512 * blocks, 512 * blocks + 100):
+        sdist.write_bytes(sdist.read_bytes()[:size])
+        assert code_of(sdist, tmp_path / "work") == ("ARCHIVE_INCOMPLETE", True)
+        build_sdist(tmp_path, SDIST, "tidy-1.2.tar")
+
+
+def test_a_header_that_wants_memory_is_refused(tmp_path):
+    info = tarfile.TarInfo("tidy.py")
+    info.pax_headers = {"comment": "x" * (8 << 20)}
+    assert code_of(build_sdist(tmp_path, {"tidy.py": info}), tmp_path / "work") == ("ARCHIVE_HOSTILE", False)
+
+
+def test_data_behind_the_end_is_refused(tmp_path):
+    sdist = build_sdist(tmp_path, SDIST, "tidy-1.2.tar")
+    with sdist.open("ab") as stream:
+        stream.truncate(4 << 20)
+    assert code_of(sdist, tmp_path / "work") == ("ARCHIVE_HOSTILE", False)
+
+
 def test_an_archive_that_is_written_to_while_it_is_unpacked_can_be_tried_again(tmp_path):
     wheel = build_wheel(tmp_path)
 

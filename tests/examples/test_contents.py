@@ -30,6 +30,11 @@ def test_folders_of_tools_and_of_reports_are_left_out(tmp_path):
     assert contents.files == sorted([*CLEAN, "build/lib.py"])
 
 
+def test_an_archive_has_nothing_that_is_left_out(tmp_path):
+    files = {"pkg/__pycache__/m.pyc": b"", ".git/config": b"", "pkg/m.py": b""}
+    assert list_folder(target_of(tmp_path, TargetKind.WHEEL), write_files(tmp_path, files), []).files == sorted(files)
+
+
 def test_links_and_other_things_are_passed_over(tmp_path):
     write_files(tmp_path, CLEAN)
     (tmp_path / "file-link").symlink_to(tmp_path / "tidy" / "shelf.py")
