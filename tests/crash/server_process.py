@@ -48,7 +48,7 @@ class ServerProcess:
         self._environment = {
             # The settings of a server may come from the environment; here they must not.
             **{name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")},
-            "PYTHONPATH": str(PROJECT_ROOT),
+            "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]),
             LEDGER_VARIABLE: str(directory / "ledger.jsonl"),
             failpoints.ENVIRONMENT_VARIABLE: armed,
         }
@@ -84,9 +84,7 @@ class ServerProcess:
             )
 
     async def __aexit__(self, *_):
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+        self.send(signal.SIGKILL)
         await self.ended()
 
     @property
@@ -99,6 +97,15 @@ class ServerProcess:
     @property
     def pid(self):
         return self.process.pid
+
+    def send(self, number):
+        """Sends it a signal, unless it has ended.
+
+        The method of the process object would look whether it has ended, and so take its exit code from whoever waits.
+        """
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     async def ended(self):
         """Waits for its end; returns the exit code."""
@@ -118,7 +125,7 @@ class ServerProcess:
 
     async def stop(self):
         """Asks it to drain and to end; returns the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
         return await self.ended()
 
     def channel(self):

@@ -1,6 +1,7 @@
 """The worker process of a server dies with it, and comes back without it."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.slow
 async def test_a_killed_server_leaves_no_worker_behind(tmp_path):
     async with asyncio.timeout(60), ServerProcess(tmp_path) as server:
         (worker,) = children(server.pid)
-        server.process.kill()
+        server.send(signal.SIGKILL)
         await server.ended()
         await gone(worker)
 

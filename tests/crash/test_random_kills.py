@@ -10,7 +10,7 @@ import time
 import pytest
 
 from perdure.testing.checker import check
-from perdure.testing.logs import Fault
+from perdure.testing.logs import Fault, Operation, Outcome, RunBegan, StreamOpened
 from tests.crash.storm import recorded_storm
 
 KILLS = int(os.environ.get("CRASH_TESTS_KILLS", "50"))
@@ -22,8 +22,18 @@ async def test_kills_at_random_break_no_promise(tmp_path):
     print(f"CRASH_TESTS_SEED={SEED}")  # noqa: T201  # shown when the test fails
     logs, load = await recorded_storm(tmp_path, random.Random(SEED), KILLS)
     assert check(logs) == []
-    faults = [record.what for record in logs.records if isinstance(record, Fault)]
-    # A run that met none of the hard cases would prove nothing.
+    met_the_hard_cases(logs.records)
+    assert load.done > KILLS
+
+
+def met_the_hard_cases(records):
+    """Asserts that what is hard did happen; a run without it would prove nothing."""
+    faults = [record.what for record in records if isinstance(record, Fault)]
     assert len(faults) == KILLS
     assert set(faults) == {"server killed", "worker killed"}
-    assert load.done > KILLS
+    unknown = [record for record in records if isinstance(record, Operation) and record.outcome is Outcome.UNKNOWN]
+    assert len(unknown) > KILLS, "few calls were cut off"
+    resumed = [record for record in records if isinstance(record, StreamOpened) and record.after]
+    assert len(resumed) > KILLS, "few watches were resumed"
+    repeated = [record for record in records if isinstance(record, RunBegan) and record.attempt > 1]
+    assert len(repeated) > KILLS, "few attempts were repeated"

@@ -1,6 +1,7 @@
 """Two servers on one data directory would both believe that they own it; the second one refuses to start."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -22,7 +23,7 @@ async def test_a_second_server_on_the_same_data_refuses_with_a_clear_error(tmp_p
 async def test_the_next_server_may_have_the_data_of_one_that_was_killed(tmp_path):
     async with asyncio.timeout(60):
         async with ServerProcess(tmp_path) as first:
-            first.process.kill()
+            first.send(signal.SIGKILL)
             await first.ended()
         async with ServerProcess(tmp_path) as second:
             assert await second.stop() == 0

@@ -266,6 +266,10 @@ def attempt_after_a_cancel():
     return with_story(story)
 
 
+def fault_of_the_server():
+    return [*good_run(), execute("e", "request-e", 400, Outcome.UNKNOWN, code="INTERNAL", reason="INTERNAL")]
+
+
 BAD_RUNS = {
     lost_execution: "I1",
     other_inputs: "I1",
@@ -299,6 +303,7 @@ BAD_RUNS = {
     key_of_two_tasks: "I23",
     second_run_without_a_fault: "I23",
     attempt_after_a_cancel: "I27",
+    fault_of_the_server: "I33",
 }
 
 

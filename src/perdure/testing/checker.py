@@ -25,6 +25,7 @@ The invariants keep the numbers of reliability.md 2.3, and P20 that of its promi
 - I21 Every recorded result comes from a run that ended so, and an attempt has at most one result.
 - I23 A key means one task of one execution for ever, and an attempt runs again only because of a fault.
 - I27 No attempt of a task starts after the event that asks to cancel the execution.
+- I33 No call is answered INTERNAL by the server.
 - P20 When faults have stopped and all has settled, every execution is in a terminal state.
 """
 
@@ -70,6 +71,7 @@ INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I21": attempts.results_were_reported,
     "I23": attempts.keys_bound_effects,
     "I27": states.nothing_starts_after_a_cancel,
+    "I33": acceptance.no_call_meets_a_fault,
     "P20": states.everything_ends,
 }
 """Each invariant with the check that looks for its violations."""

@@ -80,6 +80,13 @@ def names_are_not_reused(evidence: Evidence) -> Iterator[str]:
                 yield f"{name} was given to two requests"
 
 
+def no_call_meets_a_fault(evidence: Evidence) -> Iterator[str]:
+    """I33: no call is answered INTERNAL by the server."""
+    for operation in evidence.operations:
+        if operation.code == "INTERNAL" and operation.reason:
+            yield f"{operation.rpc} of {operation.client} was answered INTERNAL"
+
+
 class _Leftover(NamedTuple):
     """A listed execution that no answer and no call of unknown outcome accounts for.
 

@@ -189,6 +189,7 @@ def _place_last_look(evidence: Evidence, record: Listed | Got | History) -> None
 
 
 def _place_operation(evidence: Evidence, operation: Operation) -> None:
+    evidence.operations.append(operation)
     if operation.rpc == "Execute":
         evidence.starts.append(Start(operation, ExecuteRequest.FromString(operation.request)))
     if operation.rpc not in _ABOUT_ONE:
