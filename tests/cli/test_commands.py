@@ -37,6 +37,14 @@ def test_an_asynchronous_execution_is_named_and_can_be_watched_and_cancelled(per
     assert "wait_for_cancel  CANCELLED" in watched.stdout
 
 
+def test_a_timeout_exits_with_5_and_says_how_to_go_on(perdure):
+    pending = perdure("execute", "waiting", "--timeout", "0.3", "--id", "slow-1")
+    assert pending.exit_code == 5
+    assert "perdure watch projects/default/locations/local/integrations/waiting/executions/slow-1" in pending.stderr
+    assert state_of(perdure, "slow-1") == "PROCESSING"
+    perdure.json("cancel", "slow-1", "--wait")
+
+
 def test_a_scheduled_execution_is_pending(perdure):
     accepted = perdure.json("execute", "total", "a=1", "--at", "2999-01-01T06:00:00+02:00")
     scheduled = perdure.json("get", accepted["execution"])

@@ -36,6 +36,7 @@ _EXIT_CODES: Final = (
     (Unimplemented, ExitCode.FAULT),
 )
 _ADVICE: Final = {
+    "EXECUTION_FAILED": "`perdure events` with its name shows what happened",
     "EXECUTION_NOT_FOUND": "`perdure list` shows the executions that there are; --project names another project",
     "INTEGRATION_NOT_FOUND": "`perdure deploy` puts it on the server; --project names another project",
     "TRIGGER_NOT_FOUND": "leave --trigger out to begin with the default start tasks",

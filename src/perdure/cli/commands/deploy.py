@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_json, print_table
 from perdure.cli.running import run
-from perdure.cli.text import safe
 from perdure.client.errors import InvalidRequest
 from perdure.client.names import last_part
 from perdure.definition.yaml_loader import place_of
@@ -70,11 +70,18 @@ async def _deploy_one(client: Client, deployable: Deployable, *, check: bool) ->
         return await client.deploy(deployable, validate_only=check)
     except InvalidRequest as error:
         if isinstance(deployable, Path):
-            text = deployable.read_text(encoding="utf-8")
-            for violation in error.field_violations:
-                place = place_of(text, str(deployable), violation.path)
-                click.echo(f"{safe(place)}: {safe(violation.path)}: {safe(violation.description)}", err=True)
+            raise _placed(error, deployable) from None
         raise
+
+
+def _placed(error: InvalidRequest, file: Path) -> InvalidRequest:
+    """Say of each fault where it stands in the file."""
+    text = file.read_text(encoding="utf-8")
+    violations = tuple(
+        replace(violation, path=f"{place_of(text, str(file), violation.path)}: {violation.path}")
+        for violation in error.field_violations
+    )
+    return InvalidRequest(replace(error.refusal, field_violations=violations))
 
 
 def _row(integration: Integration) -> tuple[str, str, str]:

@@ -48,7 +48,7 @@ async def _get(connection: Connection, execution: str, view: Execution.View.Valu
     print_facts(_facts(found))
     snapshots = found.execution_details.execution_snapshots
     if snapshots:
-        click.echo()
+        click.echo(f"\ntasks as of {instant_text(snapshots[0].snapshot_time)}:")
         print_table(("task", "state", "attempts", "message"), map(_row, snapshots[0].task_execution_details))
     return ExitCode.OK
 

@@ -1,0 +1,68 @@
+"""On a terminal an execution is a live table; without `rich` it is lines there too."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from perdure.cli.text import length_text, safe, shortened
+from tests.cli.conftest import PROJECT_ROOT, environment
+
+
+def on_terminal(code, *arguments):
+    """Runs a program on a terminal of 100 columns; returns its exit code and what it wrote."""
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=PROJECT_ROOT,
+        env=environment() | {"TERM": "xterm-256color", "COLUMNS": "100"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        written = b"".join(iter(lambda: read(controller), b""))
+    os.close(controller)
+    return process.returncode, written.decode()
+
+
+def read(controller):
+    try:
+        return os.read(controller, 65_536)
+    except OSError:  # what the end of a terminal is
+        return b""
+
+
+RUN = ["run", "tests.cli.app:total", "a=40", "--workers", "in-process"]
+MAIN = "from perdure.cli.main import main; main(prog_name='perdure')"
+
+
+def test_a_terminal_gets_a_live_table_with_colours():
+    pytest.importorskip("rich")
+    code, written = on_terminal(MAIN, *RUN)
+    assert code == 0
+    assert "\x1b[32mSUCCEEDED" in written
+    assert "execution  PROCESSING" not in written
+    assert written.splitlines()[-1].split() == ["result", "84"]
+
+
+def test_without_rich_a_terminal_gets_lines():
+    code, written = on_terminal(f"import sys; sys.modules['rich'] = None; {MAIN}", *RUN)
+    assert code == 0
+    assert "execution  SUCCEEDED" in written
+    assert "\x1b" not in written
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "text"),
+    [(0, "0ms"), (1_500, "2ms"), (1_500_000, "1.5s"), (61_000_000, "1m01s"), (3_660_000_000, "1h01m")],
+)
+def test_lengths_have_the_unit_that_suits_them(microseconds, text):
+    assert length_text(microseconds) == text
+
+
+def test_foreign_text_becomes_one_harmless_line():
+    assert safe("a\nb\x1b[31m\u202e") == "a\\nb\\u001b[31m\\u202e"
+    assert shortened("abcdef", 4) == "abc…"
