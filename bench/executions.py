@@ -34,6 +34,8 @@ SYNCHRONOUS_ALONE: Final = "synchronous executions, 1 caller"
 QUEUED: Final = "queued executions, 64 callers"
 CHAIN: Final = "chains of 10 tasks, 64 callers"
 CHAIN_ALONE: Final = "chains of 10 tasks, 1 caller"
+LIMITS: Final = (RAW, RAW_ALONE, ROWS)
+MEASURED: Final = (SYNCHRONOUS, SYNCHRONOUS_ALONE, QUEUED, CHAIN, CHAIN_ALONE)
 
 MARKS: Final = {
     (SYNCHRONOUS, "in-process"): Mark(0.20, at_least=True, of_raw=True),
@@ -117,25 +119,31 @@ class Rounds:
             memory = [*self._memory(tested, "idle")]
             for number in range(rounds):
                 print(f"round {number + 1} of {rounds}", flush=True)
-                self._limits(raw)
-                for workers, under_test in tested.items():
-                    self._executions(workers, under_test)
+                self._round(raw, tested)
             memory += self._memory(tested, "after the load")
         return [*self._figures(), *memory]
 
-    def _limits(self, raw: ServerProcess) -> None:
-        request = GetExecutionRequest(name=NAME)
-        for name, callers in ((RAW, MANY), (RAW_ALONE, 1)):
-            load, _ = self._load.run_for(self._seconds, raw.address, GET, request, callers)
-            self._samples[name, ""].append(Sample(load.rate, load.p50, load.p99))
-        self._samples[ROWS, ""].append(Sample(rows_per_second(self._directory, self._seconds / 2)))
-
-    def _executions(self, workers: str, under_test: ServerUnderTest) -> None:
+    def _round(self, raw: ServerProcess, tested: dict[str, ServerUnderTest]) -> None:
+        """Take every measurement once, those that have a mark right between two of the limit they are held against."""
         seconds = self._seconds
-        alone = under_test.synchronous("one", 1, seconds / 2)
-        many = under_test.synchronous("one", MANY, seconds)
-        self._samples[SYNCHRONOUS, workers].append(many)
-        self._samples[SYNCHRONOUS_ALONE, workers].append(alone)
+        limits = [self._limit(raw, MANY, seconds)]
+        for workers, under_test in tested.items():
+            self._samples[SYNCHRONOUS, workers].append(under_test.synchronous("one", MANY, seconds))
+            limits.append(self._limit(raw, MANY, seconds))
+        self._samples[RAW, ""].append(_middle(limits))
+        self._samples[RAW_ALONE, ""].append(self._limit(raw, 1, seconds / 2))
+        self._samples[ROWS, ""].append(Sample(rows_per_second(self._directory, seconds / 2)))
+        for workers, under_test in tested.items():
+            self._others(workers, under_test)
+
+    def _limit(self, raw: ServerProcess, callers: int, seconds: float) -> Sample:
+        load, _ = self._load.run_for(seconds, raw.address, GET, GetExecutionRequest(name=NAME), callers)
+        return Sample(load.rate, load.p50, load.p99)
+
+    def _others(self, workers: str, under_test: ServerUnderTest) -> None:
+        seconds = self._seconds
+        many = self._samples[SYNCHRONOUS, workers][-1]
+        self._samples[SYNCHRONOUS_ALONE, workers].append(under_test.synchronous("one", 1, seconds / 2))
         self._samples[QUEUED, workers].append(under_test.queued("one", MANY, int(many.rate * seconds)))
         self._samples[CHAIN, workers].append(under_test.synchronous("chain", MANY, seconds))
         self._samples[CHAIN_ALONE, workers].append(under_test.synchronous("chain", 1, seconds / 2))
@@ -150,18 +158,31 @@ class Rounds:
                 yield Figure(f"resident memory of the worker, {when}", workers, resident / MIB, "MiB")
 
     def _figures(self) -> Iterator[Figure]:
-        for (name, workers), samples in self._samples.items():
-            key = (name, workers)
-            rate = statistics.median(sample.rate for sample in samples)
-            of_raw = None if name in {RAW, RAW_ALONE, ROWS} else self._ratio(RAW, samples)
-            of_rows = None if name in {RAW, RAW_ALONE, ROWS} else self._ratio(ROWS, samples)
-            yield Figure(name, workers, rate, "/s", of_raw, of_rows, MARKS.get(key))
-            if samples[0].p50:
-                p50 = statistics.median(sample.p50 for sample in samples)
-                p99 = statistics.median(sample.p99 for sample in samples)
-                yield Figure(f"{name}: p50", workers, p50, "ms", mark=LATENCY_MARKS.get(key))
-                yield Figure(f"{name}: p99", workers, p99, "ms")
+        for name in LIMITS:
+            yield from self._rate_and_latency(name, "")
+        for name in MEASURED:
+            for workers in WORKERS:
+                yield from self._rate_and_latency(name, workers)
+
+    def _rate_and_latency(self, name: str, workers: str) -> Iterator[Figure]:
+        samples = self._samples[name, workers]
+        middle = _middle(samples)
+        mark = MARKS.get((name, workers))
+        of_raw, of_rows = (self._ratio(RAW, samples), self._ratio(ROWS, samples)) if workers else (None, None)
+        yield Figure(name, workers, middle.rate, "/s", of_raw, of_rows, mark)
+        if middle.p50:
+            yield Figure(f"{name}: p50", workers, middle.p50, "ms", mark=LATENCY_MARKS.get((name, workers)))
+            yield Figure(f"{name}: p99", workers, middle.p99, "ms")
 
     def _ratio(self, limit: str, samples: list[Sample]) -> float:
         pairs = zip(samples, self._samples[limit, ""], strict=True)
         return statistics.median(sample.rate / beside.rate for sample, beside in pairs)
+
+
+def _middle(samples: list[Sample]) -> Sample:
+    """Take the middle of samples of one thing, each part by itself."""
+    return Sample(
+        statistics.median(sample.rate for sample in samples),
+        statistics.median(sample.p50 for sample in samples),
+        statistics.median(sample.p99 for sample in samples),
+    )
