@@ -9,7 +9,7 @@ from perdure.codec.snapshots import NewestSnapshots
 from perdure.codec.values import decode_value, encode_python, value_from_message
 from perdure.domain import events as ev
 from perdure.domain.execution import Execution, ExecutionMethod, ExecutionState, Failure, StartedBy
-from perdure.store.interface import ExecutionKey, ExecutionRow, NewExecution, Origin
+from perdure.store.records import ExecutionKey, ExecutionRow, NewExecution, Origin
 from perdure.v1 import execution_pb2 as v1
 from tests.codec.histories import Step, fold, histories
 

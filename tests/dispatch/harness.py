@@ -11,7 +11,7 @@ from perdure.dispatch.settings import DispatchSettings
 from perdure.domain.errors import Unavailable
 from perdure.engine.ports import Offer
 from perdure.runtime.supervisor import Supervisor
-from perdure.store.interface import ExecutionKey
+from perdure.store.records import ExecutionKey
 from perdure.v1 import worker_service_pb2 as pb
 
 KEYS = {1: b"k" * 32}

@@ -19,7 +19,7 @@ from perdure.engine.ports import Offer, Stopped
 from perdure.engine.starting import Accepted, StartRequest
 from perdure.expression.cel import DIALECT, CelEvaluator
 from perdure.runtime.supervisor import Supervisor
-from perdure.store.interface import ExecutionKey, IntegrationKey
+from perdure.store.records import ExecutionKey, IntegrationKey
 from perdure.store.sqlite.store import SqliteStore
 from perdure.testing.chance import ScriptedChance
 from perdure.testing.clock import FakeClock

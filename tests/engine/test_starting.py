@@ -10,7 +10,7 @@ import pytest
 from perdure.domain.errors import AlreadyExists, InvalidRequest, NotFound, WrongState
 from perdure.domain.execution import ExecutionMethod, ExecutionState
 from perdure.domain.limits import SECOND
-from perdure.store.interface import ListRange
+from perdure.store.records import ListRange
 from tests.engine.harness import ONE, running
 
 if TYPE_CHECKING:

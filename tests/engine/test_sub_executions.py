@@ -9,14 +9,14 @@ import pytest
 from perdure.codec.values import decode_value
 from perdure.domain.errors import WrongState
 from perdure.domain.execution import ExecutionState, Failure
-from perdure.store.interface import IntegrationKey, ListRange
+from perdure.store.records import IntegrationKey, ListRange
 from tests.engine.harness import ONE, Bench, results, running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from perdure.engine.ports import Offer
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
 
 OUT = [{"key": "total", "dataType": "DATA_TYPE_INT_VALUE", "inputOutputType": "INPUT_OUTPUT_TYPE_OUT"}]
 CHILD = [{"taskId": "a", "task": "work", "outputs": [{"result": "result", "parameter": "total"}]}]

@@ -62,11 +62,15 @@ class Stubs:
     async def deploy(self, *names):
         """Creates some of the integrations."""
         for name in names:
-            await self.integrations.CreateIntegration(
-                integration_service_pb2.CreateIntegrationRequest(
-                    parent=LOCATION, integration_id=name, integration=definition(name)
-                )
-            )
+            await self.integrations.CreateIntegration(create(name, INTEGRATIONS[name]))
+
+    def begin(self, request):
+        """Executes as if the answer were a stream: unary calls of grpc.aio hold metadata back until the end."""
+        return self.channel.unary_stream(
+            "/perdure.v1.ExecutionService/Execute",
+            execution_service_pb2.ExecuteRequest.SerializeToString,
+            execution_service_pb2.ExecuteResponse.FromString,
+        )(request)
 
     async def execute(self, name, method="POST_TO_QUEUE", **fields):
         """Starts an execution."""
@@ -95,9 +99,16 @@ async def serving(data: Path, *names: str):
         await server.drain(0.0)
 
 
-def definition(name):
+def definition(text):
     """Reads the definition of an integration."""
-    return text_format.Parse(INTEGRATIONS.get(name, name), integration_pb2.Integration())
+    return text_format.Parse(text, integration_pb2.Integration())
+
+
+def create(name, text):
+    """Makes the request that creates an integration."""
+    return integration_service_pb2.CreateIntegrationRequest(
+        parent=LOCATION, integration_id=name, integration=definition(text)
+    )
 
 
 def integration(name):

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from perdure.store.interface import ExecutionKey
+from perdure.store.records import ExecutionKey
 from perdure.v1 import execution_pb2, execution_service_pb2
 from perdure.v1.execution_service_pb2 import ExecuteRequest, GetExecutionRequest
 from perdure.v1.value_pb2 import DoubleParameterArray, ValueType
@@ -28,18 +28,8 @@ async def test_a_synchronous_execution_answers_with_its_outputs(stubs):
     assert dict(await call.initial_metadata())["perdure-execution"] == answer.execution
 
 
-def begin(stubs, request):
-    """Calls as if the answer were a stream: the unary calls of grpc.aio hold metadata back until the end."""
-    execute = stubs.channel.unary_stream(
-        "/perdure.v1.ExecutionService/Execute",
-        ExecuteRequest.SerializeToString,
-        execution_service_pb2.ExecuteResponse.FromString,
-    )
-    return execute(request)
-
-
 async def test_a_caller_is_told_the_name_before_the_end(stubs):
-    call = begin(stubs, ExecuteRequest(name=integration("wait")))
+    call = stubs.begin(ExecuteRequest(name=integration("wait")))
     name = dict(await call.initial_metadata())["perdure-execution"]
     shown = await stubs.executions.GetExecution(GetExecutionRequest(name=name))
     assert shown.execution_details.state == State.SUSPENDED
@@ -87,7 +77,7 @@ async def test_a_failure_can_be_asked_for_as_an_answer(stubs):
 
 
 async def test_a_cancelled_execution_has_a_reason_of_its_own(stubs):
-    call = begin(stubs, ExecuteRequest(name=integration("wait")))
+    call = stubs.begin(ExecuteRequest(name=integration("wait")))
     name = dict(await call.initial_metadata())["perdure-execution"]
     await stubs.executions.CancelExecution(
         execution_service_pb2.CancelExecutionRequest(name=name, cancel_reason="not needed")

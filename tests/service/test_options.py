@@ -1,16 +1,19 @@
 """The options of the gRPC server."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from grpc._cython import cygrpc
 
 from perdure.service.options import CHANNEL_OPTIONS
 
 
 @pytest.fixture(scope="module")
 def binary():
-    return Path(cygrpc.__file__).read_bytes()
+    found = find_spec("grpc._cython.cygrpc")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).read_bytes()
 
 
 @pytest.mark.parametrize("name", [name for name, _ in CHANNEL_OPTIONS])

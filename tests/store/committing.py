@@ -16,7 +16,7 @@ from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import Commits, key, request
 
 if TYPE_CHECKING:
-    from perdure.store.interface import Commit
+    from perdure.store.records import Commit
 
 CALLERS = 8
 STEPS = 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.store.errors import DuplicateKey, StoreConflict, StoreRefused
-from perdure.store.interface import BaseState, ListRange, Origin, WorkerSessionRecord
+from perdure.store.records import BaseState, ListRange, Origin, WorkerSessionRecord
 from tests.store.records import (
     PROJECT,
     START,

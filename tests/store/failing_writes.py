@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from perdure.store.errors import StoreBroken, StoreRefused
-from perdure.store.interface import EventRecord
+from perdure.store.records import EventRecord
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import Commits, key
 

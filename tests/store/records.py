@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from perdure.store.interface import (
+from perdure.store.records import (
     Commit,
     EventRecord,
     ExecutionKey,

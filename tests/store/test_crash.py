@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime import failpoints
-from perdure.store.interface import ListRange
+from perdure.store.records import ListRange
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import PROJECT, Commits, events, key, request
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perdure.store.interface import ListRange
+from perdure.store.records import ListRange
 from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import PROJECT, START, integration_key, key

@@ -14,7 +14,7 @@ import pytest
 
 from perdure.runtime import failpoints
 from perdure.store.errors import StoreBroken, StoreConflict, StoreError, StoreRefused
-from perdure.store.interface import BaseState, ExecutionKey, ListRange, Origin
+from perdure.store.records import BaseState, ExecutionKey, ListRange, Origin
 from perdure.store.sqlite import writer as writer_module
 from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore

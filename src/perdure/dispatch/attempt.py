@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from perdure.dispatch.worker_record import WorkerRecord
     from perdure.engine.ports import Offer
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
 
 
 class AttemptKey(NamedTuple):

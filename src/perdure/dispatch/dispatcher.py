@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.ports import Offer, Stopped
     from perdure.runtime.clock import Clock
     from perdure.runtime.supervisor import Supervisor
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
     from perdure.v1.worker_service_pb2 import WorkRequest
 
 

@@ -19,7 +19,7 @@ from perdure.dispatch.attempt import AttemptKey, LiveAttempt
 from perdure.dispatch.ready_queue import ALL_PROJECTS, ReadyQueues
 from perdure.domain.errors import Unavailable
 from perdure.engine.ports import Stopped
-from perdure.store.interface import ExecutionKey
+from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from perdure.domain.execution import Failure
     from perdure.domain.value import Value
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
 
 
 class Reports(Protocol):

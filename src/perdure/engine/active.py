@@ -23,7 +23,7 @@ from perdure.domain.limits import SECOND
 from perdure.engine.rebuild import rebuild
 from perdure.engine.timers import Timers
 from perdure.store.errors import StoreError, StoreRefused
-from perdure.store.interface import BaseState, Commit, EventRecord, ExecutionKey, Progressed
+from perdure.store.records import BaseState, Commit, EventRecord, ExecutionKey, Progressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment
     from perdure.engine.ports import Publisher
-    from perdure.store.interface import NewExecution, RequestRecord, StoredExecution
+    from perdure.store.records import NewExecution, RequestRecord, StoredExecution
 
 T = TypeVar("T")
 
@@ -55,6 +55,38 @@ RELOAD_AFTER: Final = SECOND
 
 
 @dataclass(slots=True, eq=False)
+class Flight:
+    """A commit given to the store.
+
+    Attributes:
+        outcome: Resolved by the store.
+        waiting: One future for each who waits for it, so that one of them may go away.
+    """
+
+    outcome: asyncio.Future[None]
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def landing(self) -> asyncio.Future[None]:
+        """Wait until what the commit holds is durable and done; whoever asked may cancel the future."""
+        if self.outcome.done():
+            return self.outcome
+        landing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append(landing)
+        return landing
+
+    def land(self) -> None:
+        """Tell all who wait."""
+        error = self.outcome.exception()
+        for landing in self.waiting:
+            if landing.done():
+                continue
+            if error is None:
+                landing.set_result(None)
+            else:
+                landing.set_exception(error)
+
+
+@dataclass(slots=True, eq=False)
 class Live:
     """An execution in memory.
 
@@ -63,7 +95,7 @@ class Live:
         base_sequence: Sequence of the last base state given to the store.
         revision: Store revision of the newest commit given to the store.
         in_flight: Commits that are not durable yet.
-        newest: Future of the newest commit; resolved when it is durable.
+        newest: The newest commit given to the store.
         dropped: Whether a commit was refused, which makes this state void.
     """
 
@@ -73,7 +105,7 @@ class Live:
     base_sequence: int = 0
     revision: int = 0
     in_flight: int = 0
-    newest: asyncio.Future[None] | None = None
+    newest: Flight | None = None
     dropped: bool = False
 
 
@@ -188,14 +220,14 @@ class ActiveSet:
         """
         if live.newest is not None:
             try:
-                await asyncio.shield(live.newest)
+                await live.newest.landing()
             except StoreError as error:
                 raise Unavailable("the store refused to write") from error
 
     def create(
         self, created: Iterable[tuple[NewExecution, Transition]], request: RequestRecord | None
     ) -> asyncio.Future[None]:
-        """Store new executions in one commit; the future raises what the store raises."""
+        """Store new executions in one commit; the future raises what the store raises, and may be cancelled."""
         commit = Commit(self._next_revision(), requests=[request] if request else [])
         steps = []
         for columns, transition in created:
@@ -203,7 +235,7 @@ class ActiveSet:
             self._live[columns.key] = live
             commit.created.append(columns)
             steps.append(self._step(live, transition))
-        return self._submit(steps, commit)
+        return self._submit(steps, commit).landing()
 
     def next_commit(self) -> Commit:
         """Begin a commit that concerns no execution."""
@@ -216,19 +248,20 @@ class ActiveSet:
     def _step(self, live: Live, transition: Transition) -> Step:
         return Step(live, transition, first_sequence=live.submitted + 1, effects=transition.effects)
 
-    def _submit(self, steps: list[Step], commit: Commit) -> asyncio.Future[None]:
+    def _submit(self, steps: list[Step], commit: Commit) -> Flight:
         for step in steps:
             self._record(step, commit)
         try:
-            future = self._store.submit(commit)
+            outcome = self._store.submit(commit)
         except StoreError as error:
-            future = asyncio.get_running_loop().create_future()
-            future.set_exception(error)
+            outcome = asyncio.get_running_loop().create_future()
+            outcome.set_exception(error)
+        flight = Flight(outcome)
         for step in steps:
-            step.live.newest = future
+            step.live.newest = flight
             step.live.in_flight += 1
-        future.add_done_callback(lambda done: self._settled(done, steps, commit.revision))
-        return future
+        outcome.add_done_callback(lambda _: self._settled(flight, steps, commit.revision))
+        return flight
 
     def _record(self, step: Step, commit: Commit) -> None:
         live, transition = step.live, step.transition
@@ -260,14 +293,15 @@ class ActiveSet:
         live.submitted = execution.sequence
         live.revision = commit.revision
 
-    def _settled(self, done: asyncio.Future[None], steps: list[Step], revision: int) -> None:
-        error = done.exception()
+    def _settled(self, flight: Flight, steps: list[Step], revision: int) -> None:
+        error = flight.outcome.exception()
         for step in steps:
             step.live.in_flight -= 1
             if error is not None:
                 self._drop(step.live)
             elif not step.live.dropped:
                 self._durable_step(step, revision)
+        flight.land()
 
     def _durable_step(self, step: Step, revision: int) -> None:
         live, transition = step.live, step.transition

@@ -11,12 +11,13 @@ from perdure.codec.revisions import decode_revision
 from perdure.domain.errors import NotFound
 from perdure.domain.graph import Graph, build_graph
 from perdure.domain.integration import implicit_integration
-from perdure.store.interface import IntegrationKey
+from perdure.store.records import IntegrationKey
 
 if TYPE_CHECKING:
     from perdure.domain.events import ExecutionCreated
     from perdure.domain.integration import Integration
-    from perdure.store.interface import IntegrationRecord, RevisionRecord, Store
+    from perdure.store.interface import Store
+    from perdure.store.records import IntegrationRecord, RevisionRecord
 
 KEPT_REVISIONS: Final = 1_000
 """Revisions kept in memory; the least recently used one goes first."""

@@ -17,7 +17,7 @@ from perdure.domain.limits import CANCEL_GRACE
 from perdure.engine.depth import check_depth
 from perdure.engine.ports import Offer, Stopped
 from perdure.engine.starting import ParentLink
-from perdure.store.interface import ExecutionKey, IntegrationKey
+from perdure.store.records import ExecutionKey, IntegrationKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.active import Live
     from perdure.engine.environment import Environment
     from perdure.engine.ports import Offers, Publisher
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
 
 T = TypeVar("T")
 

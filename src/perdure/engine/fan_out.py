@@ -24,7 +24,7 @@ from perdure.domain.value import ValueKind
 from perdure.engine.depth import check_depth
 from perdure.engine.starting import ParentLink
 from perdure.store.errors import StoreError
-from perdure.store.interface import ExecutionKey, IntegrationKey
+from perdure.store.records import ExecutionKey, IntegrationKey
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from perdure.engine.definitions import Definition, Definitions
     from perdure.engine.environment import Environment
     from perdure.engine.starting import Starter
-    from perdure.store.interface import NewExecution
+    from perdure.store.records import NewExecution
 
 PROGRESS_STEPS: Final = 20
 """A loop reports its progress about so many times."""

@@ -12,7 +12,7 @@ from perdure.domain import commands as cmd
 from perdure.domain.errors import AlreadyExists, Conflict, NotFound, Unavailable, WrongState
 from perdure.engine.definitions import revision_ordinal
 from perdure.store.errors import StoreError
-from perdure.store.interface import IntegrationKey, IntegrationRecord, RevisionRecord
+from perdure.store.records import IntegrationKey, IntegrationRecord, RevisionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from perdure.domain.events import Event
     from perdure.domain.execution import Execution
     from perdure.domain.value import Value
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
 
 
 @dataclass(frozen=True, slots=True)

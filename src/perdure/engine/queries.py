@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perdure.codec.records import decode_events, first_created
 from perdure.domain.errors import NotFound, Unavailable
 from perdure.store.errors import StoreError
-from perdure.store.interface import ListRange
+from perdure.store.records import ListRange
 
 if TYPE_CHECKING:
     from perdure.domain.events import Event
     from perdure.domain.graph import Graph
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment
-    from perdure.store.interface import ExecutionKey, ExecutionRow
+    from perdure.store.records import ExecutionKey, ExecutionRow
 
 HISTORY_PAGE_BYTES: Final = 2 << 20
 """Size of the records read at a time."""

@@ -12,7 +12,7 @@ from perdure.domain.events import ExecutionCreated
 if TYPE_CHECKING:
     from perdure.domain.execution import Execution
     from perdure.engine.definitions import Definitions
-    from perdure.store.interface import StoredExecution
+    from perdure.store.records import StoredExecution
 
 
 async def rebuild(stored: StoredExecution, definitions: Definitions) -> Execution:

@@ -16,7 +16,7 @@ from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.decide import pending_effects
 from perdure.domain.execution import TaskState, generation
-from perdure.store.interface import ExecutionKey
+from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.active import ActiveSet, Live
     from perdure.engine.environment import Environment
     from perdure.engine.ports import Offers
-    from perdure.store.interface import LiveChild
+    from perdure.store.records import LiveChild
 
 _logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from perdure.domain import commands as cmd
 from perdure.domain.errors import IllegalCommand, Unavailable
 from perdure.domain.execution import TaskState
 from perdure.store.errors import StoreError
-from perdure.store.interface import WorkerSessionRecord
+from perdure.store.records import WorkerSessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from perdure.engine.active import ActiveSet
     from perdure.engine.environment import Environment
     from perdure.engine.recovery import Reunion
-    from perdure.store.interface import Commit, ExecutionKey
+    from perdure.store.records import Commit, ExecutionKey
 
 
 class EngineReports:

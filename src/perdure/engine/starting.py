@@ -16,7 +16,7 @@ from perdure.domain.events import ExecutionCreated
 from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
 from perdure.engine.inputs import check_inputs
 from perdure.store.errors import DuplicateKey, StoreError
-from perdure.store.interface import ExecutionKey, IntegrationKey, NewExecution, Origin, RequestRecord
+from perdure.store.records import ExecutionKey, IntegrationKey, NewExecution, Origin, RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -249,7 +249,7 @@ class Starter:
         live = self._active.get(started[0][0])
         revision = live.revision if live else self._env.store.committed_revision()
         try:
-            await asyncio.shield(future)
+            await future
         except DuplicateKey:
             return await self._taken(request, digest)
         except StoreError as error:
@@ -307,7 +307,7 @@ class Starter:
         if self._active.get(key) is not None or await self._env.store.get_row(key) is not None:
             return
         try:
-            await asyncio.shield(self._active.create([self.child(found, trigger_id, inputs, key, link)], None))
+            await self._active.create([self.child(found, trigger_id, inputs, key, link)], None)
         except DuplicateKey:
             return
         except StoreError as error:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from perdure.runtime.clock import Call, Clock
     from perdure.runtime.supervisor import Supervisor
-    from perdure.store.interface import ExecutionKey, Store
+    from perdure.store.interface import Store
+    from perdure.store.records import ExecutionKey
 
 _logger = logging.getLogger(__name__)
 

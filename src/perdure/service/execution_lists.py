@@ -9,7 +9,7 @@ from perdure.codec.names import WILDCARD, ExecutionName
 from perdure.domain.errors import NotFound
 from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, PAGE_MAX_BYTES, fitting
 from perdure.service.views import key_of, wants_full
-from perdure.store.interface import ListRange
+from perdure.store.records import ListRange
 from perdure.v1.execution_pb2 import Execution, ExecutionSnapshot
 from perdure.v1.execution_service_pb2 import (
     ListExecutionEventsResponse,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from perdure.service.paging import Pager, Wanted
     from perdure.service.snapshot_reading import SnapshotReader
     from perdure.service.views import Views
-    from perdure.store.interface import ExecutionRow
+    from perdure.store.records import ExecutionRow
     from perdure.v1.execution_service_pb2 import (
         GetExecutionSnapshotRequest,
         ListExecutionEventsRequest,

@@ -17,7 +17,7 @@ from perdure.engine.integrations import Draft, etag_of
 from perdure.expression.cel import DIALECT
 from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, fitting
 from perdure.service.pipeline import Method, Service
-from perdure.store.interface import IntegrationKey
+from perdure.store.records import IntegrationKey
 from perdure.v1 import integration_service_pb2
 from perdure.v1.integration_pb2 import Integration, IntegrationRevision
 from perdure.v1.integration_service_pb2 import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from perdure.service.call import Call
     from perdure.service.names import NameReader
     from perdure.service.paging import Pager
-    from perdure.store.interface import RevisionRecord
+    from perdure.store.records import RevisionRecord
     from perdure.v1.integration_service_pb2 import (
         CreateIntegrationRequest,
         DeleteIntegrationRequest,

@@ -11,7 +11,7 @@ from perdure.codec.revisions import decode_revision
 from perdure.codec.snapshots import NewestSnapshots, SnapshotFold
 from perdure.domain.events import ExecutionCreated
 from perdure.domain.integration import ForEach
-from perdure.store.interface import ExecutionKey, IntegrationKey
+from perdure.store.records import ExecutionKey, IntegrationKey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

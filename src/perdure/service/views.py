@@ -10,7 +10,7 @@ from perdure.codec.names import WILDCARD
 from perdure.domain.errors import FieldViolation, InvalidRequest, NotFound
 from perdure.service.paging import PAGE_MAX_BYTES
 from perdure.service.snapshot_reading import Extent, SnapshotReader
-from perdure.store.interface import ExecutionKey
+from perdure.store.records import ExecutionKey
 from perdure.v1 import execution_pb2
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from perdure.domain.events import Event
     from perdure.domain.execution import Execution
     from perdure.engine.engine import Engine
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
     from perdure.v1.event_pb2 import ExecutionEvent
 
 SKIPPED_AT_A_TIME: Final = 1_000

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from perdure.store.interface import ExecutionKey
+from perdure.store.records import ExecutionKey
 from perdure.watch.ring import Ring
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from perdure.domain.commands import Chance
     from perdure.engine.engine import Engine
-    from perdure.store.interface import ExecutionKey
+    from perdure.store.records import ExecutionKey
     from perdure.v1.event_pb2 import ExecutionEvent
     from perdure.v1.execution_pb2 import Execution
     from perdure.watch.hub import WatchHub

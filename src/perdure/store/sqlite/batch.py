@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from perdure.store.interface import Commit, ExecutionKey, NewExecution, Progressed
+    from perdure.store.records import Commit, ExecutionKey, NewExecution, Progressed
 
 POSITIONS_PER_COMMIT: Final = 65_536
 """Event records that one commit may hold; their positions share its store revision."""

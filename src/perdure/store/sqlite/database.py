@@ -11,8 +11,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from perdure.store.errors import StoreBroken, StoreUnusable
-from perdure.store.interface import StoreIdentity
 from perdure.store.migrations import pending_migrations, read_migrations
+from perdure.store.records import StoreIdentity
 from perdure.store.sqlite.connection import SYNCHRONOUS, open_reader, open_writer, run
 from perdure.store.sqlite.directory import DataDirectory
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.store.interface import (
+from perdure.store.records import (
     BaseState,
     ChildRow,
     ExecutionKey,

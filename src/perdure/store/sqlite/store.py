@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from perdure.store.interface import (
+    from perdure.store.records import (
         ChildRow,
         Commit,
         ExecutionKey,

@@ -28,7 +28,7 @@ from perdure.store.sqlite.faults import Fault, classify
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from perdure.store.interface import Commit
+    from perdure.store.records import Commit
     from perdure.store.sqlite.database import Database
 
 _logger = logging.getLogger(__name__)

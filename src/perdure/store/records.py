@@ -1,0 +1,285 @@
+"""What is given to a store and what it gives back: plain records, one for each kind of row.
+
+Instants are int64 microseconds since the epoch, UTC. Payloads are records made by `perdure.codec` that the
+store does not look into.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class ExecutionKey(NamedTuple):
+    """Identifies an execution: its project and its id, unique in the project."""
+
+    project: str
+    execution: str
+
+
+class IntegrationKey(NamedTuple):
+    """Identifies an integration: its project and its id."""
+
+    project: str
+    integration: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a sub-execution came from: unique, so that a child is never created twice.
+
+    Attributes:
+        parent: Id of the parent execution, in the same project.
+        task: The parent's task that started it.
+        generation: The parent's execution attempt and task attempt, folded into one number.
+        item: Position of the item in a `for-each`; 0 for a sub-integration.
+    """
+
+    parent: str
+    task: str
+    generation: int
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """The columns of an execution that never change after its creation."""
+
+    key: ExecutionKey
+    integration: str
+    revision_id: str
+    trigger_id: str
+    execution_method: int
+    priority: int
+    labels: str
+    create_time: int
+    root: str
+    origin: Origin | None
+    orphan: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The columns of an execution that follow its state.
+
+    Attributes:
+        key: The execution.
+        expected_sequence: Sequence of the last event stored before this commit; 0 for a new execution. A
+            store that holds another one refuses the commit with `StoreConflict`.
+        sequence: Sequence of the last event of this commit.
+        state: Number of the execution state.
+        active: Whether the execution has to be in memory: it is neither terminal nor merely waiting.
+        wake_time: When an inactive execution has to be loaded again; None if nothing but a command can
+            move it.
+        start_time: When it left PENDING.
+        update_time: Time of the last event.
+        end_time: When it became terminal.
+        error_code: Code of the final error, if it failed.
+    """
+
+    key: ExecutionKey
+    expected_sequence: int
+    sequence: int
+    state: int
+    active: bool
+    wake_time: int | None
+    start_time: int | None
+    update_time: int
+    end_time: int | None
+    error_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """The events that one commit adds to one execution, encoded as one record.
+
+    Attributes:
+        first_sequence: Sequence of the first event in the payload.
+        count: How many events the payload holds.
+    """
+
+    key: ExecutionKey
+    first_sequence: int
+    count: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BaseState:
+    """The full state of an execution as of one of its events."""
+
+    key: ExecutionKey
+    sequence: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """What a `request_id` was used for, kept so that a repeated request starts nothing (row 7).
+
+    Attributes:
+        digest: Hash of the parsed command.
+        executions: Ids of the executions that the request created.
+    """
+
+    project: str
+    method: str
+    request_id: str
+    digest: bytes
+    executions: tuple[str, ...]
+    create_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRecord:
+    """One immutable revision of an integration."""
+
+    key: IntegrationKey
+    ordinal: int
+    revision_id: str
+    digest: bytes
+    payload: bytes
+    create_time: int
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationRecord:
+    """An integration: which revision is the latest, and whether it still exists.
+
+    Attributes:
+        latest_ordinal: Ordinal of the newest revision; it goes on after a deletion.
+        deleted: Whether only the tombstone is left.
+        triggers: Trigger ids of the latest revision, searched by the wildcard `-`.
+    """
+
+    key: IntegrationKey
+    uid: str
+    latest_ordinal: int
+    deleted: bool
+    triggers: tuple[str, ...]
+    create_time: int
+    update_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSessionRecord:
+    """A worker session that is open, so that a restarted server knows whom to wait for.
+
+    Attributes:
+        embedded: Whether the worker is the server's own child, which cannot outlive it.
+    """
+
+    worker: str
+    incarnation: str
+    embedded: bool
+    open_time: int
+
+
+@dataclass(slots=True)
+class Commit:
+    """One logical commit: what one command or report changed.
+
+    Attributes:
+        revision: Its store revision; strictly greater than that of every commit before it.
+    """
+
+    revision: int
+    created: list[NewExecution] = field(default_factory=list)
+    progressed: list[Progressed] = field(default_factory=list)
+    events: list[EventRecord] = field(default_factory=list)
+    base_states: list[BaseState] = field(default_factory=list)
+    requests: list[RequestRecord] = field(default_factory=list)
+    revisions: list[RevisionRecord] = field(default_factory=list)
+    integrations: list[IntegrationRecord] = field(default_factory=list)
+    opened_sessions: list[WorkerSessionRecord] = field(default_factory=list)
+    closed_sessions: list[str] = field(default_factory=list)
+    """Worker ids whose sessions ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
+    """One stored `EventRecord` with the store revision of its commit."""
+
+    revision: int
+    first_sequence: int
+    count: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """What a list shows of an execution without loading it."""
+
+    created: NewExecution
+    sequence: int
+    revision: int
+    state: int
+    active: bool
+    wake_time: int | None
+    start_time: int | None
+    update_time: int
+    end_time: int | None
+    error_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExecution:
+    """Everything needed to rebuild an execution: the newest base state and the events after it."""
+
+    row: ExecutionRow
+    base: BaseState | None
+    events: tuple[StoredEvents, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRow:
+    """A sub-execution as its parent sees it."""
+
+    key: ExecutionKey
+    item: int
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChild:
+    """A sub-execution that has not ended.
+
+    Attributes:
+        parent_ended: Whether its parent has ended, or is not there any more.
+    """
+
+    key: ExecutionKey
+    origin: Origin
+    parent_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListRange:
+    """Which executions a list page shows, newest created first.
+
+    Attributes:
+        integration: Only this integration; None for all of the project.
+        parent: Only direct sub-executions of this execution.
+        before: Continue after this (create time, id), exclusive.
+        limit: At most so many rows.
+    """
+
+    project: str
+    integration: str | None = None
+    parent: str | None = None
+    before: tuple[int, str] | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StoreIdentity:
+    """What is made with the store and lives as long as it.
+
+    Attributes:
+        store_id: Random; renewed when the store is restored from a backup.
+        token_keys: Key id to key for the token codec; the greatest id signs.
+    """
+
+    store_id: str
+    token_keys: dict[int, bytes] = field(repr=False)
