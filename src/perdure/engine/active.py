@@ -20,6 +20,7 @@ from perdure.domain.commands import Wake
 from perdure.domain.decide import decide, pending_effects
 from perdure.domain.errors import NotFound, Unavailable
 from perdure.domain.limits import SECOND
+from perdure.engine.flight import Flight
 from perdure.engine.rebuild import rebuild
 from perdure.engine.timers import Timers
 from perdure.store.errors import StoreError, StoreRefused
@@ -52,38 +53,6 @@ KEEP_IN_MEMORY: Final = 5 * SECOND
 
 RELOAD_AFTER: Final = SECOND
 """Pause before an execution whose commit was refused is taken up again, in microseconds."""
-
-
-@dataclass(slots=True, eq=False)
-class Flight:
-    """A commit given to the store.
-
-    Attributes:
-        outcome: Resolved by the store.
-        waiting: One future for each who waits for it, so that one of them may go away.
-    """
-
-    outcome: asyncio.Future[None]
-    waiting: list[asyncio.Future[None]] = field(default_factory=list)
-
-    def landing(self) -> asyncio.Future[None]:
-        """Wait until what the commit holds is durable and done; whoever asked may cancel the future."""
-        if self.outcome.done():
-            return self.outcome
-        landing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append(landing)
-        return landing
-
-    def land(self) -> None:
-        """Tell all who wait."""
-        error = self.outcome.exception()
-        for landing in self.waiting:
-            if landing.done():
-                continue
-            if error is None:
-                landing.set_result(None)
-            else:
-                landing.set_exception(error)
 
 
 @dataclass(slots=True, eq=False)
@@ -295,13 +264,15 @@ class ActiveSet:
 
     def _settled(self, flight: Flight, steps: list[Step], revision: int) -> None:
         error = flight.outcome.exception()
-        for step in steps:
-            step.live.in_flight -= 1
-            if error is not None:
-                self._drop(step.live)
-            elif not step.live.dropped:
-                self._durable_step(step, revision)
-        flight.land()
+        try:
+            for step in steps:
+                step.live.in_flight -= 1
+                if error is not None:
+                    self._drop(step.live)
+                elif not step.live.dropped:
+                    self._durable_step(step, revision)
+        finally:
+            flight.land()
 
     def _durable_step(self, step: Step, revision: int) -> None:
         live, transition = step.live, step.transition

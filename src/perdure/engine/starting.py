@@ -13,7 +13,7 @@ from perdure.domain.commands import Start
 from perdure.domain.decide import create
 from perdure.domain.errors import AlreadyExists, IllegalCommand, LimitReached, NotFound, Unavailable, WrongState
 from perdure.domain.events import ExecutionCreated
-from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
+from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.engine.inputs import check_inputs
 from perdure.store.errors import DuplicateKey, StoreError
 from perdure.store.records import ExecutionKey, IntegrationKey, NewExecution, Origin, RequestRecord
