@@ -1,0 +1,78 @@
+"""What docs/client.md shows is run against a real server."""
+
+import asyncio
+
+import pytest
+
+from perdure import App
+from perdure.client.errors import ExecutionFailed
+from perdure.testing.server import local_server
+from perdure.v1.execution_pb2 import ExecutionDetails
+from tests.docs.documents import PROJECT
+from tests.docs.pages import module_of
+
+app = App("client-page")
+
+
+@app.task
+async def add(a: int, b: int) -> int:
+    return a + b
+
+
+@app.task
+async def wait_for_cancel() -> str:
+    await asyncio.Event().wait()
+    return "never"
+
+
+@app.integration
+def total(a: int, b: int = 2) -> int:
+    return add(a, b)
+
+
+@app.integration
+def slow() -> str:
+    return wait_for_cancel()
+
+
+@app.task
+async def fail() -> None:
+    raise ValueError("no stock")
+
+
+@app.integration
+def failing() -> None:
+    fail()
+
+
+@pytest.fixture
+def page(tmp_path):
+    with module_of(PROJECT / "docs" / "client.md", tmp_path) as module:
+        yield module
+
+
+async def test_starting_and_watching_do_what_the_page_says(page):
+    async with local_server(app) as served:
+        assert await page.total(served.address) == 3
+        name = await page.order_once(served.client, "A1")
+        kinds = await page.history(served.client, name)
+        assert (kinds[0], kinds[-1]) == ("created", "state_change")
+        await page.look_around(served.client, name)
+
+
+async def test_an_execution_that_is_not_waited_for_goes_on(page):
+    async with local_server(app) as served:
+        name = await page.impatient(served.client)
+        execution = await served.client.get(name)
+        assert execution.execution_details.state == ExecutionDetails.PROCESSING
+        await served.client.cancel(name)
+
+
+async def test_errors_tell_what_the_page_says(page):
+    async with local_server(app) as served:
+        assert "no stock" in await page.explain(served.client, "failing", {})
+        assert await page.explain(served.client, "total", {"a": "x"}) == 'input_parameters["a"]'
+        assert await page.explain(served.client, "nothing", {}) == "INTEGRATION_NOT_FOUND"
+        assert await page.explain(served.client, "total", {"a": 1}) == "it worked"
+        with pytest.raises(ExecutionFailed):
+            await served.client.execute("failing")
