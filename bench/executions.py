@@ -14,7 +14,7 @@ from bench.processes import MIB, BenchError, ServerProcess, perdure_server, raw_
 from bench.raw_server import NAME
 from bench.store_limit import rows_per_second
 from bench.store_reader import StoreReader
-from perdure.domain.execution import ExecutionState
+from perdure.domain.states import ExecutionState
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import ExecuteRequest, GetExecutionRequest
 

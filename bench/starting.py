@@ -11,7 +11,7 @@ from bench.figures import Figure, Mark
 from bench.load import EXECUTE, LoadGenerator
 from bench.processes import MIB, BenchError, perdure_server
 from bench.store_reader import StoreReader
-from perdure.domain.execution import ExecutionState
+from perdure.domain.states import ExecutionState
 from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:

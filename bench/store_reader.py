@@ -12,7 +12,7 @@ from bench.processes import BenchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from perdure.domain.execution import ExecutionState
+    from perdure.domain.states import ExecutionState
 
 DATABASE: Final = "perdure.db"
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.execution import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES
 from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES, StateChange
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ class CannotListen(RuntimeError):
 
 
 class Server:
-    """A server on one data directory. Made by `start`, ended by `close`.
+    """A server on one data directory. Made by `start`, ended by `drain`.
 
     Attributes:
         address: Where callers connect, `HOST:PORT`.

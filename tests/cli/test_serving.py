@@ -142,4 +142,5 @@ def test_a_server_that_is_not_there_exits_with_5():
     with start("version", "--server", "127.0.0.1:1") as version:
         code, _, stderr = finish(version)
     assert code == 5
-    assert "hint: is a server running at 127.0.0.1:1?" in stderr
+    assert stderr.startswith("error: no server answers at 127.0.0.1:1")
+    assert "hint: `perdure serve` starts one" in stderr

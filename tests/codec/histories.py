@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from perdure.domain import events as ev
 from perdure.domain.apply import apply, first_state
-from perdure.domain.execution import Execution, ExecutionMethod, ExecutionState, Failure, StartedBy
 from perdure.domain.graph import Graph, build_graph
 from perdure.domain.integration import (
     Edge,
@@ -18,8 +17,12 @@ from perdure.domain.integration import (
     TaskConfig,
     Timer,
 )
+from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
 from perdure.domain.value import Value, ValueKind
 from perdure.v1.value_pb2 import StringParameterArray, ValueType
+
+if typing.TYPE_CHECKING:
+    from perdure.domain.execution import Execution
 
 EVENT_TYPES: tuple[type, ...] = typing.get_args(ev.Event)
 

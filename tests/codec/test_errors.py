@@ -10,7 +10,8 @@ from perdure.codec.errors import (
     put_error_entry,
 )
 from perdure.codec.values import decode_value
-from perdure.domain.execution import ErrorEntry, Failure, Severity
+from perdure.domain.execution import ErrorEntry
+from perdure.domain.states import Failure, Severity
 from perdure.domain.value import ValueKind
 from perdure.v1 import error_pb2
 

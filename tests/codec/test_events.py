@@ -9,7 +9,7 @@ from perdure.codec.events import EventContext, show_event
 from perdure.codec.message_parts import EXECUTION_STATES, TASK_STATES
 from perdure.codec.values import encode_python
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionMethod, ExecutionState, Failure, StartedBy
+from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails
 from tests.codec.histories import EVENT_TYPES, EVENTS, GRAPH, Step, fold, histories

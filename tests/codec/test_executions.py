@@ -8,7 +8,8 @@ from perdure.codec.listed_executions import show_row
 from perdure.codec.snapshots import NewestSnapshots
 from perdure.codec.values import decode_value, encode_python, value_from_message
 from perdure.domain import events as ev
-from perdure.domain.execution import Execution, ExecutionMethod, ExecutionState, Failure, StartedBy
+from perdure.domain.execution import Execution
+from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
 from perdure.store.records import ExecutionKey, ExecutionRow, NewExecution, Origin
 from perdure.v1 import execution_pb2 as v1
 from tests.codec.histories import Step, fold, histories

@@ -8,7 +8,7 @@ from perdure.codec import records
 from perdure.codec.record_parts import UnreadableRecord, value_from_encoded
 from perdure.codec.records import decode_events, encode_events, first_created
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
+from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.domain.value import Value
 from perdure.internal.v1 import record_pb2
 from tests.codec.histories import EVENT_TYPES, EVENTS, creations, events, instants, values

@@ -8,7 +8,7 @@ from perdure.codec.message_parts import TASK_STATES
 from perdure.codec.snapshots import NewestSnapshots, SnapshotFold
 from perdure.codec.values import encode_python
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
+from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.v1.execution_pb2 import ExecutionSnapshot, TaskExecutionDetails
 from perdure.v1.value_pb2 import ValueType
 from tests.codec.histories import GRAPH, Step, fold, histories

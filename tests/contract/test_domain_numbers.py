@@ -5,8 +5,8 @@ from enum import IntEnum
 import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
-from perdure.domain.execution import ExecutionMethod, ExecutionState, Severity, StartedBy, TaskState
 from perdure.domain.integration import JoinStrategy, NextTasksPolicy, RetryStrategy
+from perdure.domain.states import ExecutionMethod, ExecutionState, Severity, StartedBy, TaskState
 from perdure.domain.value import ValueKind
 from perdure.v1.error_pb2 import ErrorEntry
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails

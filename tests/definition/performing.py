@@ -8,8 +8,8 @@ from perdure.codec.values import message_from_value, value_from_message
 from perdure.definition.arguments import bind_inputs, outputs_of
 from perdure.domain import commands as cmd
 from perdure.domain.decide.running import ITEMS_INPUT
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import ForEach, SubIntegration
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import EVALUATOR, Run, plain
 
 MAX_BYTES = 1 << 20

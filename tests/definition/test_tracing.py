@@ -9,7 +9,7 @@ import pytest
 
 from perdure import App, DefinitionError, Exponential, Fatal, TracingError, for_each, parallel, timer, when
 from perdure.codec.integrations import find_faults
-from perdure.domain.execution import TaskState
+from perdure.domain.states import TaskState
 from tests.definition.performing import Performance
 from tests.domain.builders import EVALUATOR
 
@@ -771,9 +771,9 @@ def test_names_are_given_once_in_an_app():
         (lambda: App("a").task(name="timer")(lambda: None), "no built-in"),
         (lambda: App("a").task(timeout="x"), "no length of time"),
         (lambda: App("a").task(timeout="-1s"), "no length of time"),
-        (lambda: App("a").task(retry="often"), "says nothing about retries"),  # type: ignore[arg-type]
+        (lambda: App("a").task(retry="often"), "says nothing about retries"),  # type: ignore[call-overload]
         (lambda: App("a").task(name="t", executor="async")(lambda: None), "only coroutine functions"),
-        (lambda: App("a").task(name="t", executor="ship")(lambda: None), "is no executor"),  # type: ignore[arg-type]
+        (lambda: App("a").task(name="t", executor="ship")(lambda: None), "is no executor"),  # type: ignore[call-overload]
         (lambda: App("a").task(name="t")(lambda *args: None), "named arguments"),
         (lambda: App("a").integration(priority=1000), "0 to 999"),
         (lambda: App("a").integration(id="Upper")(lambda: None), "id of an integration"),

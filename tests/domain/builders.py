@@ -9,10 +9,10 @@ from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.decide import create, decide
-from perdure.domain.execution import ExecutionMethod, ExecutionState, Failure, StartedBy, TaskState
 from perdure.domain.graph import build_graph
 from perdure.domain.integration import Edge, FailurePolicy, Integration, Parameter, TaskConfig, Trigger
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy, TaskState
 from perdure.domain.value import NO_VALUES, Value
 from perdure.expression.cel import CelEvaluator
 from tests.domain.witness import Witness

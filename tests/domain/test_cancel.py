@@ -6,9 +6,9 @@ from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.decide import pending_effects
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, ForEach, RetryStrategy, SubIntegration
 from perdure.domain.limits import CANCEL_GRACE, SECOND
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import NOW, Run, both_ways, task, when
 
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=5, interval=SECOND))

@@ -1,7 +1,7 @@
 """The completion rule (semantics.md 3.5): when an execution ends, and how."""
 
-from perdure.domain.execution import ExecutionState, Severity, TaskState
 from perdure.domain.integration import FailurePolicy, JoinStrategy, Parameter, RetryStrategy
+from perdure.domain.states import ExecutionState, Severity, TaskState
 from perdure.domain.value import ValueKind
 from tests.domain.builders import Run, both_ways, integration, task, when
 

@@ -9,9 +9,9 @@ from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.decide import pending_effects
 from perdure.domain.errors import IllegalCommand, UnknownTrigger
-from perdure.domain.execution import ExecutionMethod, ExecutionState, TaskState
 from perdure.domain.integration import Expression, FailurePolicy, RetryStrategy, Timer, Trigger
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionMethod, ExecutionState, TaskState
 from tests.domain.builders import NOW, ON_HOLD, QUEUED, SUB_EXECUTION, Run, both_ways, integration, task, when
 
 TOMORROW: dict[str, Any] = {

@@ -5,7 +5,6 @@ from typing import Any
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import (
     IMPLICIT_ITEM_TASK,
     Expression,
@@ -16,6 +15,7 @@ from perdure.domain.integration import (
     implicit_integration,
 )
 from perdure.domain.limits import FAN_OUT_MAX_ITEMS, SECOND
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import Run, both_ways, integration, plain, task, when
 
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=1, interval=5 * SECOND))

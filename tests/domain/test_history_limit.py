@@ -5,9 +5,9 @@ import pytest
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.decide import decide
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import Assign
 from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS, TASKS_MAX
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import Run, task, values
 
 

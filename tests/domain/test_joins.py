@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, JoinStrategy, RetryStrategy, Trigger
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import Run, both_ways, integration, task, when
 
 IGNORE = both_ways(FailurePolicy(RetryStrategy.IGNORE))

@@ -31,9 +31,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.decide import decide, pending_effects
-from perdure.domain.execution import ExecutionMethod, ExecutionState, TaskState
 from perdure.domain.integration import ForEach, Integration, SubIntegration
 from perdure.domain.limits import CANCEL_GRACE, SECOND
+from perdure.domain.states import ExecutionMethod, ExecutionState, TaskState
 from tests.domain.builders import NOW, SUB_EXECUTION, Run, failure, values
 from tests.domain.graphs import INPUTS, random_integration
 

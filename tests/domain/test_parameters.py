@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import (
     Assign,
     Expression,
@@ -15,6 +14,7 @@ from perdure.domain.integration import (
     RetryStrategy,
 )
 from perdure.domain.limits import PARAMETERS_MAX_BYTES, SECOND
+from perdure.domain.states import ExecutionState, TaskState
 from perdure.domain.value import ValueKind
 from tests.domain.builders import Run, both_ways, integration, plain, task, values, when
 

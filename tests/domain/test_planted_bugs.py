@@ -16,8 +16,8 @@ from perdure.domain import events as ev
 from perdure.domain import retry
 from perdure.domain.decide import commands, failing, joining, pending, running
 from perdure.domain.decide.transition import Transition
-from perdure.domain.execution import TaskState
 from perdure.domain.integration import JoinStrategy
+from perdure.domain.states import TaskState
 from tests.domain.test_life import Life
 
 LIVES = settings(

@@ -6,10 +6,10 @@ import pytest
 
 from perdure.domain import events as ev
 from perdure.domain.events import Resolution
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, RetryStrategy
 from perdure.domain.limits import INTERVAL_MAX, RETRIES_MAX, SECOND
 from perdure.domain.retry import JITTER, delay
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import NOW, QUEUED, Run, both_ways, task, when
 
 IGNORE, NONE, FATAL = RetryStrategy.IGNORE, RetryStrategy.NONE, RetryStrategy.FATAL

@@ -2,9 +2,9 @@
 
 from perdure.domain import events as ev
 from perdure.domain.apply import apply, first_state
-from perdure.domain.execution import TaskState
 from perdure.domain.integration import FailurePolicy, OutputMapping, RetryStrategy
 from perdure.domain.limits import SECOND
+from perdure.domain.states import TaskState
 from tests.domain.builders import NOW, Run, both_ways, plain, task
 
 RESTART = both_ways(FailurePolicy(RetryStrategy.RESTART_INTEGRATION_WITH_BACKOFF, max_retries=1, interval=SECOND))

@@ -1,7 +1,7 @@
 """The state tables themselves: whole, without doubles, and drawn as they are."""
 
 from perdure.domain.events import ExecutionRestarted
-from perdure.domain.execution import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
 from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES
 from scripts.state_machine import DOCUMENT, document
 

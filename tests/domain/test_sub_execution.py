@@ -5,9 +5,9 @@ from typing import Any
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, OutputMapping, RetryStrategy, SubIntegration
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import Run, both_ways, failure, plain, task
 
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=1, interval=5 * SECOND))

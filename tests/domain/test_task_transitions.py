@@ -8,7 +8,6 @@ from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.errors import IllegalCommand
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.instants import instant_text
 from perdure.domain.integration import (
     Assign,
@@ -20,6 +19,7 @@ from perdure.domain.integration import (
     Timer,
 )
 from perdure.domain.limits import LOST_LEASES_MAX, SECOND
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import NOW, Run, both_ways, failure, plain, task, when
 
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=1, interval=5 * SECOND))

@@ -3,9 +3,9 @@
 from typing import Any
 
 from perdure.domain import effects as ef
-from perdure.domain.execution import ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, ForEach, RetryStrategy, SubIntegration
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import NOW, Run, both_ways, task
 
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=1, interval=5 * SECOND))

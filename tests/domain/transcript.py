@@ -14,7 +14,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from perdure.domain import commands as cmd
-from perdure.domain.execution import ExecutionState, Failure
 from perdure.domain.integration import (
     Assign,
     Edge,
@@ -28,6 +27,7 @@ from perdure.domain.integration import (
     Timer,
 )
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionState, Failure
 from perdure.domain.value import Value
 from tests.domain.builders import NOW, ON_HOLD, QUEUED, SUB_EXECUTION, Run, both_ways, plain, task
 

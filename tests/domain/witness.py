@@ -12,8 +12,8 @@ from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.apply import apply, first_state
 from perdure.domain.decide import pending_effects
-from perdure.domain.execution import TERMINAL_EXECUTION_STATES, ExecutionMethod, ExecutionState, TaskState
 from perdure.domain.integration import FailurePolicy, JoinStrategy, RetryStrategy
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionMethod, ExecutionState, TaskState
 from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES, StateChange
 
 if TYPE_CHECKING:

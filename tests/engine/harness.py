@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from perdure.codec.integrations import canonical_bytes, find_faults
 from perdure.codec.revisions import encode_revision
 from perdure.codec.values import decode_value, encode_python
-from perdure.domain.execution import Execution, ExecutionMethod
+from perdure.domain.states import ExecutionMethod
 from perdure.engine.engine import Engine
 from perdure.engine.environment import Environment
 from perdure.engine.integrations import Draft
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from perdure.domain.events import Event
+    from perdure.domain.execution import Execution
 
 PATIENCE_SECONDS = 20.0
 
@@ -89,8 +90,8 @@ class Bench:
         self.published = Published()
         self.engine = Engine(self.environment, self.published)
 
-    async def deploy(self, name: str, tasks: list[dict[str, Any]], **definition: Any) -> None:
-        message = json_format.ParseDict({"tasks": tasks, **definition}, Integration())
+    async def deploy(self, name: str, tasks: Sequence[object], **definition: Any) -> None:
+        message = json_format.ParseDict({"tasks": list(tasks), **definition}, Integration())
         assert find_faults(message, self.environment.evaluator) == []
         draft = Draft(
             canonical_bytes(message), encode_revision(message, DIALECT), tuple(t.trigger_id for t in message.triggers)

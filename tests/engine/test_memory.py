@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.domain.errors import Unavailable
-from perdure.domain.execution import ExecutionMethod, ExecutionState, Failure
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionMethod, ExecutionState, Failure
 from perdure.store.errors import StoreRefused
 from tests.engine.harness import ONE, TWO, Bench, running
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from perdure.domain.commands import Cancel
 from perdure.domain.events import TaskAttemptLost
-from perdure.domain.execution import ExecutionMethod, ExecutionState
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionMethod, ExecutionState
 from perdure.testing.clock import FakeClock
 from tests.engine.harness import ONE, TWO, running
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.domain.errors import AlreadyExists, InvalidRequest, NotFound, WrongState
-from perdure.domain.execution import ExecutionMethod, ExecutionState
 from perdure.domain.limits import SECOND
+from perdure.domain.states import ExecutionMethod, ExecutionState
 from perdure.store.records import ListRange
 from tests.engine.harness import ONE, running
 

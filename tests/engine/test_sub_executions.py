@@ -8,7 +8,7 @@ import pytest
 
 from perdure.codec.values import decode_value
 from perdure.domain.errors import WrongState
-from perdure.domain.execution import ExecutionState, Failure
+from perdure.domain.states import ExecutionState, Failure
 from perdure.store.records import IntegrationKey, ListRange
 from tests.engine.harness import ONE, Bench, results, running
 

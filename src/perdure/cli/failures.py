@@ -66,7 +66,9 @@ def report(error: ClientError, server: str = "") -> ExitCode:
     if not isinstance(error, CallFailed):
         click.echo(f"error: {safe(str(error))}", err=True)
         return ExitCode.FAULT
-    click.echo(f"error: {safe(error.message)}", err=True)
+    lost = bool(server) and is_cut_off(error) and not error.reason
+    message = f"no server answers at {server}: {error.message}" if lost else error.message
+    click.echo(f"error: {safe(message)}", err=True)
     if error.reason:
         click.echo(f"  reason: {safe(error.reason)}", err=True)
     for violation in error.field_violations:
@@ -74,9 +76,7 @@ def report(error: ClientError, server: str = "") -> ExitCode:
     for key, value in sorted(error.metadata.items()):
         if value not in error.message:
             click.echo(f"  {safe(key)}: {safe(value)}", err=True)
-    advice = _ADVICE.get(error.reason, "")
-    if is_cut_off(error) and not error.reason and server:
-        advice = f"is a server running at {server}? `perdure serve` starts one; --server names another"
+    advice = "`perdure serve` starts one; --server names another" if lost else _ADVICE.get(error.reason, "")
     if advice:
         click.echo(f"  hint: {advice}", err=True)
     return _exit_code(error)

@@ -76,11 +76,11 @@ class ExecuteCall:
     def _note_acceptance(self, executions: tuple[str, ...]) -> None:
         if executions:
             self._executions = executions
+            self._backoff.reset()
             self._note_sign_of_life()
 
     def _note_sign_of_life(self) -> None:
         self._gives_up = asyncio.get_running_loop().time() + self._patience
-        self._backoff.reset()
 
     def _delay(self, failure: CallFailed) -> float:
         """Decide how long to wait before the next leg.
@@ -91,7 +91,7 @@ class ExecuteCall:
         """
         if isinstance(failure, TimedOut):
             self._note_sign_of_life()  # a connection that is dead ends with UNAVAILABLE, by keepalive
-            return 0.0
+            return self._backoff.delay()
         if not is_cut_off(failure) and not was_not_begun(failure):
             raise failure
         delay = self._backoff.delay(failure.refusal.retry_after)

@@ -19,16 +19,8 @@ from perdure.codec.record_parts import (
     put_failure,
     put_values,
 )
-from perdure.domain.execution import (
-    Attempt,
-    ErrorEntry,
-    Execution,
-    ExecutionState,
-    Severity,
-    SnapshotMarker,
-    TaskRun,
-    TaskState,
-)
+from perdure.domain.execution import Attempt, ErrorEntry, Execution, SnapshotMarker, TaskRun
+from perdure.domain.states import ExecutionState, Severity, TaskState
 from perdure.internal.v1 import record_pb2
 
 if TYPE_CHECKING:

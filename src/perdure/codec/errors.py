@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.codec.message_parts import SEVERITIES, put_instant
 from perdure.codec.values import encode_python
-from perdure.domain.execution import ExecutionState, Failure
+from perdure.domain.states import ExecutionState, Failure
 from perdure.domain.value import Value, ValueKind
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from perdure.codec.message_parts import (
 from perdure.codec.names import execution_name, integration_name, snapshot_name
 from perdure.codec.task_details import put_sub_job_states
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionMethod, ExecutionState, Failure, TaskState
 from perdure.domain.integration import SubIntegration
+from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, TaskState
 from perdure.v1.event_pb2 import ExecutionEvent
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from perdure.codec.message_parts import (
     put_value_messages,
 )
 from perdure.codec.names import execution_name
-from perdure.domain.execution import TERMINAL_TASK_STATES, ExecutionMethod, ExecutionState, TaskState
+from perdure.domain.states import TERMINAL_TASK_STATES, ExecutionMethod, ExecutionState, TaskState
 from perdure.v1 import execution_pb2
 
 if TYPE_CHECKING:

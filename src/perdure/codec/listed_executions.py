@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from perdure.codec.executions import etag, put_run
 from perdure.codec.message_parts import EXECUTION_STATES, METHODS, STARTED_BY, put_instant, put_labels
 from perdure.codec.names import WILDCARD, execution_name
-from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
+from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.v1 import execution_pb2
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.execution import ExecutionMethod, ExecutionState, Severity, StartedBy, TaskState
+from perdure.domain.states import ExecutionMethod, ExecutionState, Severity, StartedBy, TaskState
 from perdure.v1 import error_pb2, execution_pb2
 
 if TYPE_CHECKING:

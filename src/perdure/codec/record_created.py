@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec.record_parts import decode_values, put_values
 from perdure.domain.events import ExecutionCreated
-from perdure.domain.execution import ExecutionMethod, ExecutionState, StartedBy
+from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 
 if TYPE_CHECKING:
     from perdure.internal.v1 import record_pb2

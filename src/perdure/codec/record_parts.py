@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.execution import Failure
+from perdure.domain.states import Failure
 from perdure.domain.value import NO_VALUES, Value, ValueKind
 
 if TYPE_CHECKING:

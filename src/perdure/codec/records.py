@@ -20,7 +20,7 @@ from perdure.codec.record_parts import (
     put_values,
 )
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionState
+from perdure.domain.states import ExecutionState
 from perdure.internal.v1 import record_pb2
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec.errors import put_error
 from perdure.codec.message_parts import TASK_STATES, put_attempt
-from perdure.domain.execution import ExecutionState
+from perdure.domain.states import ExecutionState
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.codec.json_text import InvalidJson, parse_json
 from perdure.codec.values import InvalidValue, value_from_message
-from perdure.domain.execution import Failure
 from perdure.domain.limits import ERROR_TEXT_MAX_CHARACTERS, VALUE_MAX_BYTES
+from perdure.domain.states import Failure
 
 if TYPE_CHECKING:
     from perdure.domain.value import Value

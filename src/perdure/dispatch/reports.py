@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from perdure.domain.execution import Failure
+    from perdure.domain.states import Failure
     from perdure.domain.value import Value
     from perdure.store.records import ExecutionKey
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from perdure.dispatch.attempt import AttemptKey, LiveAttempt
 from perdure.dispatch.outcomes import read_failure, read_outputs
 from perdure.domain.errors import Unavailable
-from perdure.domain.execution import Failure
 from perdure.domain.limits import TEXT_MAX_CHARACTERS
+from perdure.domain.states import Failure
 from perdure.v1.error_reason_pb2 import ErrorReason
 from perdure.v1.worker_service_pb2 import RejectedResult
 

@@ -12,17 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain import events as ev
-from perdure.domain.execution import (
-    TERMINAL_TASK_STATES,
-    Attempt,
-    ErrorEntry,
-    Execution,
-    ExecutionState,
-    Severity,
-    SnapshotMarker,
-    TaskRun,
-    TaskState,
-)
+from perdure.domain.execution import Attempt, ErrorEntry, Execution, SnapshotMarker, TaskRun
+from perdure.domain.states import TERMINAL_TASK_STATES, ExecutionState, Severity, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from perdure.domain.execution import ExecutionState, Failure
+from perdure.domain.states import ExecutionState, Failure
 from perdure.domain.value import NO_VALUES, Value
 
 if TYPE_CHECKING:

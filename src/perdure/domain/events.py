@@ -16,7 +16,7 @@ from perdure.domain.value import NO_VALUES, Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from perdure.domain.execution import ExecutionMethod, ExecutionState, Failure, StartedBy
+    from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
 
 
 @dataclass(frozen=True, slots=True)

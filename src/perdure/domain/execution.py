@@ -7,9 +7,9 @@ The records are mutable for one reason: a transition costs its events, not the g
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
 from perdure.domain.value import NO_VALUES, Value
 
 if TYPE_CHECKING:
@@ -18,87 +18,7 @@ if TYPE_CHECKING:
     from perdure.domain.events import ExecutionCreated
     from perdure.domain.graph import Graph
     from perdure.domain.integration import TaskConfig
-
-
-class ExecutionState(IntEnum):
-    """The states of `ExecutionDetails.State`, with its numbers (semantics.md 1A.2)."""
-
-    PENDING = 1
-    PROCESSING = 2
-    SUCCEEDED = 3
-    FAILED = 4
-    CANCELLED = 5
-    RETRY_ON_HOLD = 6
-    SUSPENDED = 7
-
-
-class TaskState(IntEnum):
-    """The states of `TaskExecutionDetails.TaskExecutionState`, with its numbers (semantics.md 3.3).
-
-    The three rollback states of the contract come with rollback itself.
-    """
-
-    PENDING_EXECUTION = 1
-    IN_PROCESS = 2
-    SUCCEED = 3
-    FAILED = 4
-    FATAL = 5
-    RETRY_ON_HOLD = 6
-    SKIPPED = 7
-    CANCELLED = 8
-    SUSPENDED = 12
-
-
-class ExecutionMethod(IntEnum):
-    """How an execution was started (semantics.md T8)."""
-
-    POST = 1
-    SCHEDULE = 2
-    POST_TO_QUEUE = 3
-
-
-class StartedBy(IntEnum):
-    """What started an execution."""
-
-    CALL = 1
-    SCHEDULE = 2
-    PARENT = 3
-
-
-class Severity(IntEnum):
-    """How bad an entry of the error list is."""
-
-    INFO = 1
-    WARNING = 2
-    ERROR = 3
-
-
-TERMINAL_EXECUTION_STATES: Final = frozenset(
-    {ExecutionState.SUCCEEDED, ExecutionState.FAILED, ExecutionState.CANCELLED}
-)
-TERMINAL_TASK_STATES: Final = frozenset(
-    {TaskState.SUCCEED, TaskState.FAILED, TaskState.FATAL, TaskState.SKIPPED, TaskState.CANCELLED}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why something failed: data, shown to callers as `Error`.
-
-    Attributes:
-        code: Stable upper-case code: one of ours, or the handler's own business code.
-        payload: JSON text with details, or empty.
-        context: Where it happened, for people.
-        stack_trace: Of the handler; empty if there is none.
-        retryable: Whether another attempt can help; a permanent failure skips the retry strategies.
-    """
-
-    code: str
-    message: str
-    payload: str = ""
-    context: str = ""
-    stack_trace: str = ""
-    retryable: bool = True
+    from perdure.domain.states import Failure, Severity
 
 
 @dataclass(frozen=True, slots=True)

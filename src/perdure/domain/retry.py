@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.events import Resolution
-from perdure.domain.execution import ExecutionMethod
 from perdure.domain.integration import FailurePolicy, RetryStrategy
 from perdure.domain.limits import INTERVAL_MAX
+from perdure.domain.states import ExecutionMethod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perdure.domain.execution import Failure
     from perdure.domain.integration import TaskConfig
+    from perdure.domain.states import Failure
 
 JITTER: Final = 0.2
 """A delay is lengthened by up to this share, never shortened, so that retries do not come in step."""

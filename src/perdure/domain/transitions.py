@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Final, Generic, TypeVar
 
 from perdure.domain import events as ev
-from perdure.domain.execution import ExecutionState, TaskState
+from perdure.domain.states import ExecutionState, TaskState
 
 State_co = TypeVar("State_co", bound=IntEnum, covariant=True)
 

@@ -11,9 +11,10 @@ from perdure.codec.names import execution_name
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.errors import PerdureError, Unavailable
-from perdure.domain.execution import Failure, TaskState, generation
+from perdure.domain.execution import generation
 from perdure.domain.integration import ForEach, SubIntegration
 from perdure.domain.limits import CANCEL_GRACE
+from perdure.domain.states import Failure, TaskState
 from perdure.engine.depth import check_depth
 from perdure.engine.ports import Offer, Stopped
 from perdure.engine.starting import ParentLink

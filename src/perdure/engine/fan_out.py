@@ -17,9 +17,10 @@ from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.decide.running import ITEMS_INPUT
 from perdure.domain.errors import PerdureError, Unavailable
-from perdure.domain.execution import TERMINAL_EXECUTION_STATES, ExecutionState, Failure, TaskState, generation
+from perdure.domain.execution import generation
 from perdure.domain.integration import ForEach
 from perdure.domain.limits import VALUE_MAX_BYTES
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState, Failure, TaskState
 from perdure.domain.value import ValueKind
 from perdure.engine.depth import check_depth
 from perdure.engine.starting import ParentLink

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain.decide import pending_effects
-from perdure.domain.execution import TaskState, generation
+from perdure.domain.execution import generation
+from perdure.domain.states import TaskState
 from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:

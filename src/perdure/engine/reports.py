@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from perdure.domain import commands as cmd
 from perdure.domain.errors import IllegalCommand, Unavailable
-from perdure.domain.execution import TaskState
+from perdure.domain.states import TaskState
 from perdure.store.errors import StoreError
 from perdure.store.records import WorkerSessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from perdure.domain.execution import Failure
+    from perdure.domain.states import Failure
     from perdure.domain.value import Value
     from perdure.engine.active import ActiveSet
     from perdure.engine.environment import Environment

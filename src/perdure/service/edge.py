@@ -37,6 +37,7 @@ class Edge:
         health: Tells which services can be called.
         services: Full names of the services of the contract.
         dispatch: The time constants of the worker protocol.
+        watches: Opens the streams of watchers.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class Edge:
     ) -> None:
         self.dispatch = dispatch
         self.health = Health()
+        self.watches = Watches(engine, hub, tokens)
         self._executor = Executor(engine, NameReader(engine.environment.location))
         services = [
-            *_contract_services(engine, hub, tokens, self._executor),
+            *_contract_services(engine, self.watches, tokens, self._executor),
             ServerServicer(engine.environment, dispatch).service(),
             _worker_service(engine, dispatcher),
         ]
@@ -63,12 +65,12 @@ class Edge:
         self._executor.draining = True
 
 
-def _contract_services(engine: Engine, hub: WatchHub, tokens: TokenCodec, executor: Executor) -> list[Service]:
+def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, executor: Executor) -> list[Service]:
     names = NameReader(engine.environment.location)
     pager = Pager(tokens)
     snapshots = SnapshotReader(engine)
     views = Views(engine, snapshots)
-    executions = ExecutionServicer(engine, names, views, Watches(engine, hub, tokens))
+    executions = ExecutionServicer(engine, names, views, watches)
     lists = ExecutionLists(engine, names, views, snapshots, pager)
     return [executions.service(executor, lists), IntegrationServicer(engine, names, pager).service()]
 

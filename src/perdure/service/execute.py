@@ -10,7 +10,7 @@ from perdure.codec.executions import response_parameters
 from perdure.codec.message_parts import put_value_messages
 from perdure.codec.names import execution_name
 from perdure.domain.errors import ExecutionUnsuccessful, Unavailable
-from perdure.domain.execution import ExecutionMethod, ExecutionState
+from perdure.domain.states import ExecutionMethod, ExecutionState
 from perdure.service.execute_request import LARGE_REQUEST_BYTES, read_execute
 from perdure.service.status import DeadlinePassed
 from perdure.v1.execution_service_pb2 import ExecuteResponse

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.codec.message_parts import METHODS
 from perdure.codec.names import WILDCARD, IntegrationName, parse_id
-from perdure.domain.execution import ExecutionMethod
+from perdure.domain.states import ExecutionMethod
 from perdure.engine.starting import StartRequest
 from perdure.service.fields import (
     Faults,

@@ -213,6 +213,8 @@ class _Watch:
             raise InvalidRequest("cursor: belongs to another execution", violation, reason="CURSOR_FILTER_MISMATCH")
         if cursor.store_id != self._identity.store_id:
             raise _store_reset("the cursor is from another store")
+        if cursor.store_revision > self._hub.revision:
+            raise _store_reset("the cursor is from a future that this store has not had")
         self._revision = cursor.store_revision
         return cursor.sequence
 

@@ -19,9 +19,9 @@ from perdure.domain.decide.failing import (
 from perdure.domain.decide.running import conclude, next_attempt, replace_attempt, settle, start_graph, succeed
 from perdure.domain.decide.transition import Transition
 from perdure.domain.errors import IllegalCommand
-from perdure.domain.execution import ExecutionState, Failure, TaskState
 from perdure.domain.integration import SubIntegration
 from perdure.domain.limits import CANCEL_GRACE, LOST_LEASES_MAX
+from perdure.domain.states import ExecutionState, Failure, TaskState
 from perdure.domain.value import NO_VALUES
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.decide.transition import evaluate_edges
-from perdure.domain.execution import Failure, TaskState
 from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import ForEach, RetryStrategy, SubIntegration
 from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS
 from perdure.domain.retry import NO_POLICY, Decision, decide_failure, select_policy
+from perdure.domain.states import Failure, TaskState
 
 if TYPE_CHECKING:
     from perdure.domain.decide.transition import Transition

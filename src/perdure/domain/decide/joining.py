@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.execution import TaskState
 from perdure.domain.integration import JoinStrategy
+from perdure.domain.states import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from perdure.domain.execution import Execution, Failure, TaskRun
+    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.states import Failure
 
 _FAILED: Final = frozenset({TaskState.FAILED, TaskState.FATAL, TaskState.CANCELLED})
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.domain import effects as ef
-from perdure.domain.execution import TaskState
 from perdure.domain.integration import ForEach, SubIntegration
+from perdure.domain.states import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

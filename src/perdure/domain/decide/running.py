@@ -9,10 +9,10 @@ from perdure.domain import events as ev
 from perdure.domain.decide.failing import condition_failure, expression_failure, fail_attempt, limit_history, shut_down
 from perdure.domain.decide.joining import Join, is_complete, join, next_tasks, unhandled_failure
 from perdure.domain.decide.transition import evaluate_edges, total_size
-from perdure.domain.execution import ExecutionState, Failure, TaskState
 from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import Assign, Expression, ForEach, SubIntegration, Timer
 from perdure.domain.limits import FAN_OUT_MAX_ITEMS, PARAMETERS_MAX_BYTES
+from perdure.domain.states import ExecutionState, Failure, TaskState
 from perdure.domain.value import NO_VALUES, Value
 
 if TYPE_CHECKING:

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.apply import apply
-from perdure.domain.execution import TaskState
 from perdure.domain.expression import ExpressionError, Scope
 from perdure.domain.instants import instant_text
 from perdure.domain.integration import NextTasksPolicy
+from perdure.domain.states import TaskState
 from perdure.domain.value import NO_VALUES
 
 if TYPE_CHECKING:
     from perdure.domain.commands import Context
     from perdure.domain.effects import Effect
     from perdure.domain.events import Event
-    from perdure.domain.execution import Execution, Failure, TaskRun
+    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.states import Failure
     from perdure.domain.value import Value
 
 
