@@ -46,7 +46,20 @@ def reflection_services(services: Iterable[str]) -> list[Service]:
 
 async def _as_v1alpha(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
     async for request in requests:
-        yield reflection_pb2.ServerReflectionRequest.FromString(request.SerializeToString())
+        asked = reflection_pb2.ServerReflectionRequest.FromString(request.SerializeToString())
+        if asked.HasField("file_containing_symbol"):
+            asked.file_containing_symbol = _findable(asked.file_containing_symbol)
+        yield asked
+
+
+def _findable(symbol: str) -> str:
+    """Name the service of a method instead of the method, which the library does not find."""
+    service, _, method = symbol.rpartition(".")
+    try:
+        methods = Default().FindServiceByName(service).methods_by_name
+    except KeyError:
+        return symbol
+    return service if method in methods else symbol
 
 
 def _v1_file() -> FileDescriptor:
