@@ -611,6 +611,7 @@ def fails(function, part):
         (lambda value: for_each(note, [value], text="x"), "no argument left"),
         (lambda value: for_each(note, [value], colour="x"), "no argument colour"),
         (lambda value: for_each(describe, [value]), "must return a dataclass"),
+        (lambda value: for_each([value], describe), "the items second"),  # type: ignore[arg-type]
     ],
 )
 def test_what_needs_the_value_now_is_refused_with_its_place(use, part):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from perdure.definition.arguments import output_types
 from perdure.definition.conversion import dataclass_type, unwraps, without_none
 from perdure.definition.errors import DefinitionError, TracingError
+from perdure.definition.integrations import TracedIntegration
 from perdure.definition.lengths import duration
 from perdure.definition.steps import add_inputs, split_id
 from perdure.definition.tasks import Task
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from perdure.definition.arguments import Signature
-    from perdure.definition.integrations import TracedIntegration
     from perdure.definition.lengths import LengthOfTime
 
 R = TypeVar("R")
@@ -98,6 +98,8 @@ def for_each(
         TracingError: The target cannot be called like this, or returns a value of no declared shape.
     """
     trace = current_trace("for_each(...)")
+    if not isinstance(target, (Task, TracedIntegration)):
+        raise TracingError("name the task or integration first and the items second: for_each(task, items)")
     values, task_id = split_id(target.signature, fixed)
     config = TaskConfig()
     loop = config.for_each
