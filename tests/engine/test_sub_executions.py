@@ -137,7 +137,7 @@ async def test_results_come_in_the_order_of_the_items(tmp_path: Path) -> None:
         offers = [await bench.workers.next() for _ in range(4)]
         for offer in reversed(offers):
             await bench.succeed(offer, result=results_of_input(offer))
-        assert results(await bench.ended(key), "each") == {"results": [10, 20, 30, 40]}
+        assert results(await bench.ended(key), "each") == {"results": [{"result": item} for item in (10, 20, 30, 40)]}
 
 
 def results_of_input(offer: Offer) -> object:
@@ -189,7 +189,7 @@ async def test_a_loop_that_continues_on_failure_has_null_for_the_failed_item(tmp
         await bench.succeed(offers[0], result="a")
         await bench.succeed(offers[2], result="c")
         ended = await bench.ended(key)
-        assert results(ended, "each") == {"results": ["a", None, "c"]}
+        assert results(ended, "each") == {"results": [{"result": "a"}, None, {"result": "c"}]}
         assert ended.tasks["each"].failed_sub_job_count == 1
 
 
@@ -206,7 +206,7 @@ async def test_a_loop_is_taken_up_where_it_was(tmp_path: Path) -> None:
             await bench.settle()
             if bench.workers.offers.empty():
                 break
-        assert results(await bench.ended(key), "each") == {"results": [1, 2, 3, 4]}
+        assert results(await bench.ended(key), "each") == {"results": [{"result": item} for item in (1, 2, 3, 4)]}
         assert await children(bench, key) == 4
 
 

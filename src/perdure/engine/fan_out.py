@@ -314,13 +314,9 @@ def _is_current(parent: Live, run: TaskRun, effect: ef.RunItems) -> bool:
 
 
 def _collect(results: list[Mapping[str, Value] | None]) -> Value:
-    """Make the list of all results; an item with the one output `result` stands for itself, a failed one is null."""
-    return encode_python([_plain(outputs) for outputs in results], ValueKind.JSON)
+    """Make the list of all results: an object with the outputs of each item, null for one that failed."""
+    return encode_python([None if outputs is None else _plain(outputs) for outputs in results], ValueKind.JSON)
 
 
-def _plain(outputs: Mapping[str, Value] | None) -> object:
-    if outputs is None:
-        return None
-    if set(outputs) == {"result"}:
-        return decode_value(outputs["result"])
+def _plain(outputs: Mapping[str, Value]) -> dict[str, object]:
     return {name: decode_value(value) for name, value in outputs.items()}
