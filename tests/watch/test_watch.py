@@ -1,0 +1,275 @@
+"""`WatchExecution` over real sockets: ordered, unique, without a gap, resumable (P10, P11)."""
+
+import asyncio
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from perdure.codec.tokens import Cursor, TokenCodec
+from perdure.service.admission import WATCHERS_PER_PRINCIPAL_MAX
+from perdure.v1 import execution_pb2
+from perdure.v1.execution_service_pb2 import (
+    CancelExecutionRequest,
+    GetExecutionRequest,
+    ListExecutionEventsRequest,
+    WatchExecutionRequest,
+)
+from perdure.watch import stream
+from tests.service.serving import ANY, integration, ints, refusal, serving
+
+State = execution_pb2.ExecutionDetails.State
+
+
+def watch(stubs, name, **fields):
+    return stubs.executions.WatchExecution(WatchExecutionRequest(name=name, **fields))
+
+
+async def read_to_the_end(call):
+    messages = []
+    while (message := await call.read()) is not grpc.aio.EOF:
+        messages.append(message)
+    return messages
+
+
+def events_of(messages):
+    return [event for message in messages for event in message.events.events]
+
+
+async def history(stubs, name):
+    page = await stubs.executions.ListExecutionEvents(ListExecutionEventsRequest(parent=name, page_size=1_000))
+    return list(page.events)
+
+
+@pytest.fixture
+async def ended(stubs):
+    answer = await stubs.execute("increment", "POST", input_parameters=ints(x=1))
+    return answer.execution
+
+
+@pytest.fixture
+async def waiting(stubs):
+    return (await stubs.execute("wait")).execution
+
+
+async def cancel(stubs, name):
+    await stubs.executions.CancelExecution(CancelExecutionRequest(name=name))
+
+
+async def test_a_watch_of_what_has_ended_is_its_history(stubs, ended):
+    messages = await read_to_the_end(watch(stubs, ended))
+    assert events_of(messages) == await history(stubs, ended)
+    assert messages[-1].events.events[-1].state_change.state == State.SUCCEEDED
+
+
+async def test_a_watch_follows_an_execution_to_its_end(stubs, waiting):
+    call = watch(stubs, waiting)
+    first = await call.read()
+    await cancel(stubs, waiting)
+    rest = await read_to_the_end(call)
+    seen = events_of([first, *rest])
+    assert [each.sequence for each in seen] == list(range(1, len(seen) + 1))
+    assert seen == await history(stubs, waiting), "live and stored events are the same"
+    revisions = [message.store_revision for message in (first, *rest)]
+    assert revisions == sorted(revisions)
+
+
+async def test_from_every_cursor_a_watch_goes_on_without_gap_or_repetition(stubs, ended, monkeypatch):
+    whole = await history(stubs, ended)
+    # Every event in a message of its own, so that there is a cursor inside of each commit.
+    monkeypatch.setattr(stream, "BATCH_MAX_BYTES", 1)
+    messages = await read_to_the_end(watch(stubs, ended))
+    assert len(messages) == len(whole)
+    for position, message in enumerate(messages, 1):
+        rest = await read_to_the_end(watch(stubs, ended, cursor=message.cursor))
+        assert events_of(rest) == whole[position:]
+
+
+async def test_a_cursor_survives_a_restart(tmp_path):
+    async with serving(tmp_path / "data", "wait") as stubs:
+        name = (await stubs.execute("wait")).execution
+        first = await watch(stubs, name).read()
+    async with serving(tmp_path / "data") as stubs:
+        call = watch(stubs, name, cursor=first.cursor)
+        await cancel(stubs, name)
+        rest = await read_to_the_end(call)
+        assert events_of([first, *rest]) == await history(stubs, name)
+
+
+async def test_from_now_begins_after_the_latest_event(stubs, waiting):
+    before = await history(stubs, waiting)
+    call = watch(stubs, waiting, from_now=True, progress_interval=Duration(seconds=1))
+    assert (await call.read()).HasField("progress")
+    await cancel(stubs, waiting)
+    seen = events_of(await read_to_the_end(call))
+    assert seen == (await history(stubs, waiting))[len(before) :]
+
+
+@pytest.mark.parametrize("view", [execution_pb2.Execution.VIEW_BASIC, execution_pb2.Execution.VIEW_FULL])
+async def test_the_initial_state_comes_first_and_joins_the_events(stubs, waiting, view):
+    call = watch(stubs, waiting, initial_state=True, view=view)
+    state, synced = await call.read(), await call.read()
+    (shown,) = state.executions.executions
+    got = await stubs.executions.GetExecution(GetExecutionRequest(name=waiting, view=view))
+    for each in (shown, got):
+        each.ClearField("duration")
+    assert shown == got
+    assert synced.HasField("synced")
+    await cancel(stubs, waiting)
+    seen = events_of(await read_to_the_end(call))
+    assert seen[0].store_revision > state.store_revision
+    assert seen[-1].state_change.state == State.CANCELLED
+    resumed = events_of(await read_to_the_end(watch(stubs, waiting, cursor=synced.cursor)))
+    assert resumed == seen
+
+
+async def test_the_initial_state_of_what_has_ended_is_all_there_is(stubs, ended):
+    messages = await read_to_the_end(watch(stubs, ended, initial_state=True))
+    assert [message.WhichOneof("kind") for message in messages] == ["executions", "synced"]
+
+
+async def test_a_watch_can_outlast_its_execution(stubs, ended):
+    call = watch(stubs, ended, until_terminal=False, progress_interval=Duration(seconds=1))
+    messages = [await call.read(), await call.read()]
+    assert [message.WhichOneof("kind") for message in messages] == ["events", "progress"]
+    assert messages[1].cursor
+    call.cancel()
+
+
+async def test_all_watchers_see_the_same(stubs, waiting):
+    calls = [watch(stubs, waiting) for _ in range(20)]
+    firsts = [await call.read() for call in calls]
+    await cancel(stubs, waiting)
+    rests = await asyncio.gather(*(read_to_the_end(call) for call in calls))
+    whole = await history(stubs, waiting)
+    for first, rest in zip(firsts, rests, strict=True):
+        assert events_of([first, *rest]) == whole
+
+
+async def test_rings_are_there_for_what_is_watched_only(stubs, ended, waiting):
+    hub = stubs.server._hub
+    await read_to_the_end(watch(stubs, ended))
+    assert hub.watched() == 0
+    calls = [watch(stubs, waiting) for _ in range(2)]
+    for call in calls:
+        await call.read()
+    assert hub.watched() == 1
+    await cancel(stubs, waiting)
+    await asyncio.gather(*map(read_to_the_end, calls))
+    assert hub.watched() == 0
+
+
+async def test_who_falls_behind_the_ring_reads_the_store(stubs, waiting, monkeypatch):
+    monkeypatch.setattr("perdure.watch.ring.RING_MAX_EVENTS", 1)
+    call = watch(stubs, waiting)
+    first = await call.read()
+    await cancel(stubs, waiting)
+    rest = await read_to_the_end(call)
+    assert events_of([first, *rest]) == await history(stubs, waiting)
+
+
+async def test_a_long_history_is_read_in_pages(stubs, ended, monkeypatch):
+    monkeypatch.setattr(stream, "PAGE_EVENTS", 2)
+    assert events_of(await read_to_the_end(watch(stubs, ended))) == await history(stubs, ended)
+
+
+async def test_a_server_that_ends_sends_everyone_away_with_a_cursor(tmp_path):
+    async with serving(tmp_path / "data", "wait") as stubs:
+        name = (await stubs.execute("wait")).execution
+        call = watch(stubs, name)
+        first = await call.read()
+        rest, _ = await asyncio.gather(read_to_the_end(call), stubs.server.drain(5.0))
+        assert rest[-1].HasField("going_away")
+        assert events_of(rest) == []
+    async with serving(tmp_path / "data") as stubs:
+        call = watch(stubs, name, cursor=rest[-1].cursor)
+        await cancel(stubs, name)
+        after = await read_to_the_end(call)
+        assert events_of([first, *after]) == await history(stubs, name)
+
+
+async def test_an_old_stream_is_sent_away(stubs, waiting, monkeypatch):
+    monkeypatch.setattr(stubs.server._edge.watches, "max_age_seconds", 0.05)
+    messages = await read_to_the_end(watch(stubs, waiting, from_now=True))
+    assert [message.WhichOneof("kind") for message in messages] == ["going_away"]
+
+
+async def refused(call):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await read_to_the_end(call)
+    return refusal(caught.value)
+
+
+def cursor(stubs, name, **changed):
+    environment = stubs.server.engine.environment
+    fields = {
+        "store_id": environment.store.identity.store_id,
+        "project": "p",
+        "execution": name.rpartition("/")[2],
+        "sequence": 1,
+        "store_revision": 1,
+    }
+    return TokenCodec(environment.store.identity.token_keys).seal_cursor(Cursor(**{**fields, **changed}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "reason"),
+    [
+        ({"execution": "another"}, grpc.StatusCode.INVALID_ARGUMENT, "CURSOR_FILTER_MISMATCH"),
+        ({"project": "another"}, grpc.StatusCode.INVALID_ARGUMENT, "CURSOR_FILTER_MISMATCH"),
+        ({"store_id": "another"}, grpc.StatusCode.FAILED_PRECONDITION, "STORE_RESET"),
+        ({"sequence": 1_000}, grpc.StatusCode.FAILED_PRECONDITION, "STORE_RESET"),
+        ({"store_revision": 1_000}, grpc.StatusCode.FAILED_PRECONDITION, "STORE_RESET"),
+    ],
+)
+async def test_a_cursor_is_good_for_its_own_execution_and_store_only(stubs, waiting, changed, code, reason):
+    told = await refused(watch(stubs, waiting, cursor=cursor(stubs, waiting, **changed)))
+    assert (told.code, told.reason) == (code, reason)
+
+
+NOTHING = f"{ANY}/executions/nothing"
+REFUSED = {
+    "nothing": (WatchExecutionRequest(name=NOTHING), "EXECUTION_NOT_FOUND", []),
+    "a bad name": (WatchExecutionRequest(name="nothing"), "INVALID_NAME", ["name"]),
+    "from now, not": (WatchExecutionRequest(name=NOTHING, from_now=False), "INVALID_FIELD", ["from_now"]),
+    "no beginning": (WatchExecutionRequest(name=NOTHING, from_beginning=False), "INVALID_FIELD", ["from_beginning"]),
+    "an empty cursor": (WatchExecutionRequest(name=NOTHING, cursor=""), "INVALID_FIELD", ["cursor"]),
+    "state and cursor": (
+        WatchExecutionRequest(name=NOTHING, cursor="x", initial_state=True),
+        "INVALID_FIELD",
+        ["initial_state"],
+    ),
+    "a bad interval": (
+        WatchExecutionRequest(name=NOTHING, progress_interval=Duration(seconds=-1)),
+        "INVALID_FIELD",
+        ["progress_interval"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(REFUSED), ids=list(REFUSED))
+async def test_a_refusal_says_why_and_where(stubs, case):
+    request, reason, paths = REFUSED[case]
+    told = await refused(stubs.executions.WatchExecution(request))
+    assert (told.reason, told.fields) == (reason, paths)
+
+
+async def test_garbage_is_no_cursor(stubs, waiting):
+    told = await refused(watch(stubs, waiting, cursor="garbage"))
+    assert (told.code, told.reason, told.fields) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "CURSOR_INVALID",
+        ["cursor"],
+    )
+
+
+async def test_a_principal_can_watch_so_much_and_no_more(stubs, waiting):
+    calls = [watch(stubs, waiting) for _ in range(WATCHERS_PER_PRINCIPAL_MAX)]
+    for call in calls:
+        await call.read()
+    told = await refused(watch(stubs, waiting))
+    assert (told.code, told.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS")
+    assert "RetryInfo" in told.details
+    await cancel(stubs, waiting)
+    await asyncio.gather(*map(read_to_the_end, calls))
+    assert integration("wait") in waiting
