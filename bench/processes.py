@@ -44,7 +44,9 @@ class ServerProcess:
         line = self._process.stdout.readline()
         self.startup_seconds = time.perf_counter() - began
         if not line:
-            raise BenchError(f"{' '.join(arguments)} ended with code {self._process.wait(END_SECONDS)}")
+            code = self._process.wait(END_SECONDS)
+            self._process.stdout.close()
+            raise BenchError(f"{' '.join(arguments)} ended with code {code}")
         self.address = line.split()[-1]
 
     def __enter__(self) -> Self:
