@@ -52,6 +52,7 @@ class Server:
     Attributes:
         address: Where callers connect, `HOST:PORT`.
         engine: Interprets the integrations.
+        socket: Where the server's own worker processes connect; None if there are none.
     """
 
     def __init__(self, settings: Settings, engine: Engine, dispatcher: Dispatcher, hub: WatchHub, edge: Edge) -> None:
@@ -64,7 +65,7 @@ class Server:
         self._grpc = grpc.aio.server(handlers=(edge.pipeline,), options=CHANNEL_OPTIONS)
         self._stop = asyncio.Event()
         self._closed = False
-        self._socket: PrivateSocket | None = None
+        self.socket: PrivateSocket | None = None
         self._workers: AttachedWorkers | None = None
 
     @classmethod
@@ -144,11 +145,11 @@ class Server:
             return None
         if settings.workers == "in-process":
             return InProcessWorker(settings, supervisor, self.open_session)
-        self._socket = PrivateSocket()
-        self._grpc.add_insecure_port(self._socket.target)
+        self.socket = PrivateSocket()
+        self._grpc.add_insecure_port(self.socket.target)
         # The directory keeps others out already; the socket must not depend on that alone.
-        self._socket.path.chmod(0o600)
-        return WorkerProcesses(settings, self._dispatcher, supervisor, self._socket.target)
+        self.socket.path.chmod(0o600)
+        return WorkerProcesses(settings, self._dispatcher, supervisor, self.socket.target)
 
     def open_session(self) -> Session:
         """Begin a session with a worker that runs in this process."""
@@ -216,8 +217,8 @@ class Server:
         self.engine.close()
         await self.engine.environment.supervisor.close()
         await self.engine.environment.store.close()
-        if self._socket is not None:
-            self._socket.close()
+        if self.socket is not None:
+            self.socket.close()
 
 
 def read_listen(listen: str) -> tuple[str, int]:
