@@ -94,6 +94,10 @@ contract: setup ## buf: lint, format, and no breaking change against the baselin
 api-lint: ## Google's API linter over the contract (needs Go)
 	scripts/api-lint.sh
 
+.PHONY: tour
+tour: setup ## Take the README's tour against a server of its own (needs grpcurl)
+	scripts/readme_tour.sh
+
 .PHONY: package
 package: setup ## Build sdist and wheel, look inside, install the wheel alone and start it
 	scripts/check_package.sh
