@@ -72,8 +72,17 @@ async def test_reflection_lists_and_describes_everything(stubs, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_reflection_does_not_know_everything(stubs, version):
-    (answer,) = await ask(stubs.channel, version, ServerReflectionRequest(file_containing_symbol="nobody.Here"))
+async def test_reflection_finds_a_method_by_its_name(stubs, version):
+    asked = ServerReflectionRequest(file_containing_symbol=f"{EXECUTIONS}.Execute")
+    (answer,) = await ask(stubs.channel, version, asked)
+    files = map(FileDescriptorProto.FromString, answer.file_descriptor_response.file_descriptor_proto)
+    assert any(method.name == "Execute" for file in files for each in file.service for method in each.method)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["nobody.Here", f"{EXECUTIONS}.Nothing"])
+async def test_reflection_does_not_know_everything(stubs, version, name):
+    (answer,) = await ask(stubs.channel, version, ServerReflectionRequest(file_containing_symbol=name))
     assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
