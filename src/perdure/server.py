@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 
-from perdure.attached_workers import InProcessWorker, WorkerProcesses
 from perdure.codec.tokens import TokenCodec
 from perdure.config import InvalidSettings, failpoint_environment
 from perdure.dispatch.dispatcher import Dispatcher
@@ -143,6 +142,9 @@ class Server:
         settings, supervisor = self._settings, self.engine.environment.supervisor
         if not settings.apps or settings.workers == "none":
             return None
+        # Loaded only where there are handlers to perform: it is a third of the time to start.
+        from perdure.attached_workers import InProcessWorker, WorkerProcesses  # noqa: PLC0415
+
         if settings.workers == "in-process":
             return InProcessWorker(settings, supervisor, self.open_session)
         self.socket = PrivateSocket()
