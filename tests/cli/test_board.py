@@ -29,7 +29,7 @@ def test_a_task_that_runs_shows_how_long():
     assert board.tasks["charge"].length(13_000_000) == "3.0s"
 
 
-def test_a_retry_keeps_the_first_beginning_and_shows_the_attempt():
+def test_a_retry_shows_its_own_attempt_and_how_long_it_took():
     failure = Error(code="CARD", message="declined\nagain")
     board = board_of(
         task(10, TaskExecutionDetails.IN_PROCESS),
@@ -37,9 +37,17 @@ def test_a_retry_keeps_the_first_beginning_and_shows_the_attempt():
         task(12, TaskExecutionDetails.IN_PROCESS, attempt=2),
     )
     row = board.tasks["charge"]
-    assert (row.state, row.attempt, row.note) == ("IN_PROCESS", 2, "CARD: declined\\nagain")
+    assert (row.state, row.attempt, row.note) == ("IN_PROCESS", 2, "")
     board.take(task(15, TaskExecutionDetails.SUCCEED, attempt=2))
-    assert (row.length(99_000_000), row.note) == ("5.0s", "")
+    assert row.length(99_000_000) == "3.0s"
+
+
+def test_a_task_that_waits_for_its_retry_says_why():
+    failure = Error(code="CARD", message="declined\nagain")
+    board = board_of(
+        task(10, TaskExecutionDetails.IN_PROCESS), task(11, TaskExecutionDetails.RETRY_ON_HOLD, error=failure)
+    )
+    assert board.tasks["charge"].note == "CARD: declined\\nagain"
 
 
 def test_progress_of_a_for_each_counts_items():

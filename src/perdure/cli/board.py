@@ -25,7 +25,7 @@ class TaskRow:
         task_number: Id of the task.
         state: Name of its state.
         attempt: Its attempt, from 1; 0 before the first.
-        begun: When its first attempt began, in microseconds; None before, and if it was skipped.
+        begun: When its attempt began, in microseconds; None before the first, and if it was skipped.
         ended: When it entered the state that it is in, unless it is at work.
         note: The last message, failure or progress.
     """
@@ -93,14 +93,15 @@ class Board:
         change = event.task_change
         row = self._row(change.task_number)
         row.state = TaskExecutionDetails.TaskExecutionState.Name(change.state)
+        if change.attempt > row.attempt > 0:
+            # A new attempt: what the one before said and took is no news any more.
+            row.begun, row.note = self.latest, ""
         row.attempt = change.attempt
         if change.attempt and row.begun is None:
             row.begun = self.latest
         row.ended = None if change.state in _RUNNING | _WAITING else self.latest
         if change.HasField("error"):
             row.note = safe(f"{change.error.code}: {change.error.message}")
-        elif change.state == TaskExecutionDetails.SUCCEED and row.attempt > 1:
-            row.note = ""  # the failure of an earlier attempt is no news any more
 
     def _take_progress(self, event: ExecutionEvent) -> None:
         change = event.progress_change

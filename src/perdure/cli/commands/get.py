@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perdure.cli.board import Board
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_facts, print_json, print_table
@@ -14,11 +15,12 @@ from perdure.cli.running import run
 from perdure.cli.text import instant_text, length_text
 from perdure.client.names import last_part
 from perdure.client.values import to_python
-from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from perdure.client import Client
     from perdure.v1.value_pb2 import ValueType
 
 
@@ -30,7 +32,7 @@ Examples:
   perdure get order-A1 -o json""",
 )
 @click.argument("execution")
-@click.option("--basic", is_flag=True, help="Leave parameters, snapshots and sub-executions out.")
+@click.option("--basic", is_flag=True, help="Leave parameters and tasks out.")
 @output_option
 @connection_options
 def command(execution: str, basic: bool, output: str, connection: Connection) -> None:
@@ -42,15 +44,25 @@ def command(execution: str, basic: bool, output: str, connection: Connection) ->
 async def _get(connection: Connection, execution: str, view: Execution.View.ValueType, output: str) -> ExitCode:
     async with connection.client() as client:
         found = await client.get(execution, view=view)
-    if output == "json":
-        print_json(json_form(found))
-        return ExitCode.OK
-    print_facts(_facts(found))
-    snapshots = found.execution_details.execution_snapshots
-    if snapshots:
-        click.echo(f"\ntasks as of {instant_text(snapshots[0].snapshot_time)}:")
-        print_table(("task", "state", "attempts", "message"), map(_row, snapshots[0].task_execution_details))
+        if output == "json":
+            print_json(json_form(found))
+            return ExitCode.OK
+        print_facts(_facts(found))
+        if view == Execution.VIEW_FULL:
+            await _print_tasks(client, found.name)
     return ExitCode.OK
+
+
+async def _print_tasks(client: Client, execution: str) -> None:
+    """Show the tasks as the history has them; the newest snapshot may be older than that."""
+    board = Board(execution)
+    async for event in client.events(execution):
+        board.take(event)
+    if board.tasks:
+        click.echo("")
+        rows = board.tasks.values()
+        table = ((row.task_number, row.state, str(row.attempt), row.length(board.latest), row.note) for row in rows)
+        print_table(("task", "state", "attempt", "duration", "note"), table)
 
 
 def _facts(execution: Execution) -> Iterator[tuple[str, str]]:
@@ -87,9 +99,3 @@ def _counts(progress: Execution.Progress) -> str:
     if not progress.sub_job_count:
         return tasks
     return f"{tasks}, {progress.finished_sub_job_count} of {progress.sub_job_count} items"
-
-
-def _row(task: TaskExecutionDetails) -> tuple[str, str, str, str]:
-    state = TaskExecutionDetails.TaskExecutionState.Name(task.task_execution_state)
-    said = f"{task.error.code}: {task.error.message}" if task.HasField("error") else task.message
-    return task.task_number, state, str(len(task.task_attempt_stats)), said
