@@ -11,7 +11,7 @@ from perdure.store.records import ExecutionKey
 from perdure.v1 import execution_pb2, execution_service_pb2
 from perdure.v1.execution_service_pb2 import ExecuteRequest, GetExecutionRequest
 from perdure.v1.value_pb2 import DoubleParameterArray, ValueType
-from tests.service.serving import ANY, LOCATION, integration, ints, refused
+from tests.service.serving import ANY, LOCATION, create, integration, ints, refused
 
 Method = execution_pb2.Execution.ExecutionMethod
 State = execution_pb2.ExecutionDetails.State
@@ -312,3 +312,20 @@ async def test_an_id_that_is_taken_is_refused(stubs):
     request = ExecuteRequest(name=integration("wait"), user_execution_id="mine")
     told = await refused(stubs.executions.Execute(request))
     assert (told.code, told.reason) == (grpc.StatusCode.ALREADY_EXISTS, "EXECUTION_ALREADY_EXISTS")
+
+
+MANY = """
+    triggers { trigger_id: "api/many" }
+    tasks { task_id: "t" assign { assignments { parameter: "y" expression: "1" } } }
+"""
+
+
+async def test_the_names_of_very_many_executions_are_sent_ahead_as_far_as_they_fit(stubs):
+    for number in range(60):
+        await stubs.integrations.CreateIntegration(create(f"many-{number}-{'x' * 40}", MANY))
+    call = stubs.executions.Execute(ExecuteRequest(name=ANY, trigger_id="api/many"))
+    answer = await call
+    assert len(answer.executions) == 60
+    ahead = [value for key, value in await call.initial_metadata() if key == "perdure-execution"]
+    assert 10 < len(ahead) < 60
+    assert ahead == list(answer.executions)[: len(ahead)]

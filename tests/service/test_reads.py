@@ -38,7 +38,6 @@ async def test_the_full_view_shows_everything(stubs, ended):
     assert [each.checkpoint_task_number for each in snapshots] == ["b", "a"]
     assert [each.params["x"].int_value for each in snapshots] == [20, 2]
     assert snapshots[1].execution_snapshot_metadata.task_label == "Add one"
-    assert shown.execution_details.event_execution_snapshots_size == sum(each.ByteSize() for each in snapshots)
 
 
 async def test_the_basic_view_leaves_parameters_out(stubs, ended):
@@ -46,6 +45,9 @@ async def test_the_basic_view_leaves_parameters_out(stubs, ended):
     assert not shown.request_parameters
     assert not shown.execution_details.execution_snapshots
     assert shown.labels == {"team": "blue"}
+    full = await stubs.executions.GetExecution(GetExecutionRequest(name=ended))
+    size = full.execution_details.event_execution_snapshots_size
+    assert shown.execution_details.event_execution_snapshots_size == size > 0
 
 
 async def test_the_wildcard_resolves_an_execution(stubs, ended):

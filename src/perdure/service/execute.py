@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from perdure.codec.errors import final_failure
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from perdure.v1.execution_service_pb2 import ExecuteRequest
 
 EXECUTION_METADATA_KEY: Final = "perdure-execution"
+
+METADATA_MAX_BYTES: Final = 4 << 10
+"""Size of the names sent ahead; peers refuse metadata of twice that size."""
 
 ANSWER_MARGIN_SECONDS: Final = 0.1
 """How long before the caller's deadline a call is answered, so that the answer still arrives."""
@@ -92,7 +96,7 @@ class Executor:
         endings = [self._engine.ending(key) for key in keys]
         try:
             async with asyncio.timeout(answer_within(call.remaining_seconds())):
-                await call.send_metadata(*((EXECUTION_METADATA_KEY, name) for name in names))
+                await call.send_metadata(*_names_ahead(names))
                 return [await ending for ending in endings]
         except TimeoutError:
             message = "the deadline of the call has passed; the execution goes on"
@@ -129,3 +133,10 @@ class Executor:
             error_message=failure.message,
             **more,
         )
+
+
+def _names_ahead(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Choose the names that are sent ahead: all of them, or of very many the first."""
+    pairs = [(EXECUTION_METADATA_KEY, name) for name in names]
+    sizes = accumulate(len(key) + len(name) for key, name in pairs)
+    return [pair for pair, size in zip(pairs, sizes, strict=True) if size <= METADATA_MAX_BYTES]

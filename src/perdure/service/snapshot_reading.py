@@ -42,26 +42,19 @@ class Extent(NamedTuple):
     final: bool
 
 
-class Newest(NamedTuple):
-    """The snapshots of a FULL view, newest first, and the size in bytes of all that there are."""
-
-    shown: list[ExecutionSnapshot]
-    size: int
-
-
 class SnapshotReader:
     """Reads snapshots; the FULL views of ended executions are kept, since they never change (decision 11)."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._location = engine.environment.location
-        self._kept: OrderedDict[tuple[ExecutionKey, int], Newest] = OrderedDict()
+        self._kept: OrderedDict[tuple[ExecutionKey, int], list[ExecutionSnapshot]] = OrderedDict()
         self._kept_bytes = 0
 
-    async def newest(self, key: ExecutionKey, extent: Extent, max_bytes: int) -> Newest:
+    async def newest(self, key: ExecutionKey, extent: Extent, max_bytes: int) -> list[ExecutionSnapshot]:
         """Read all snapshots for the FULL view, newest first, as far as they fit."""
         if not extent.snapshots:
-            return Newest([], 0)
+            return []
         kept = self._kept.get((key, max_bytes))
         if kept is not None:
             self._kept.move_to_end((key, max_bytes))
@@ -70,7 +63,7 @@ class SnapshotReader:
         async with aclosing(self._snapshots(key, extent, 1, with_params=True)) as snapshots:
             async for _, snapshot in snapshots:
                 collected.add(snapshot)
-        newest = Newest(collected.shown(), collected.size)
+        newest = collected.shown()
         if extent.final:
             self._keep((key, max_bytes), newest)
         return newest
@@ -87,7 +80,7 @@ class SnapshotReader:
                     break
         return found
 
-    def _keep(self, key: tuple[ExecutionKey, int], newest: Newest) -> None:
+    def _keep(self, key: tuple[ExecutionKey, int], newest: list[ExecutionSnapshot]) -> None:
         self._kept[key] = newest
         self._kept_bytes += _shown_bytes(newest)
         while self._kept_bytes > KEPT_MAX_BYTES:
@@ -144,5 +137,5 @@ class SnapshotReader:
         return ancestors
 
 
-def _shown_bytes(newest: Newest) -> int:
-    return sum(snapshot.ByteSize() for snapshot in newest.shown)
+def _shown_bytes(newest: list[ExecutionSnapshot]) -> int:
+    return sum(snapshot.ByteSize() for snapshot in newest)

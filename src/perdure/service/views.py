@@ -92,8 +92,7 @@ class Views:
         shown.message.direct_sub_executions.extend(show_row(row, self._location, now) for row in children)
         room = max(PAGE_MAX_BYTES - shown.message.ByteSize(), 0)
         newest = await self._snapshots.newest(key, shown.extent, room)
-        shown.message.execution_details.execution_snapshots.extend(newest.shown)
-        shown.message.execution_details.event_execution_snapshots_size = newest.size
+        shown.message.execution_details.execution_snapshots.extend(newest)
         return shown
 
     async def extent(self, name: ExecutionName | SnapshotName) -> Extent:
