@@ -310,8 +310,9 @@ class Execution(_message.Message):
 
     @_builtins.property
     def response_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
-        """Output only. The values of the OUT and IN_OUT parameters at the end. A failed execution also has
-        the key `ErrorInfo`, JSON text of the form `{"message": string, "code": number}`. FULL only.
+        """Output only. The values of the OUT and IN_OUT parameters at the end. One that failed or was
+        cancelled also has the key `ErrorInfo`, JSON text of the form `{"message": string, "code": number}`.
+        FULL only.
         """
 
     @_builtins.property

@@ -281,7 +281,12 @@ class ListExecutionsRequest(_message.Message):
     was then (`PAGE_TOKEN_INVALID`).
     """
     view: _execution_pb2.Execution.View.ValueType
-    """Optional. How much to return of each. Default: BASIC."""
+    """Optional. How much to return of each. Default: BASIC.
+
+    In the view BASIC a list shows what it knows without reading each execution: the name, the trigger
+    and the method, the times, the state, the revision, the labels, the priority, the parent and the
+    root, `error.code`, the etag and the store revision. Ask for FULL, or get the execution, for the rest.
+    """
     def __init__(
         self,
         *,

@@ -121,8 +121,8 @@ class TaskConfig(_message.Message):
     SUB_INTEGRATION_FIELD_NUMBER: _builtins.int
     FOR_EACH_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
-    """Required. The id of the task, unique in the integration. The same characters as in resource ids;
-    `TaskExecutionDetails.task_number` repeats it.
+    """Required. The id of the task, unique in the integration: a letter or `_`, then letters, digits, `_`
+    and `-`, at most 64 characters. `TaskExecutionDetails.task_number` repeats it.
     """
     task: _builtins.str
     """Optional. The name of the handler that performs the task. For a built-in it may be left empty and
@@ -584,7 +584,7 @@ class ForEachConfig(_message.Message):
     items: _builtins.str
     """Required. A CEL expression that yields the list of items, at most 10,000 (`FAN_OUT_LIMIT`)."""
     item_parameter: _builtins.str
-    """Required. The name of the input that receives the item."""
+    """Required. The name of the input that receives the item. `items` is taken."""
     index_parameter: _builtins.str
     """Optional. The name of the input that receives the index of the item, counted from 0; empty means
     none does.

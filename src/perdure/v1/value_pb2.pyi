@@ -48,7 +48,8 @@ class ValueType(_message.Message):
     """True or false."""
     json_value: _builtins.str
     """One JSON document as text. It is checked once, on entry: NaN, Infinity and duplicate keys are
-    refused with `INVALID_ARGUMENT` (`INVALID_JSON`), and integers keep all their digits.
+    refused with `INVALID_ARGUMENT` (`INVALID_JSON`), as are texts nested deeper than 100 levels, and
+    integers keep all their digits.
     """
     @_builtins.property
     def string_array(self) -> Global___StringParameterArray:

@@ -58,8 +58,8 @@ class WorkerServiceServicer(object):
         ignored.
 
         Errors: `INVALID_ARGUMENT` (`INVALID_FIELD`, `REQUIRED_FIELD_MISSING`, `INVALID_NAME`,
-        `MALFORMED_REQUEST`); `FAILED_PRECONDITION` (`PROTOCOL_VERSION_UNSUPPORTED`); `UNAVAILABLE`
-        (`SHUTTING_DOWN`); `INTERNAL` (`INTERNAL`). A lease that is gone never ends the session; the result
+        `MALFORMED_REQUEST`); `FAILED_PRECONDITION` (`PROTOCOL_VERSION_UNSUPPORTED`); `RESOURCE_EXHAUSTED`
+        (`TOO_MANY_REQUESTS`); `UNAVAILABLE` (`SHUTTING_DOWN`); `INTERNAL` (`INTERNAL`). A lease that is gone never ends the session; the result
         that came with it is rejected with `LEASE_LOST`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -28,8 +28,8 @@ class WorkerServiceStub:
     ignored.
 
     Errors: `INVALID_ARGUMENT` (`INVALID_FIELD`, `REQUIRED_FIELD_MISSING`, `INVALID_NAME`,
-    `MALFORMED_REQUEST`); `FAILED_PRECONDITION` (`PROTOCOL_VERSION_UNSUPPORTED`); `UNAVAILABLE`
-    (`SHUTTING_DOWN`); `INTERNAL` (`INTERNAL`). A lease that is gone never ends the session; the result
+    `MALFORMED_REQUEST`); `FAILED_PRECONDITION` (`PROTOCOL_VERSION_UNSUPPORTED`); `RESOURCE_EXHAUSTED`
+    (`TOO_MANY_REQUESTS`); `UNAVAILABLE` (`SHUTTING_DOWN`); `INTERNAL` (`INTERNAL`). A lease that is gone never ends the session; the result
     that came with it is rejected with `LEASE_LOST`.
     """
 
@@ -53,8 +53,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         ignored.
 
         Errors: `INVALID_ARGUMENT` (`INVALID_FIELD`, `REQUIRED_FIELD_MISSING`, `INVALID_NAME`,
-        `MALFORMED_REQUEST`); `FAILED_PRECONDITION` (`PROTOCOL_VERSION_UNSUPPORTED`); `UNAVAILABLE`
-        (`SHUTTING_DOWN`); `INTERNAL` (`INTERNAL`). A lease that is gone never ends the session; the result
+        `MALFORMED_REQUEST`); `FAILED_PRECONDITION` (`PROTOCOL_VERSION_UNSUPPORTED`); `RESOURCE_EXHAUSTED`
+        (`TOO_MANY_REQUESTS`); `UNAVAILABLE` (`SHUTTING_DOWN`); `INTERNAL` (`INTERNAL`). A lease that is gone never ends the session; the result
         that came with it is rejected with `LEASE_LOST`.
         """
 
