@@ -26,6 +26,7 @@ from perdure.runtime.failpoints import arm_from_environment
 from perdure.runtime.supervisor import Supervisor
 from perdure.service.edge import Edge
 from perdure.service.options import CHANNEL_OPTIONS
+from perdure.store.errors import StoreError
 from perdure.store.sqlite.store import SqliteStore
 from perdure.watch.hub import WatchHub
 
@@ -191,7 +192,10 @@ class Server:
             await self.drain(self._settings.drain_seconds)
             return EXIT_STOPPED
         _logger.critical("the server must not go on: %s", reason)
-        await self._end(0.0)
+        try:
+            await self._end(0.0)
+        except StoreError:
+            _logger.exception("the store could not be closed")
         return EXIT_FAILED
 
     async def drain(self, grace: float) -> None:

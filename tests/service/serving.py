@@ -44,6 +44,11 @@ INTEGRATIONS = {
         tasks { task_id: "s" parameters { key: "x" value { expression: "params.x" } }
                 outputs { result: "x" parameter: "x" } sub_integration { integration_id: "increment" } }
     """,
+    # Runs another one for each of two items.
+    "both": """
+        tasks { task_id: "f" for_each { items: "[1, 2]" item_parameter: "x"
+                                        sub_integration { integration_id: "increment" } } }
+    """,
     # Waits for a worker that never comes.
     "idle": 'tasks { task_id: "w" task: "nobody" }',
 }

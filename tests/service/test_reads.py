@@ -68,6 +68,19 @@ async def test_children_are_shown_with_their_parent(stubs):
     assert list(first.execution_snapshot_metadata.ancestor_iteration_numbers) == [""]
 
 
+async def test_items_of_a_loop_know_their_place(stubs):
+    looped = await stubs.execute("both", "POST")
+    shown = await stubs.executions.GetExecution(GetExecutionRequest(name=looped.execution))
+    places = {}
+    for child in shown.direct_sub_executions:
+        inner = await stubs.executions.GetExecution(GetExecutionRequest(name=child.name))
+        metadata = inner.execution_details.execution_snapshots[0].execution_snapshot_metadata
+        assert list(metadata.ancestor_task_numbers) == ["f"]
+        (place,) = metadata.ancestor_iteration_numbers
+        places[place] = inner.request_parameters["x"].int_value
+    assert places == {"0": 1, "1": 2}
+
+
 async def test_waiting_answers_at_the_end_or_after_the_time(stubs, ended):
     assert (await stubs.executions.WaitExecution(WaitExecutionRequest(name=ended))).HasField("end_time")
     waiting = await stubs.execute("wait")
