@@ -19,8 +19,8 @@ help: ## Show this list
 setup: $(STAMP) ## Make the virtual environment and install the project with its tools
 
 $(STAMP): pyproject.toml constraints/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "Perdure needs Python 3.11 or newer as $(PYTHON); name another one with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
+		{ echo "Perdure needs Python 3.11, 3.12 or 3.13 as $(PYTHON); name another one with make PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints/dev.txt hatchling
 	$(BIN)/python -m pip install --quiet --constraint constraints/dev.txt --no-build-isolation --editable '.[dev]'

@@ -10,8 +10,8 @@ import pytest
 from perdure.domain.errors import AlreadyExists, InvalidRequest, NotFound, WrongState
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionMethod, ExecutionState
-from perdure.store.records import ListRange
-from tests.engine.harness import ONE, running
+from perdure.store.records import IntegrationKey, ListRange
+from tests.engine.harness import ONE, TWO, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,3 +145,16 @@ async def test_every_fault_of_the_inputs_is_reported_at_once(tmp_path: Path) -> 
         paths = [violation.path for violation in refused.value.violations]
         assert paths == ['input_parameters["n"]', 'input_parameters["x"]', 'input_parameters["s"]']
         assert await bench.store.list_rows(ListRange("p")) == []
+
+
+async def test_a_deployed_integration_carries_the_store_revision_of_its_commit(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        key = IntegrationKey("p", "one")
+        before = bench.store.committed_revision()
+        await bench.deploy("one", ONE)
+        first = await bench.engine.integrations.get(key)
+        assert first.integration.store_revision == first.revision.store_revision == before + 1
+        await bench.deploy("one", TWO)
+        second = await bench.engine.integrations.get(key)
+        assert second.integration.store_revision == before + 2
+        assert (await bench.engine.integrations.get_revision(key, first.revision.revision_id)) == first.revision

@@ -85,11 +85,15 @@ def request(request_id: str, *executions: str, digest: bytes = b"digest") -> Req
 
 
 def revision_record(of: IntegrationKey, ordinal: int) -> RevisionRecord:
-    return RevisionRecord(of, ordinal, f"{ordinal:06d}-a4d", b"digest", b"graph %d" % ordinal, START + ordinal, "local")
+    return RevisionRecord(
+        of, ordinal, f"{ordinal:06d}-a4d", b"digest", b"graph %d" % ordinal, START + ordinal, "local", ordinal
+    )
 
 
 def integration_record(of: IntegrationKey, latest_ordinal: int, **changes: Any) -> IntegrationRecord:
-    usual = IntegrationRecord(of, "uid-1", latest_ordinal, False, ("api_trigger/order",), START, START + latest_ordinal)
+    usual = IntegrationRecord(
+        of, "uid-1", latest_ordinal, False, ("api_trigger/order",), START, START + latest_ordinal, 1
+    )
     return replace(usual, **changes)
 
 

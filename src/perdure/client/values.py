@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ def to_messages(inputs: Mapping[str, object]) -> dict[str, ValueType]:
     """Make the input parameters of a request.
 
     Args:
-        inputs: By key a `ValueType`, or None, bool, int, float, str, or lists, tuples and dicts of them.
+        inputs: By key a `ValueType`, or None, bool, int, float, str, or lists, tuples, dicts and dataclasses
+            of them.
 
     Raises:
         InvalidRequest: An object has no form as a value, such as a NaN or a set; all of them are named.
@@ -28,7 +30,7 @@ def to_messages(inputs: Mapping[str, object]) -> dict[str, ValueType]:
     reason = ""
     for key, obj in inputs.items():
         try:
-            messages[key] = obj if isinstance(obj, ValueType) else message_from_value(encode_python(obj))
+            messages[key] = obj if isinstance(obj, ValueType) else message_from_value(encode_python(_plain(obj)))
         except InvalidValue as error:
             violations.append(FieldViolation(f'input_parameters["{key}"]', error.message))
             reason = reason or error.reason
@@ -38,6 +40,17 @@ def to_messages(inputs: Mapping[str, object]) -> dict[str, ValueType]:
             Refusal(grpc.StatusCode.INVALID_ARGUMENT, message, reason, field_violations=tuple(violations))
         )
     return messages
+
+
+def _plain(obj: object) -> object:
+    """Take dataclasses apart, wherever they are."""
+    if dataclasses.is_dataclass(obj) and not isinstance(obj, type):
+        return {field.name: _plain(getattr(obj, field.name)) for field in dataclasses.fields(obj)}
+    if isinstance(obj, list | tuple):
+        return [_plain(item) for item in obj]
+    if isinstance(obj, dict):
+        return {key: _plain(value) for key, value in obj.items()}
+    return obj
 
 
 def to_python(message: ValueType) -> object:

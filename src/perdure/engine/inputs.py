@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.codec.values import KIND_NAMES
 from perdure.domain.errors import FieldViolation, InvalidRequest
 from perdure.domain.expression import ExpressionError
 from perdure.domain.limits import PARAMETERS_MAX_BYTES
@@ -40,7 +41,7 @@ def check_inputs(
             faults.append(("PARAMETER_TYPE_MISMATCH", FieldViolation(path, error.message)))
     for key, parameter in integration.parameters.items():
         if parameter.is_input and parameter.default is None and key not in inputs:
-            violation = FieldViolation(f'{field}["{key}"]', f"required: a value of kind {parameter.kind.name}")
+            violation = FieldViolation(f'{field}["{key}"]', f"is required, a {KIND_NAMES[parameter.kind]}")
             faults.append(("REQUIRED_FIELD_MISSING", violation))
     total = sum(len(value.encoded) for value in fitted.values())
     if total > PARAMETERS_MAX_BYTES:

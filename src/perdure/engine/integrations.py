@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from perdure.engine.active import ActiveSet
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment
+    from perdure.store.records import Commit
 
 T = TypeVar("T")
 
@@ -119,6 +120,8 @@ class Integrations:
         validate_only: bool,
     ) -> Deployed:
         now = self._env.clock.now()
+        commit = None if validate_only else self._active.next_commit()
+        store_revision = commit.revision if commit else 0
         ordinal = before.latest_ordinal + 1 if before else 1
         anew = before is None or before.deleted
         record = IntegrationRecord(
@@ -129,6 +132,7 @@ class Integrations:
             triggers=draft.triggers,
             create_time=now if before is None or anew else before.create_time,
             update_time=now,
+            store_revision=store_revision,
         )
         revision = RevisionRecord(
             key=key,
@@ -138,16 +142,15 @@ class Integrations:
             payload=draft.payload,
             create_time=now,
             principal=principal,
+            store_revision=store_revision,
         )
-        if not validate_only:
-            await self._write(record, revision)
+        if commit is not None:
+            commit.revisions.append(revision)
+            await self._write(commit, record)
         return Deployed(record, revision)
 
-    async def _write(self, record: IntegrationRecord, revision: RevisionRecord | None) -> None:
-        commit = self._active.next_commit()
+    async def _write(self, commit: Commit, record: IntegrationRecord) -> None:
         commit.integrations.append(record)
-        if revision is not None:
-            commit.revisions.append(revision)
         await self._read(self._store.commit(commit))
         self._definitions.changed(record)
 
@@ -172,7 +175,9 @@ class Integrations:
                 raise WrongState(message, reason="INTEGRATION_IN_USE")
             if validate_only:
                 return
-            await self._write(replace(record, deleted=True, triggers=(), update_time=self._env.clock.now()), None)
+            now, commit = self._env.clock.now(), self._active.next_commit()
+            gone = replace(record, deleted=True, triggers=(), update_time=now, store_revision=commit.revision)
+            await self._write(commit, gone)
         if live:
             self._env.insist(lambda: self._cancel_all(key, principal), f"cancel executions of {key.integration}")
 

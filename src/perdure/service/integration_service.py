@@ -183,6 +183,7 @@ class IntegrationServicer:
         shown = decode_revision(revision.payload)
         shown.uid = record.uid
         shown.etag = etag_of(record)
+        shown.store_revision = record.store_revision
         put_instant(record.create_time, shown.create_time)
         put_instant(record.update_time, shown.update_time)
         shown.revision_id = revision.revision_id
@@ -197,6 +198,7 @@ class IntegrationServicer:
             snapshot_number=record.ordinal,
             principal=record.principal,
             expression_dialect=revision_dialect(record.payload),
+            store_revision=record.store_revision,
         )
         put_instant(record.create_time, shown.create_time)
         return shown

@@ -132,7 +132,7 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class RevisionRecord:
-    """One immutable revision of an integration."""
+    """One immutable revision of an integration; `store_revision` is that of the commit that made it."""
 
     key: IntegrationKey
     ordinal: int
@@ -141,6 +141,7 @@ class RevisionRecord:
     payload: bytes
     create_time: int
     principal: str
+    store_revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ class IntegrationRecord:
         latest_ordinal: Ordinal of the newest revision; it goes on after a deletion.
         deleted: Whether only the tombstone is left.
         triggers: Trigger ids of the latest revision, searched by the wildcard `-`.
+        store_revision: Of the commit that changed it last.
     """
 
     key: IntegrationKey
@@ -160,6 +162,7 @@ class IntegrationRecord:
     triggers: tuple[str, ...]
     create_time: int
     update_time: int
+    store_revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,15 +53,17 @@ _INSERT_REQUEST: Final = """
     INSERT INTO request_ids (project, method, request_id, digest, executions, create_time) VALUES (?, ?, ?, ?, ?, ?)
 """
 _INSERT_REVISION: Final = """
-    INSERT INTO revisions (project, integration, ordinal, revision_id, digest, payload, create_time, principal)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO revisions
+        (project, integration, ordinal, revision_id, digest, payload, create_time, principal, store_revision)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _PUT_INTEGRATION: Final = """
-    INSERT INTO integrations (project, integration, uid, latest_ordinal, deleted, create_time, update_time)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO integrations
+        (project, integration, uid, latest_ordinal, deleted, create_time, update_time, store_revision)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (project, integration) DO UPDATE SET
         uid = excluded.uid, latest_ordinal = excluded.latest_ordinal, deleted = excluded.deleted,
-        create_time = excluded.create_time, update_time = excluded.update_time
+        create_time = excluded.create_time, update_time = excluded.update_time, store_revision = excluded.store_revision
 """
 _DELETE_TRIGGERS: Final = "DELETE FROM integration_triggers WHERE project = ? AND integration = ?"
 _INSERT_TRIGGER: Final = """
@@ -225,6 +227,7 @@ def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
             record.deleted,
             record.create_time,
             record.update_time,
+            record.store_revision,
         )
         _write(connection, "integrations", _PUT_INTEGRATION, [integration])
         _write(connection, "integration_triggers", _DELETE_TRIGGERS, [record.key])
@@ -239,6 +242,7 @@ def _write_rare(connection: sqlite3.Connection, commit: Commit) -> None:
             revision.payload,
             revision.create_time,
             revision.principal,
+            revision.store_revision,
         )
         _write(connection, "revisions", _INSERT_REVISION, [row])
     # A worker that reconnects ends its old session and opens the new one in one commit.

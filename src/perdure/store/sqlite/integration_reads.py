@@ -10,8 +10,12 @@ from perdure.store.records import IntegrationKey, IntegrationRecord, RequestReco
 if TYPE_CHECKING:
     import sqlite3
 
-_INTEGRATION_COLUMNS: Final = "project, integration, uid, latest_ordinal, deleted, create_time, update_time"
-_REVISION_COLUMNS: Final = "project, integration, ordinal, revision_id, digest, payload, create_time, principal"
+_INTEGRATION_COLUMNS: Final = (
+    "project, integration, uid, latest_ordinal, deleted, create_time, update_time, store_revision"
+)
+_REVISION_COLUMNS: Final = (
+    "project, integration, ordinal, revision_id, digest, payload, create_time, principal, store_revision"
+)
 
 _GET_INTEGRATION: Final = f"SELECT {_INTEGRATION_COLUMNS} FROM integrations WHERE project = ? AND integration = ?"
 _TRIGGERS: Final = """
@@ -103,10 +107,10 @@ def open_sessions(connection: sqlite3.Connection) -> list[WorkerSessionRecord]:
 
 
 def _integration(connection: sqlite3.Connection, columns: tuple[Any, ...]) -> IntegrationRecord:
-    project, integration, uid, latest_ordinal, deleted, create_time, update_time = columns
+    project, integration, uid, latest_ordinal, deleted, *when = columns
     key = IntegrationKey(project, integration)
     triggers = tuple(trigger_id for (trigger_id,) in connection.execute(_TRIGGERS, key))
-    return IntegrationRecord(key, uid, latest_ordinal, bool(deleted), triggers, create_time, update_time)
+    return IntegrationRecord(key, uid, latest_ordinal, bool(deleted), triggers, *when)
 
 
 def _revision(columns: tuple[Any, ...]) -> RevisionRecord:

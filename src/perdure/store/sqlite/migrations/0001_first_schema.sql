@@ -26,6 +26,7 @@ CREATE TABLE integrations (
     deleted        INTEGER NOT NULL CHECK (deleted IN (0, 1)),
     create_time    INTEGER NOT NULL,
     update_time    INTEGER NOT NULL,
+    store_revision INTEGER NOT NULL,
     PRIMARY KEY (project, integration)
 ) STRICT, WITHOUT ROWID;
 
@@ -49,6 +50,7 @@ CREATE TABLE revisions (
     payload     BLOB    NOT NULL,
     create_time INTEGER NOT NULL,
     principal   TEXT    NOT NULL,
+    store_revision INTEGER NOT NULL,
     PRIMARY KEY (project, integration, ordinal),
     FOREIGN KEY (project, integration) REFERENCES integrations
 ) STRICT;
