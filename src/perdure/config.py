@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from perdure.domain.validation import RESOURCE_ID, RESOURCE_ID_RULE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -55,6 +57,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check what has a limited choice."""
+        if not RESOURCE_ID.fullmatch(self.location):
+            raise InvalidSettings(f"location: {self.location!r} is no id: {RESOURCE_ID_RULE}")
         if self.workers not in WORKER_MODES:
             raise InvalidSettings(f"workers: {self.workers!r} is none of {', '.join(WORKER_MODES)}")
         if not 0 <= self.drain_seconds <= 3600:

@@ -1,6 +1,6 @@
 """An app for the workers that belong to a server."""
 
-from perdure import App
+from perdure import App, Restart, TaskContext
 
 app = App("attached")
 
@@ -13,3 +13,15 @@ async def double(n: int) -> int:
 @app.integration()
 def doubled(n: int) -> int:
     return double(n)
+
+
+@app.task(retry=Restart(max_retries=2, interval="1ms"))
+async def stumble(ctx: TaskContext, n: int) -> int:
+    if ctx.execution_attempt <= 2:
+        raise ValueError("not yet")
+    return n
+
+
+@app.integration()
+def stumbling(n: int) -> int:
+    return stumble(double(n))

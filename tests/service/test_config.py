@@ -47,6 +47,7 @@ def test_variables_of_others_are_left_alone():
         ({"drain_seconds": True}, {}, "drain_seconds: True cannot be used"),
         ({"listen": 1}, {}, "listen: 1 cannot be used"),
         ({"apps": [1]}, {}, "apps: "),
+        ({"location": "The Moon"}, {}, "location: 'The Moon' is no id"),
         ({"workers": "many"}, {}, "workers: 'many' is none of"),
         ({"config": "nowhere.toml"}, {}, "nowhere.toml: No such file"),
     ],

@@ -4,15 +4,20 @@ import asyncio
 import os
 import signal
 import stat
+import sys
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from perdure.client import Client
 from perdure.config import InvalidSettings, Settings
 from perdure.server import EXIT_FAILED, EXIT_STOPPED, CannotListen, Server, read_listen
-from perdure.store.errors import StoreLocked
+from perdure.store.errors import StoreBroken, StoreLocked
+from perdure.store.sqlite.store import SqliteStore
 from perdure.v1.execution_service_pb2 import ExecuteRequest, WatchExecutionRequest
+from perdure.v1.worker_service_pb2_grpc import WorkerServiceStub
 from tests.service.app import app
 from tests.service.serving import integration, refused, serving
 
@@ -63,6 +68,24 @@ async def test_a_signal_ends_the_server_in_order(tmp_path):
     assert await server.wait() == EXIT_STOPPED
 
 
+@pytest.mark.slow
+async def test_a_second_signal_ends_the_process_on_the_spot(tmp_path):
+    command = (sys.executable, "-m", "perdure", "serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    address = (await process.stdout.readline()).split()[-1].decode()
+    async with grpc.aio.insecure_channel(address) as channel:
+        # A session that does not end by itself holds up the end of the server.
+        session = WorkerServiceStub(channel).Work()
+        health = HealthStub(channel).Watch(HealthCheckRequest(service="perdure.v1.WorkerService"))
+        assert (await health.read()).status == HealthCheckResponse.SERVING
+        process.terminate()
+        assert (await health.read()).status == HealthCheckResponse.NOT_SERVING
+        process.terminate()
+        assert await process.wait() == 128 + signal.SIGTERM
+        session.cancel()
+
+
 async def test_a_loop_that_fails_ends_the_server_with_a_reason(tmp_path, caplog):
     server = await Server.start(Settings(data=tmp_path / "data", listen="127.0.0.1:0"))
 
@@ -72,6 +95,15 @@ async def test_a_loop_that_fails_ends_the_server_with_a_reason(tmp_path, caplog)
     server.engine.environment.supervisor.spawn(fail(), "failing")
     assert await server.wait() == EXIT_FAILED
     assert "must not go on: a loop of the test" in caplog.text
+
+
+async def test_a_store_that_cannot_be_trusted_ends_the_server(tmp_path, caplog):
+    server = await Server.start(Settings(data=tmp_path / "data", listen="127.0.0.1:0"))
+    store = server.engine.environment.store
+    assert isinstance(store, SqliteStore)
+    store._writer.mark_broken(StoreBroken("a disk of the test"))
+    assert await server.wait() == EXIT_FAILED
+    assert "must not go on: a disk of the test" in caplog.text
 
 
 async def test_a_server_that_ends_starts_nothing_more(tmp_path):

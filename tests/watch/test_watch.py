@@ -6,6 +6,7 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from perdure.client import Client
 from perdure.codec.tokens import Cursor, TokenCodec
 from perdure.service.admission import WATCHERS_PER_PRINCIPAL_MAX
 from perdure.v1 import execution_pb2
@@ -16,8 +17,10 @@ from perdure.v1.execution_service_pb2 import (
     WatchExecutionRequest,
 )
 from perdure.watch import stream
+from tests.service.app import app
 from tests.service.serving import ANY, integration, ints, refusal, serving
 
+APP = "tests.service.app:app"
 State = execution_pb2.ExecutionDetails.State
 
 
@@ -147,16 +150,16 @@ async def test_all_watchers_see_the_same(stubs, waiting):
 
 
 async def test_rings_are_there_for_what_is_watched_only(stubs, ended, waiting):
-    hub = stubs.server._hub
+    rings = stubs.server._hub._rings
     await read_to_the_end(watch(stubs, ended))
-    assert hub.watched() == 0
+    assert not rings
     calls = [watch(stubs, waiting) for _ in range(2)]
     for call in calls:
         await call.read()
-    assert hub.watched() == 1
+    assert len(rings) == 1
     await cancel(stubs, waiting)
     await asyncio.gather(*map(read_to_the_end, calls))
-    assert hub.watched() == 0
+    assert not rings
 
 
 async def test_who_falls_behind_the_ring_reads_the_store(stubs, waiting, monkeypatch):
@@ -171,6 +174,31 @@ async def test_who_falls_behind_the_ring_reads_the_store(stubs, waiting, monkeyp
 async def test_a_long_history_is_read_in_pages(stubs, ended, monkeypatch):
     monkeypatch.setattr(stream, "PAGE_EVENTS", 2)
     assert events_of(await read_to_the_end(watch(stubs, ended))) == await history(stubs, ended)
+
+
+async def test_the_attempts_of_a_restarted_execution_are_told_from_every_cursor(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BATCH_MAX_BYTES", 1)
+    async with serving(tmp_path / "data", apps=(APP,), workers="in-process") as stubs:
+        async with Client(stubs.server.address, project="p") as client:
+            await client.deploy(app.integrations["stumbling"])
+            name = (await client.execute("stumbling", {"n": 1})).name
+        messages = await read_to_the_end(watch(stubs, name))
+        whole = events_of(messages)
+        assert whole == await history(stubs, name)
+        attempts = [each.task_change.execution_attempt for each in whole if each.HasField("task_change")]
+        assert attempts == sorted(attempts)
+        assert set(attempts) == {1, 2, 3}
+        for position, message in enumerate(messages, 1):
+            assert events_of(await read_to_the_end(watch(stubs, name, cursor=message.cursor))) == whole[position:]
+        request = ListExecutionEventsRequest(parent=name, page_size=3)
+        paged = []
+        while True:
+            page = await stubs.executions.ListExecutionEvents(request)
+            paged += page.events
+            if not page.next_page_token:
+                break
+            request.page_token = page.next_page_token
+        assert paged == whole
 
 
 async def test_a_server_that_ends_sends_everyone_away_with_a_cursor(tmp_path):

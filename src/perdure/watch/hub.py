@@ -61,10 +61,6 @@ class WatchHub:
             if not ring.watchers:
                 del self._rings[key]
 
-    def watched(self) -> int:
-        """Count the executions that somebody watches."""
-        return len(self._rings)
-
     def drain(self) -> None:
         """Let every stream end, now and from now on."""
         self.draining = True
