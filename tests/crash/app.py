@@ -101,6 +101,14 @@ async def hold(ctx: TaskContext, number: int) -> int:
         return number
 
 
+@app.task()
+def wait_at_gate(ctx: TaskContext, gate: str, number: int) -> int:
+    """Goes on when somebody has opened the gate, a named pipe, and closed it again."""
+    with recorded(ctx, "wait_at_gate"):
+        Path(gate).read_bytes()
+        return number + 1
+
+
 @app.integration()
 def one_task(tag: str, number: int) -> int:
     return step(number)
@@ -161,3 +169,8 @@ def held_up(tag: str, number: int) -> int:
 @app.integration()
 def nested_held_up(tag: str, number: int) -> int:
     return held_up(tag, number)
+
+
+@app.integration()
+def gated(tag: str, number: int, gate: str) -> int:
+    return wait_at_gate(gate, number)

@@ -1,4 +1,4 @@
-"""A real `perdure serve` in a process of its own, to be killed."""
+"""A real `perdure serve` and a real `perdure worker` in processes of their own, to be killed."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,13 @@ from tests.crash.app import LEDGER_VARIABLE
 
 PROJECT_ROOT = Path(__file__).parents[2]
 APP = "tests.crash.app:app"
+LEDGER = "ledger.jsonl"
 START_SECONDS = 60
 COMMAND = (sys.executable, "-m", "perdure")
 
 
-class ServerEnded(Exception):
-    """A server ended before it served."""
+class EndedEarly(Exception):
+    """A process ended before it was of use."""
 
     def __init__(self, code, log):
         super().__init__(f"exit code {code}; its log ends with: {log}")
@@ -31,57 +32,42 @@ class ServerEnded(Exception):
         self.log = log
 
 
-class ServerProcess:
-    """One life of a server on a data directory; used with `async with`, which kills what is left of it.
+class CommandProcess:
+    """One run of a command that serves the app; used with `async with`, which kills what is left of it.
 
     Attributes:
         first_line: What it printed first.
-        address: Where it listens.
     """
 
     first_line: str
-    address: str
 
-    def __init__(self, directory, *options, armed=""):
+    def __init__(self, directory, *command, armed=""):
         self.directory = directory
-        self._command = [*COMMAND, "serve", "--data", str(directory / "data"), "--listen", "127.0.0.1:0", *options]
+        self._command = [*COMMAND, *command, "--app", APP]
         self._environment = {
             # The settings of a server may come from the environment; here they must not.
             **{name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")},
             "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]),
-            LEDGER_VARIABLE: str(directory / "ledger.jsonl"),
+            LEDGER_VARIABLE: str(directory / LEDGER),
             failpoints.ENVIRONMENT_VARIABLE: armed,
         }
 
     async def __aenter__(self):
-        """Starts it and waits until it says where it listens.
+        """Starts it and waits until it says that it is of use.
 
         Raises:
-            ServerEnded: It ended before.
+            EndedEarly: It ended before.
         """
-        await self.spawn()
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command, cwd=PROJECT_ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=log
+            )
         assert self.process.stdout is not None
         async with asyncio.timeout(START_SECONDS):
             self.first_line = (await self.process.stdout.readline()).decode()
-        found = re.fullmatch(r"perdure: listening on (\S+)\n", self.first_line)
-        if found is None:
-            await self.__aexit__()
-            raise ServerEnded(self.process.returncode, self.log_tail())
-        self.address = found[1]
+        if not self.first_line:
+            raise EndedEarly(await self.ended(), self.log_tail())
         return self
-
-    async def spawn(self):
-        """Starts it and waits for nothing."""
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *self._command,
-                "--app",
-                APP,
-                cwd=PROJECT_ROOT,
-                env=self._environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
 
     async def __aexit__(self, *_):
         self.send(signal.SIGKILL)
@@ -89,7 +75,7 @@ class ServerProcess:
 
     @property
     def log(self):
-        return self.directory / "server.log"
+        return self.directory / f"{self._command[len(COMMAND)]}.log"
 
     def log_tail(self):
         return self.log.read_text(errors="replace")[-4_000:]
@@ -112,6 +98,30 @@ class ServerProcess:
         await self.process.communicate()
         return self.process.returncode
 
+    async def stop(self):
+        """Asks it to drain and to end; returns the exit code."""
+        self.send(signal.SIGTERM)
+        return await self.ended()
+
+
+class ServerProcess(CommandProcess):
+    """One life of a server on a data directory."""
+
+    def __init__(self, directory, *options, listen="127.0.0.1:0", armed=""):
+        super().__init__(
+            directory, "serve", "--data", str(directory / "data"), "--listen", listen, *options, armed=armed
+        )
+
+    @property
+    def address(self):
+        """Where it listens."""
+        found = re.fullmatch(r"perdure: listening on (\S+)\n", self.first_line)
+        assert found, f"no address in {self.first_line!r}"
+        return found[1]
+
+    def channel(self):
+        return grpc.aio.insecure_channel(self.address)
+
     async def kill(self, recorder: Recorder):
         """Kills it as a crash does; returns when it is gone."""
         await killed(recorder, "server", self.pid, self.ended())
@@ -123,13 +133,12 @@ class ServerProcess:
             await killed(recorder, "worker", workers[0], gone(workers[0]))
         return bool(workers)
 
-    async def stop(self):
-        """Asks it to drain and to end; returns the exit code."""
-        self.send(signal.SIGTERM)
-        return await self.ended()
 
-    def channel(self):
-        return grpc.aio.insecure_channel(self.address)
+class WorkerProcess(CommandProcess):
+    """A worker that no server has started."""
+
+    def __init__(self, directory, address):
+        super().__init__(directory, "worker", "--server", address)
 
 
 async def killed(recorder, what, pid, ending):

@@ -11,7 +11,7 @@ from perdure.testing.calls import RecordedCalls, outcome_of
 from perdure.testing.logs import Fault, Logs, Outcome
 from perdure.testing.recorder import Recorder, read_records
 from perdure.v1.execution_service_pb2 import WaitExecutionRequest
-from tests.crash.server_process import ServerEnded, ServerProcess
+from tests.crash.server_process import LEDGER, EndedEarly, ServerProcess
 
 LOCATION = "projects/default/locations/local"
 ALL = f"{LOCATION}/integrations/-"
@@ -68,9 +68,9 @@ class System:
         await self._stack.aclose()
         self.recorder.close()
 
-    async def start(self, **options):
+    async def start(self, *options, **settings):
         """Begins the next life."""
-        server = await self._stack.enter_async_context(ServerProcess(self.directory, **options))
+        server = await self._stack.enter_async_context(ServerProcess(self.directory, *options, **settings))
         # Closing a channel would cancel the calls that have yet to learn that their server is gone.
         channel = await self._stack.enter_async_context(server.channel())
         self._lives += 1
@@ -78,14 +78,14 @@ class System:
         self._up.set()
         return server
 
-    async def start_to_die(self, what, **options):
+    async def start_to_die(self, what, **settings):
         """Begins a life in which the server ends by itself, sooner or later; returns its exit code when it has."""
         began = time.monotonic_ns()
         try:
-            server = await self.start(**options)
+            server = await self.start(**settings)
             code = await server.ended()
             self.bury()
-        except ServerEnded as ended:
+        except EndedEarly as ended:
             code = ended.code
         self.recorder.write(Fault(what, began, time.monotonic_ns()))
         return code
@@ -147,5 +147,5 @@ class System:
 
     def logs(self):
         """Everything that was recorded."""
-        paths = (self.directory / "calls.jsonl", self.directory / "ledger.jsonl")
+        paths = (self.directory / "calls.jsonl", self.directory / LEDGER)
         return Logs(tuple(record for path in paths for record in read_records(path)))

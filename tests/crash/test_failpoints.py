@@ -56,7 +56,7 @@ async def test_a_commit_that_fails_breaks_no_promise(tmp_path, point, action):
         await system.start()
         await system.settle()
     assert check(system.logs()) == []
-    assert "commits refused" in system.server.log_tail()
+    assert "commits refused" in system.server.log.read_text(encoding="utf-8")
 
 
 async def test_an_unknown_outcome_of_a_commit_stops_the_server(tmp_path):

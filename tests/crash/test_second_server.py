@@ -5,14 +5,14 @@ import signal
 
 import pytest
 
-from tests.crash.server_process import ServerEnded, ServerProcess
+from tests.crash.server_process import EndedEarly, ServerProcess
 
 pytestmark = pytest.mark.slow
 
 
 async def test_a_second_server_on_the_same_data_refuses_with_a_clear_error(tmp_path):
     async with asyncio.timeout(60), ServerProcess(tmp_path) as first:
-        with pytest.raises(ServerEnded) as refusal:
+        with pytest.raises(EndedEarly) as refusal:
             await ServerProcess(tmp_path).__aenter__()
         assert refusal.value.code > 0
         assert f"in use by process {first.pid}" in refusal.value.log
