@@ -52,11 +52,13 @@ class Server:
     Attributes:
         address: Where callers connect, `HOST:PORT`.
         engine: Interprets the integrations.
+        failure: Why the server must not go on; None as long as it may.
         socket: Where the server's own worker processes connect; None if there are none.
     """
 
     def __init__(self, settings: Settings, engine: Engine, dispatcher: Dispatcher, hub: WatchHub, edge: Edge) -> None:
         self.address = ""
+        self.failure: BaseException | None = None
         self.engine = engine
         self._settings = settings
         self._dispatcher = dispatcher
@@ -124,6 +126,7 @@ class Server:
             InvalidSettings: An app cannot be used.
             CannotListen: The address is taken.
         """
+        self.engine.environment.supervisor.spawn(self._stop_on_failure(), "stop on failure")
         await self.engine.start(self._dispatcher, self._edge.dispatch.lease_ttl)
         self.address = self._bind(host, port)
         self._workers = self._make_workers()
@@ -176,27 +179,25 @@ class Server:
 
     async def wait(self) -> int:
         """Wait until the server has been asked to end, or must; end it, and return the exit code."""
-        environment = self.engine.environment
-        async with asyncio.TaskGroup() as group:
-            waits = [
-                group.create_task(self._stop.wait()),
-                group.create_task(environment.supervisor.wait_failed()),
-                group.create_task(environment.store.wait_broken()),
-            ]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            stopped, *failures = waits
-            reason = next((each.result() for each in failures if each.done()), None)
-            for each in waits:
-                each.cancel()
-        if reason is None and stopped.done():
+        await self._stop.wait()
+        if self.failure is None:
             await self.drain(self._settings.drain_seconds)
             return EXIT_STOPPED
-        _logger.critical("the server must not go on: %s", reason)
         try:
             await self._end(0.0)
         except StoreError:
             _logger.exception("the store could not be closed")
         return EXIT_FAILED
+
+    async def _stop_on_failure(self) -> None:
+        """Have the server end as soon as its store or one of its loops has failed (F15, P21)."""
+        environment = self.engine.environment
+        loop = environment.supervisor.share(environment.supervisor.wait_failed(), "wait for a loop to fail")
+        store = environment.supervisor.share(environment.store.wait_broken(), "wait for the store to break")
+        done, _ = await asyncio.wait({loop, store}, return_when=asyncio.FIRST_COMPLETED)
+        self.failure = done.pop().result()
+        _logger.critical("the server must not go on: %s", self.failure)
+        self._stop.set()
 
     async def drain(self, grace: float) -> None:
         """End in order: nothing acknowledged is lost, and every stream ends with where to go on.

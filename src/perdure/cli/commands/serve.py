@@ -72,8 +72,10 @@ async def _serve(settings: Settings, project: str, integrations: Sequence[AnyInt
         tune_garbage_collection()
         click.echo(f"perdure: listening on {server.address}")
     except BaseException:
-        await server.drain(0.0)
-        raise
+        if server.failure is None:
+            await server.drain(0.0)
+            raise
+        # What went wrong here is only what followed from it.
     return ExitCode.OK if await server.wait() == 0 else ExitCode.FAULT
 
 
