@@ -33,5 +33,5 @@ arrived protos/google perdure/protos/google
 "$folder/venv/bin/python" -m pip install --quiet --constraint constraints/runtime.txt "$folder"/dist/*.whl
 cd "$folder"
 venv/bin/python -W error -c 'import perdure, perdure.v1'
-venv/bin/perdure version
+venv/bin/perdure version --client
 echo "the wheel holds what it should and starts"

@@ -29,8 +29,12 @@ def command(client_only: bool, output: str, connection: Connection) -> None:
 
 async def _version(connection: Connection, *, client_only: bool, output: str) -> ExitCode:
     own = version("perdure")
+    if output == "table":
+        # Before the server is asked: this much is known without one.
+        print_facts([("client", own)])
+    elif client_only:
+        print_json({"client": own})
     if client_only:
-        print_json({"client": own}) if output == "json" else print_facts([("client", own)])
         return ExitCode.OK
     async with connection.client() as client:
         info = await client.server_info()
@@ -38,7 +42,7 @@ async def _version(connection: Connection, *, client_only: bool, output: str) ->
         print_json({"client": own, "server": json_form(info)})
         return ExitCode.OK
     form = json_form(info)
-    facts = [("client", own), ("server", info.version), ("location", info.location)]
+    facts = [("server", info.version), ("location", info.location)]
     facts += [(key, str(form.get(key, ""))) for key in ("storeKind", "storeId", "durability", "newestStoreRevision")]
     print_facts(facts)
     return ExitCode.OK
