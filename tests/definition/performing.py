@@ -5,7 +5,7 @@ import inspect
 
 from perdure.codec.integrations import find_faults, read_integration
 from perdure.codec.values import message_from_value, value_from_message
-from perdure.definition.arguments import bind_inputs, outputs_of
+from perdure.definition.arguments import Outputs, bind_inputs
 from perdure.domain import commands as cmd
 from perdure.domain.decide.running import ITEMS_INPUT
 from perdure.domain.integration import ForEach, SubIntegration
@@ -79,5 +79,5 @@ class Performance:
         result = task.handler(**keywords)
         if inspect.iscoroutine(result):
             result = asyncio.run(result)
-        outputs = outputs_of(result, task.signature.returns)
+        outputs = Outputs(task.signature.returns).of(result)
         return {name: value_from_message(message, MAX_BYTES) for name, message in outputs.items()}

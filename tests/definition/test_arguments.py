@@ -13,7 +13,7 @@ import pytest
 
 from perdure import ConversionError, DefinitionError
 from perdure.codec.values import encode_python, message_from_value
-from perdure.definition.arguments import bind_inputs, outputs_of, signature_of
+from perdure.definition.arguments import Outputs, bind_inputs, signature_of
 from perdure.domain.value import ValueKind
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def test_annotations_for_which_nothing_can_be_read_are_refused(annotation):
 
 def outputs(result, annotation):
     found = {}
-    for name, message in outputs_of(result, annotation).items():
+    for name, message in Outputs(annotation).of(result).items():
         kind = message.WhichOneof("value")
         assert kind is not None
         found[name] = (kind, getattr(message, kind))
@@ -246,8 +246,8 @@ def test_a_result_is_one_output_of_its_annotated_kind(result, annotation, expect
 
 
 def test_an_array_keeps_its_kind_even_when_empty():
-    assert outputs_of([], list[str])["result"].WhichOneof("value") == "string_array"
-    assert list(outputs_of([1, 2], list[float])["result"].double_array.double_values) == [1.0, 2.0]
+    assert Outputs(list[str]).of([])["result"].WhichOneof("value") == "string_array"
+    assert list(Outputs(list[float]).of([1, 2])["result"].double_array.double_values) == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("annotation", [Line, Any, Line | None])
@@ -261,7 +261,7 @@ def test_a_dataclass_is_one_output_for_each_field(annotation):
 
 @pytest.mark.parametrize("annotation", [None, Any, Line | None])
 def test_nothing_is_no_output(annotation):
-    assert outputs_of(None, annotation) == {}
+    assert Outputs(annotation).of(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -283,12 +283,12 @@ def test_nothing_is_no_output(annotation):
 )
 def test_results_that_do_not_fit_are_refused_without_being_repeated(result, annotation, message):
     with pytest.raises(ConversionError) as caught:
-        outputs_of(result, annotation)
+        Outputs(annotation).of(result)
     assert str(caught.value) == message
 
 
 def test_what_one_task_returns_another_can_take():
-    returned = outputs_of([ORDER], list[Order])["result"]
+    returned = Outputs(list[Order]).of([ORDER])["result"]
     assert bind_inputs(taking(list[Order]), {"it": returned})["it"] == [ORDER]
 
 

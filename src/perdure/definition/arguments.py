@@ -17,6 +17,7 @@ from perdure.definition.conversion import (
     dataclass_type,
     encode,
     field_types,
+    kind_of,
     plain_annotation,
     reader,
     without_none,
@@ -120,27 +121,42 @@ def bind_inputs(signature: Signature, inputs: Mapping[str, ValueType]) -> dict[s
     return keywords
 
 
-def outputs_of(result: object, annotation: object) -> dict[str, ValueType]:
-    """Make the outputs of a task from what its handler returned.
+class Outputs:
+    """Makes the outputs of a task from what its handler returned; the annotation is looked at once.
 
     A dataclass yields one output for each field, None none unless the annotation is of the form `X | None`,
     and everything else yields the output `result`.
 
-    Raises:
-        ConversionError: The result does not fit the annotation, or has no form as a value.
+    Args:
+        annotation: What the handler says it returns.
     """
-    if result is None and not _is_optional_value(annotation):
-        if annotation in {None, type(None), Any} or without_none(annotation) is not plain_annotation(annotation):
-            return {}
-        raise ConversionError(f"result: expected {_name(annotation)}, got nothing")
-    if is_dataclass(result) and not isinstance(result, type):
-        kinds = field_types(type(result))
-        named = {field.name: getattr(result, field.name) for field in fields(result) if field.name in kinds}
-    else:
-        kinds, named = output_types(annotation), {ONLY_RESULT: result}
-        if dataclass_type(annotation) or not kinds:
-            raise ConversionError(f"result: expected {_name(annotation)}, got {type(result).__qualname__}")
-    return {name: message_from_value(encode(one, kinds[name], name)) for name, one in named.items()}
+
+    def __init__(self, annotation: object) -> None:
+        self._annotation = annotation
+        self._keeps_none = _is_optional_value(annotation)
+        self._allows_none = annotation in {None, type(None), Any} or (
+            without_none(annotation) is not plain_annotation(annotation)
+        )
+        self._has_one = not dataclass_type(annotation) and bool(output_types(annotation))
+        self._kind = kind_of(annotation)
+
+    def of(self, result: object) -> dict[str, ValueType]:
+        """Make the outputs.
+
+        Raises:
+            ConversionError: The result does not fit the annotation, or has no form as a value.
+        """
+        if result is None and not self._keeps_none:
+            if self._allows_none:
+                return {}
+            raise ConversionError(f"result: expected {_name(self._annotation)}, got nothing")
+        if is_dataclass(result) and not isinstance(result, type):
+            kinds = field_types(type(result))
+            named = {field.name: getattr(result, field.name) for field in fields(result) if field.name in kinds}
+            return {name: message_from_value(encode(one, kind_of(kinds[name]), name)) for name, one in named.items()}
+        if not self._has_one:
+            raise ConversionError(f"result: expected {_name(self._annotation)}, got {type(result).__qualname__}")
+        return {ONLY_RESULT: message_from_value(encode(result, self._kind, ONLY_RESULT))}
 
 
 def output_types(annotation: object) -> dict[str, object]:

@@ -124,14 +124,14 @@ def to_plain(value: object, path: str) -> object:
     raise ConversionError(f"{path}: {type(value).__qualname__} has no form as a value; return what JSON can hold")
 
 
-def encode(value: object, annotation: object, path: str) -> Value:
-    """Make a value of a Python object, of the kind that the annotation asks for.
+def encode(value: object, kind: ValueKind, path: str) -> Value:
+    """Make a value of a Python object, of the kind that its annotation asks for.
 
     Raises:
-        ConversionError: The object does not fit the annotation, or has no form as a value.
+        ConversionError: The object does not fit the kind, or has no form as a value.
     """
     try:
-        return encode_python(to_plain(value, path), kind_of(annotation))
+        return encode_python(to_plain(value, path), kind)
     except InvalidValue as error:
         raise ConversionError(f"{path}: {error}") from None
 

@@ -130,7 +130,7 @@ class TracedIntegration(Generic[P, R]):
         message.data_type = v1.IntegrationParameter.DataType.ValueType(kind_of(argument.annotation))
         if not argument.required:
             try:
-                default = encode(argument.default, argument.annotation, f"default of {name}")
+                default = encode(argument.default, kind_of(argument.annotation), f"default of {name}")
             except ConversionError as error:
                 raise DefinitionError(f"{self.signature.name}: {error}") from None
             message.default_value.CopyFrom(message_from_value(default))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from perdure.codec.values import message_from_value
 from perdure.definition.arguments import output_types
-from perdure.definition.conversion import ONLY_RESULT, dataclass_type, encode, unwraps, without_none
+from perdure.definition.conversion import ONLY_RESULT, dataclass_type, encode, kind_of, unwraps, without_none
 from perdure.definition.errors import ConversionError, TracingError
 from perdure.definition.terms import Term, selected, unwrapped
 from perdure.definition.traced import Traced, is_traced, to_term
@@ -53,7 +53,7 @@ def add_inputs(config: TaskConfig, signature: Signature, values: Mapping[str, ob
             reads |= term.tasks
         else:
             try:
-                constant = encode(value, signature.arguments[name].annotation, f"argument {name}")
+                constant = encode(value, kind_of(signature.arguments[name].annotation), f"argument {name}")
             except ConversionError as error:
                 raise TracingError(str(error)) from None
             config.parameters[name].constant.CopyFrom(message_from_value(constant))

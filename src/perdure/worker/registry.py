@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from perdure.definition.arguments import bind_inputs, outputs_of
+from perdure.definition.arguments import Outputs, bind_inputs
 from perdure.worker.handler import Handler, Place
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def handler_of(task: TaskDefinition) -> Handler:
         place=place,
         takes_context=bool(task.signature.context),
         bind=partial(bind_inputs, task.signature),
-        outputs=partial(outputs_of, annotation=task.signature.returns),
+        outputs=Outputs(task.signature.returns).of,
     )
 
 
