@@ -48,6 +48,7 @@ class CommandProcess:
             # The settings of a server may come from the environment; here they must not.
             **{name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")},
             "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONFAULTHANDLER": "1",
             LEDGER_VARIABLE: str(directory / LEDGER),
             failpoints.ENVIRONMENT_VARIABLE: armed,
         }
@@ -120,7 +121,8 @@ class ServerProcess(CommandProcess):
         return found[1]
 
     def channel(self):
-        return grpc.aio.insecure_channel(self.address)
+        """A connection that shares nothing: an earlier server may have had the same port, and failures there count."""
+        return grpc.aio.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)])
 
     async def kill(self, recorder: Recorder):
         """Kills it as a crash does; returns when it is gone."""

@@ -27,7 +27,7 @@ class Storm:
         """Kills again and again while the load goes on, then lets the load come to its end."""
         async with self.load.going_on(CONCURRENT_JOBS):
             for _ in range(self._kills):
-                await self._system.recorder.more(self._choose.randrange(1, MOST_RECORDS_BEFORE_A_KILL))
+                await self._system.more(self._choose.randrange(1, MOST_RECORDS_BEFORE_A_KILL))
                 await self._kill()
 
     async def _kill(self):

@@ -100,6 +100,15 @@ class System:
         self._up.clear()
         self._life.over.set()
 
+    async def more(self, records):
+        """Waits until the callers have seen so much more; fails if the server ends by itself first."""
+        async with asyncio.TaskGroup() as group:
+            enough = group.create_task(self.recorder.more(records))
+            ended = group.create_task(self.server.process.wait())
+            await asyncio.wait({enough, ended}, return_when=asyncio.FIRST_COMPLETED)
+            assert enough.done(), f"the server ended by itself: {self.server.log_tail()}"
+            ended.cancel()
+
     @property
     def server(self):
         return self._life.server

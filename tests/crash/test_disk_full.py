@@ -38,7 +38,7 @@ async def test_a_full_disk_refuses_commits_and_answers_reads_until_there_is_room
         server = await system.start()
         load = Load(system, random.Random(1))
         async with load.going_on(4):
-            await system.recorder.more(150)
+            await system.more(150)
         calls = (await system.life()).calls
         before = [execution.name async for execution in calls.list_all(ALL)]
         request = load.request("chain", 0, Execution.POST)
@@ -61,12 +61,12 @@ async def test_a_disk_that_is_full_under_load_loses_nothing_that_was_acknowledge
         server = await system.start()
         load = Load(system, random.Random(2))
         async with load.going_on(8):
-            await system.recorder.more(150)
+            await system.more(150)
             with full_disk(server):
                 assert await server.ended() == 70
             system.bury()
             await system.start()
-            await system.recorder.more(150)
+            await system.more(150)
         await system.settle()
         assert await system.server.stop() == 0
     assert check(system.logs()) == []

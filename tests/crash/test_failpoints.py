@@ -50,7 +50,7 @@ async def test_a_commit_that_fails_breaks_no_promise(tmp_path, point, action):
         for hit in (1, 2, 3, 30):
             server = await system.start(armed=f"{point}={action}@{hit}")
             async with load.going_on(LANES):
-                await system.recorder.more(150)
+                await system.more(150)
             assert await server.stop() == 0
             system.bury()
         await system.start()
@@ -65,7 +65,7 @@ async def test_an_unknown_outcome_of_a_commit_stops_the_server(tmp_path):
         load = Load(system, random.Random(7))
         await system.start()
         async with load.going_on(LANES):
-            await system.recorder.more(20)
+            await system.more(20)
             await system.kill()
             for hit in (20, 60):
                 code = await system.start_to_die("outcome unknown", armed=f"store.after_commit=error@{hit}")

@@ -61,7 +61,7 @@ async def test_workers_go_on_through_the_deaths_of_their_servers(tmp_path):
         load = Load(system, choose)
         async with load.going_on(10):
             for _ in range(KILLS):
-                await system.recorder.more(choose.randrange(1, 300))
+                await system.more(choose.randrange(1, 300))
                 await system.kill()
                 await system.start(*ALONE, listen=address)
         await system.settle()
