@@ -83,8 +83,26 @@ async def test_an_orphan_lives_on_by_itself(tmp_path: Path) -> None:
         key = await bench.start("parent")
         assert (await bench.ended(key)).state is ExecutionState.SUCCEEDED
         offer = await bench.workers.next()
+        await bench.settle()
+        assert not (await bench.state(offer.key)).cancel_requested
         await bench.succeed(offer, result=1)
-        assert (await bench.ended(offer.key)).created.orphan
+        orphan = await bench.ended(offer.key)
+        assert (orphan.state, orphan.created.orphan) == (ExecutionState.SUCCEEDED, True)
+
+
+async def test_the_cancel_of_a_parent_does_not_reach_its_orphans(tmp_path: Path) -> None:
+    then_wait = [
+        {**parent(wait=False)[0], "nextTasks": [{"taskId": "after"}]},
+        {"taskId": "after", "task": "work"},
+    ]
+    async with running(tmp_path) as bench:
+        await bench.deploy("child", CHILD, parameters=OUT)
+        await bench.deploy("parent", then_wait)
+        key = await bench.start("parent")
+        offers = {offer.task_id: offer for offer in (await bench.workers.next(), await bench.workers.next())}
+        await bench.engine.cancel(key, "", "me", lambda execution, _: execution.state)
+        await bench.settle()
+        assert not (await bench.state(offers["a"].key)).cancel_requested
 
 
 async def test_a_parent_that_was_away_when_its_child_ended_is_told_after_the_restart(tmp_path: Path) -> None:

@@ -121,6 +121,8 @@ class Performer:
             await self._report(parent_key, cmd.ReportFailure(*ids, failure=start_failure(error)))
             return
         await self._report(parent_key, cmd.ReportChildStarted(*ids, child=effect.child))
+        if not _waits(run):
+            return  # An orphan is nobody's any more: neither its end nor its cancel concerns the parent.
         row = await self._env.store.get_row(child_key)
         if row is not None and row.end_time is not None:
             await self._active.view(child_key, lambda child, _: self._tell_parent(child))
@@ -159,7 +161,7 @@ class Performer:
         config = parent.execution.graph.tasks[effect.task_id].built_in
         if isinstance(config, ForEach):
             self._fan_out.stop(parent.key, effect)
-        elif isinstance(config, SubIntegration) and not config.wait:
+        elif not _waits(parent.execution.tasks[effect.task_id]):
             return
         number = generation(effect.execution_attempt, effect.attempt)
         for row in await self._env.store.children(parent.key, effect.task_id, number):
@@ -202,6 +204,11 @@ def _current(execution: Execution, effect: ef.OfferAttempt | ef.RunChild | ef.Ru
     run = execution.tasks.get(effect.task_id)
     same = run is not None and (execution.execution_attempt, run.attempt) == (effect.execution_attempt, effect.attempt)
     return run if run is not None and same and run.state is TaskState.IN_PROCESS else None
+
+
+def _waits(run: TaskRun) -> bool:
+    """Whether a task waits for its sub-execution instead of cutting it loose."""
+    return isinstance(run.config.built_in, SubIntegration) and run.config.built_in.wait
 
 
 def start_failure(error: PerdureError) -> Failure:
