@@ -110,6 +110,12 @@ WRONG = {
         "parameters[0] already",
     ),
     # parameters
+    "output that no task sets": (
+        TASK % 'outputs { result: "r" parameter: "totla" }'
+        + 'parameters { key: "total" data_type: DATA_TYPE_INT_VALUE input_output_type: INPUT_OUTPUT_TYPE_OUT }',
+        "parameters[0]",
+        'no task sets this output; what tasks set: "totla"',
+    ),
     "no data type": (TASK % "" + 'parameters { key: "p" }', "parameters[0].data_type", "is required"),
     "default of another type": (
         TASK % "" + 'parameters { key: "p" data_type: DATA_TYPE_INT_VALUE default_value { string_value: "1" } }',

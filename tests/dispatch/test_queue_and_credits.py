@@ -142,3 +142,13 @@ async def test_a_count_of_credits_that_makes_no_sense_is_refused(stage, count):
     peer = await stage.connect()
     with pytest.raises(InvalidRequest):
         await peer.credit(work=count)
+
+
+async def test_the_log_says_which_handler_no_worker_has(stage, caplog):
+    await stage.connect()
+    stage.offer("a")
+    stage.offer("b", handler="nobody")
+    await stage.alarms.advance(11)
+    assert [record.getMessage() for record in caplog.records if "performs" in record.getMessage()] == [
+        "no connected worker performs 'nobody'; its tasks wait until one does"
+    ]

@@ -126,6 +126,13 @@ async def test_executions_are_listed_newest_first_page_by_page(stubs):
     assert len(everything.executions) == 6
 
 
+async def test_an_integration_without_executions_is_told_from_one_that_never_was(stubs):
+    known = await stubs.executions.ListExecutions(ListExecutionsRequest(parent=integration("wait")))
+    assert list(known.executions) == []
+    told = await refused(stubs.executions.ListExecutions(ListExecutionsRequest(parent=integration("typo"))))
+    assert (told.code, told.reason) == (NOT_FOUND, "INTEGRATION_NOT_FOUND")
+
+
 async def test_a_full_list_shows_everything_of_each(stubs, ended):
     page = await stubs.executions.ListExecutions(ListExecutionsRequest(parent=ANY, view=FULL))
     assert list(page.executions) == [await stubs.executions.GetExecution(GetExecutionRequest(name=ended))]

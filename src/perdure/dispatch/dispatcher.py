@@ -12,6 +12,7 @@ from perdure.dispatch.leases import Leases
 from perdure.dispatch.results import ResultReporter
 from perdure.dispatch.session import Session
 from perdure.dispatch.settings import SESSIONS_MAX, DispatchSettings
+from perdure.dispatch.unperformed import UnperformedHandlers
 from perdure.dispatch.worker_record import WorkerRecord
 from perdure.domain.errors import LimitReached, Unavailable
 
@@ -59,10 +60,12 @@ class Dispatcher:
         self._results = ResultReporter(self._leases, reports, supervisor)
         self._workers: dict[tuple[str, str], WorkerRecord] = {}
         self._embedded: dict[tuple[str, str], asyncio.Event] = {}
+        self._unperformed = UnperformedHandlers(self._alarms, self._settings.ping_interval)
         self._draining = False
 
     def offer(self, offer: Offer) -> None:
         """Queue an attempt for the workers; one that a worker already holds is left alone."""
+        self._unperformed.want(offer.handler)
         self._leases.offer(offer)
 
     def stop(
@@ -119,6 +122,7 @@ class Dispatcher:
         await self._reports.session_opened(worker.name, worker.incarnation, worker.embedded)
         if worker.session is session:
             session.welcome(greeting.handlers, keep, drop)
+            self._unperformed.add(greeting.handlers)
             if (welcomed := self._embedded.get((worker.project, worker.worker_id))) is not None:
                 welcomed.set()
 

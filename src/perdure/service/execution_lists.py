@@ -9,7 +9,7 @@ from perdure.codec.names import WILDCARD, ExecutionName
 from perdure.domain.errors import NotFound
 from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, PAGE_MAX_BYTES, fitting
 from perdure.service.views import key_of, wants_full
-from perdure.store.records import ListRange
+from perdure.store.records import IntegrationKey, ListRange
 from perdure.v1.execution_pb2 import Execution, ExecutionSnapshot
 from perdure.v1.execution_service_pb2 import (
     ListExecutionEventsResponse,
@@ -19,6 +19,7 @@ from perdure.v1.execution_service_pb2 import (
 from perdure.watch.history import HistoryReader
 
 if TYPE_CHECKING:
+    from perdure.codec.names import IntegrationName
     from perdure.engine.engine import Engine
     from perdure.service.call import Call
     from perdure.service.names import NameReader
@@ -61,6 +62,8 @@ class ExecutionLists:
                 limit=wanted.size + 1,
             )
         )
+        if not rows:
+            await self._check_integration(parent)
         response = ListExecutionsResponse(store_revision=wanted.store_revision)
         size = 0
         for row in rows[: wanted.size]:
@@ -74,6 +77,17 @@ class ExecutionLists:
             last = rows[shown - 1].created
             response.next_page_token = self._pager.token(wanted, str(last.create_time), last.key.execution)
         return response
+
+    async def _check_integration(self, parent: IntegrationName) -> None:
+        """Tell an integration without executions from one that never was.
+
+        Raises:
+            NotFound: There never was an integration of that name.
+        """
+        if parent.integration == WILDCARD:
+            return
+        if await self._store.get_integration(IntegrationKey(parent.project, parent.integration)) is None:
+            raise NotFound("integration", parent.integration, reason="INTEGRATION_NOT_FOUND")
 
     def _basic(self, row: ExecutionRow) -> Execution:
         return show_row(row, self._location, self._engine.environment.clock.now())

@@ -158,6 +158,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The code of a task: a for-each has too many items."""
     HISTORY_LIMIT: _ErrorReason.ValueType  # 48
     """The code of an execution: its history has reached the limit."""
+    INVALID_INPUT: _ErrorReason.ValueType  # 49
+    """The code of a task: its inputs do not fit the arguments of the handler. Reported by the worker."""
+    INVALID_OUTPUT: _ErrorReason.ValueType  # 50
+    """The code of a task: what the handler returned cannot be a result. Reported by the worker."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every stable text that says why something did not work: the `reason` of the `google.rpc.ErrorInfo`
@@ -302,4 +306,8 @@ FAN_OUT_LIMIT: ErrorReason.ValueType  # 47
 """The code of a task: a for-each has too many items."""
 HISTORY_LIMIT: ErrorReason.ValueType  # 48
 """The code of an execution: its history has reached the limit."""
+INVALID_INPUT: ErrorReason.ValueType  # 49
+"""The code of a task: its inputs do not fit the arguments of the handler. Reported by the worker."""
+INVALID_OUTPUT: ErrorReason.ValueType  # 50
+"""The code of a task: what the handler returned cannot be a result. Reported by the worker."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -130,9 +130,10 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListExecutions(self, request, context):
-        """Lists the executions of one integration, or of all, newest first.
+        """Lists the executions of one integration, or of all, newest first. Those of a deleted integration are
+        still there.
 
-        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

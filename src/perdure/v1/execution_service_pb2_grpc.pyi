@@ -46,9 +46,10 @@ class ExecutionServiceStub:
     Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
     """
     ListExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]
-    """Lists the executions of one integration, or of all, newest first.
+    """Lists the executions of one integration, or of all, newest first. Those of a deleted integration are
+    still there.
 
-    Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+    Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`).
     """
     WatchExecution: _aio.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionRequest, _execution_service_pb2.WatchResponse]
     """Streams what happens to one execution: every event once, in order, without a gap.
@@ -141,9 +142,10 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _execution_service_pb2.ListExecutionsRequest,
         context: _aio.ServicerContext[_execution_service_pb2.ListExecutionsRequest, _abc.Awaitable[_execution_service_pb2.ListExecutionsResponse]],
     ) -> _abc.Awaitable[_execution_service_pb2.ListExecutionsResponse]:
-        """Lists the executions of one integration, or of all, newest first.
+        """Lists the executions of one integration, or of all, newest first. Those of a deleted integration are
+        still there.
 
-        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`).
         """
 
     @_abc_1.abstractmethod

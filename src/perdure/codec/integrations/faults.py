@@ -185,6 +185,19 @@ def _connected_faults(message: Integration, evaluator: Evaluator) -> Iterator[Fi
                 path = f"tasks[{tasks[fault.task_id]}].task_id"
         yield FieldViolation(f"{_ROOT}.{path}", fault.description)
     yield from _expression_faults(message, evaluator, ancestry)
+    yield from _output_faults(message)
+
+
+def _output_faults(message: Integration) -> Iterator[FieldViolation]:
+    """Find outputs that nobody gives a value: as a rule, the name was misspelt where a task sets it."""
+    given = set(chain.from_iterable(settable_parameters(task) for task in message.tasks))
+    for position, parameter in enumerate(message.parameters):
+        only_out = parameter.input_output_type == IntegrationParameter.INPUT_OUTPUT_TYPE_OUT
+        if only_out and parameter.key not in given and not parameter.HasField("default_value"):
+            set_ones = ", ".join(map(show, sorted(given))) or "none"
+            yield FieldViolation(
+                f"{_ROOT}.parameters[{position}]", f"no task sets this output; what tasks set: {set_ones}"
+            )
 
 
 def _expression_faults(message: Integration, evaluator: Evaluator, ancestry: Ancestry) -> Iterator[FieldViolation]:
