@@ -39,6 +39,9 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 64 << 20),
 )
 
+_ENDED: Final = (grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError)
+"""What grpc.aio raises when one writes to a call that has just ended, by when exactly it ended."""
+
 
 class GrpcTransport:
     """Opens `Work` streams on one channel. Made inside a running loop.
@@ -78,7 +81,7 @@ class GrpcStream:
             await self._call.write(request)
         except grpc.aio.AioRpcError as error:
             _raise(error)
-        except (grpc.aio.UsageError, grpc.aio.InternalError) as error:
+        except _ENDED as error:
             raise StreamBroken("the stream has ended") from error
 
     async def responses(self) -> AsyncIterator[WorkResponse]:
@@ -101,7 +104,7 @@ class GrpcStream:
 
     async def finish(self) -> None:
         """Close the writing half."""
-        with contextlib.suppress(grpc.aio.AioRpcError, grpc.aio.UsageError, grpc.aio.InternalError):
+        with contextlib.suppress(grpc.aio.AioRpcError, *_ENDED):
             await self._call.done_writing()
 
     async def close(self) -> None:
