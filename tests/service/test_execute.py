@@ -49,6 +49,7 @@ async def test_a_scheduled_execution_waits_and_can_be_started_by_its_id(stubs):
     shown = await stubs.executions.GetExecution(GetExecutionRequest(name=held.execution))
     assert shown.execution_details.state == State.PENDING
     assert shown.schedule_time.nanos == 123_456_000, "finer than a microsecond is cut off"
+    assert shown.started_by == execution_pb2.Execution.STARTED_BY_SCHEDULE
     request = ExecuteRequest(name=integration("increment"), execution_id=held.execution_id)
     assert (await stubs.executions.Execute(request)).execution == held.execution
     told = await refused(stubs.executions.Execute(request))

@@ -208,7 +208,7 @@ class Starter:
             inputs=inputs,
             parameters=integration.initial_parameters(inputs),
             principal=request.principal,
-            started_by=StartedBy.CALL,
+            started_by=StartedBy.SCHEDULE if scheduled else StartedBy.CALL,
             root=execution_id,
             root_integration=integration.name,
             priority=integration.default_priority if request.priority is None else request.priority,
