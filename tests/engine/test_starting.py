@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.domain.errors import AlreadyExists, InvalidRequest, NotFound, WrongState
-from perdure.domain.limits import SECOND
+from perdure.domain.limits import LABELS_MAX, SECOND
 from perdure.domain.states import ExecutionMethod, ExecutionState
 from perdure.store.records import IntegrationKey, ListRange
 from tests.engine.harness import ONE, TWO, running
@@ -88,6 +88,22 @@ async def test_an_execution_id_that_is_taken_is_refused(tmp_path: Path) -> None:
         with pytest.raises(AlreadyExists):
             await bench.execute("one", user_execution_id="mine")
         assert (await bench.state(key)).state is ExecutionState.SUCCEEDED
+
+
+async def test_labels_of_the_call_go_before_those_of_the_integration(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await bench.deploy("one", ONE, labels={"team": "red", "tier": "base"})
+        key = await bench.start("one", labels={"team": "blue"})
+        assert (await bench.state(key)).created.labels == {"team": "blue", "tier": "base"}
+
+
+async def test_labels_of_the_call_and_of_the_integration_share_one_limit(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await bench.deploy("one", ONE, labels={f"own-{n}": "" for n in range(LABELS_MAX)})
+        await bench.start("one", labels={"own-0": "overridden"})
+        with pytest.raises(InvalidRequest, match="labels: are 65 with those of the integration"):
+            await bench.start("one", labels={"more": ""})
+        assert len(await bench.store.list_rows(ListRange("p"))) == 1
 
 
 async def test_a_scheduled_execution_waits_for_its_time(tmp_path: Path) -> None:

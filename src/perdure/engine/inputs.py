@@ -1,4 +1,4 @@
-"""Checks the inputs of a run against the parameters that the integration declares."""
+"""Checks what a run is given against what its integration declares: inputs and labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from perdure.codec.values import KIND_NAMES
 from perdure.domain.errors import FieldViolation, InvalidRequest
 from perdure.domain.expression import ExpressionError
-from perdure.domain.limits import PARAMETERS_MAX_BYTES
+from perdure.domain.limits import LABELS_MAX, PARAMETERS_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,3 +51,16 @@ def check_inputs(
         message = f"inputs do not fit integration {integration.name}: {faults[0][1].path} {faults[0][1].description}"
         raise InvalidRequest(message, *(violation for _, violation in faults), reason=faults[0][0])
     return fitted
+
+
+def merge_labels(integration: Integration, labels: Mapping[str, str]) -> dict[str, str]:
+    """Add the labels of the integration to those of a call, which go before them (row 20).
+
+    Raises:
+        InvalidRequest: There are too many of them together.
+    """
+    merged = {**integration.labels, **labels}
+    if len(merged) > LABELS_MAX:
+        description = f"are {len(merged)} with those of the integration, at most {LABELS_MAX} are allowed"
+        raise InvalidRequest(f"labels: {description}", FieldViolation("labels", description))
+    return merged

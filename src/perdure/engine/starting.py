@@ -14,7 +14,7 @@ from perdure.domain.decide import create
 from perdure.domain.errors import AlreadyExists, IllegalCommand, LimitReached, NotFound, Unavailable, WrongState
 from perdure.domain.events import ExecutionCreated
 from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
-from perdure.engine.inputs import check_inputs
+from perdure.engine.inputs import check_inputs, merge_labels
 from perdure.store.errors import DuplicateKey, StoreError
 from perdure.store.records import ExecutionKey, IntegrationKey, NewExecution, Origin, RequestRecord
 
@@ -212,7 +212,7 @@ class Starter:
             root=execution_id,
             root_integration=integration.name,
             priority=integration.default_priority if request.priority is None else request.priority,
-            labels={**integration.labels, **request.labels},
+            labels=merge_labels(integration, request.labels),
             description=request.description,
             schedule_time=None if synchronous else (request.schedule_time if scheduled else now) or now,
             max_runtime=integration.max_runtime if request.max_runtime is None else request.max_runtime,
