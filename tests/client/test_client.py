@@ -6,6 +6,7 @@ import pytest
 
 from perdure.client import Client, ExecutionFailed, ExecutionPending
 from perdure.client.errors import AlreadyExists, FailedPrecondition, InvalidRequest, NotFound
+from perdure.definition.errors import DefinitionError
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.integration_pb2 import Integration
 
@@ -65,6 +66,18 @@ async def test_schedule_is_pending_until_it_is_started_by_hand(client):
     with pytest.raises(FailedPrecondition) as caught:
         await client.start_held(scheduled.name)
     assert caught.value.reason == "EXECUTION_NOT_ON_HOLD"
+
+
+async def test_inputs_without_keys_are_refused_before_anything_is_sent(client):
+    with pytest.raises(TypeError, match="by key"):
+        await client.execute("total", [1])
+
+
+async def test_a_file_that_is_no_text_is_refused_by_name(client, tmp_path):
+    file = tmp_path / "latin.yaml"
+    file.write_bytes(b"description: gr\xf6\xdfer\n")
+    with pytest.raises(DefinitionError, match=r"latin\.yaml: the file is not UTF-8 text"):
+        await client.deploy(file)
 
 
 async def test_an_instant_without_a_time_zone_is_refused(client):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -29,3 +30,9 @@ def test_objects_without_a_form_are_refused_with_their_paths() -> None:
     with pytest.raises(InvalidRequest) as refused:
         to_messages({"good": 1, "bad": {1, 2}})
     assert [violation.path for violation in refused.value.field_violations] == ['input_parameters["bad"]']
+
+
+@pytest.mark.parametrize("inputs", [[1], [], "a=1"])
+def test_inputs_without_keys_are_refused(inputs: Any) -> None:
+    with pytest.raises(TypeError, match="by key"):
+        to_messages(inputs)

@@ -312,7 +312,7 @@ class Client:
         request = ExecuteRequest(
             name=self.scope.integration(integration),
             execution_method=method,
-            input_parameters=to_messages(inputs or {}),
+            input_parameters=to_messages({} if inputs is None else inputs),
             schedule_time=schedule_time,
         )
         set_options(request, options)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perdure.definition.yaml_loader import load_integration
+from perdure.definition.yaml_loader import YamlError, load_integration
 from perdure.v1.integration_pb2 import Integration
 
 if TYPE_CHECKING:
@@ -33,9 +33,16 @@ def message_of(integration: Deployable) -> Integration:
         message.CopyFrom(integration)
     elif isinstance(integration, str | os.PathLike):
         path = Path(integration)
-        message.CopyFrom(load_integration(path.read_text(encoding="utf-8"), str(path)))
+        message.CopyFrom(load_integration(_text_of(path), str(path)))
         message.name = message.name or path.stem
     else:
         message.CopyFrom(integration.definition)
         message.name = integration.id
     return message
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise YamlError([f"{path}: the file is not UTF-8 text: {error.reason} at byte {error.start}"]) from None

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import grpc
 
 from perdure.client.errors import FieldViolation, InvalidRequest, Refusal
 from perdure.codec.values import InvalidValue, decode_value, encode_python, message_from_value, value_from_message
 from perdure.v1.value_pb2 import ValueType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def to_messages(inputs: Mapping[str, object]) -> dict[str, ValueType]:
@@ -24,8 +21,11 @@ def to_messages(inputs: Mapping[str, object]) -> dict[str, ValueType]:
             of them.
 
     Raises:
+        TypeError: The inputs are no mapping.
         InvalidRequest: An object has no form as a value, such as a NaN or a set; all of them are named.
     """
+    if not isinstance(inputs, Mapping):
+        raise TypeError(f"inputs are given by key, such as {{'a': 1}}, and not as {type(inputs).__name__}")
     messages, violations = {}, []
     reason = ""
     for key, obj in inputs.items():
