@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,8 @@ class WorkerProcesses:
                     location=settings.location,
                     drain_within=settings.drain_seconds,
                     release_within=RELEASE_SECONDS,
+                    # As much is to be heard of them as of the server.
+                    log_level=logging.getLogger("perdure").getEffectiveLevel(),
                 ),
             )
             for app in settings.apps

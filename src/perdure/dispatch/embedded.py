@@ -39,7 +39,7 @@ class EmbeddedOptions:
         app: `MODULE:NAME`.
         drain_within: How long its tasks may take to end when the server is stopped.
         release_within: How long it may take after that to give back those that did not.
-        log_level: Name of a level of `logging`.
+        log_level: From which level of `logging` up Perdure itself is heard.
     """
 
     target: str
@@ -49,7 +49,7 @@ class EmbeddedOptions:
     concurrency: int = 16
     drain_within: float = 10.0
     release_within: float = 2.0
-    log_level: str = "INFO"
+    log_level: int = logging.INFO
 
 
 class EmbeddedWorker:

@@ -15,6 +15,7 @@ import threading
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from perdure.runtime.logs import log_to_stderr
 from perdure.worker.app_path import AppNotFound, load_app
 from perdure.worker.errors import WorkerRefused
 from perdure.worker.registry import collect_handlers
@@ -38,7 +39,7 @@ class EmbeddedConfig:
     Attributes:
         target: Where the server listens.
         app: `MODULE:NAME`.
-        log_level: Name of a level of `logging`.
+        log_level: From which level of `logging` up Perdure itself is heard.
     """
 
     target: str
@@ -47,7 +48,7 @@ class EmbeddedConfig:
     location: str
     worker_id: str
     concurrency: int
-    log_level: str
+    log_level: int
 
     def to_line(self) -> bytes:
         """Write it as one line."""
@@ -93,7 +94,7 @@ def main() -> int:
     pipe = int(sys.argv[1])
     with os.fdopen(os.dup(pipe), "rb", buffering=0) as lines:
         config = EmbeddedConfig.from_line(lines.readline())
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(config.log_level)
     server_gone = threading.Event()
     threading.Thread(target=_watch, args=(pipe, server_gone), name="perdure-lifeline", daemon=True).start()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,13 +13,17 @@ from perdure.cli.exit_codes import ExitCode
 from perdure.cli.running import run
 from perdure.cli.serving import WORKERS, read_settings, start_server
 from perdure.client import Client
+from perdure.config import Settings
 from perdure.runtime.garbage import tune_garbage_collection
+from perdure.runtime.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from perdure.config import Settings
     from perdure.server import Server
+
+_DEFAULTS: Final = Settings()
+"""What a setting is that neither a flag nor the environment nor the TOML file gives."""
 
 
 @click.command(
@@ -32,11 +36,21 @@ Examples:
 The first line on stdout says where it listens: perdure: listening on 127.0.0.1:50051""",
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Directory of the store, made if needed."
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Directory of the store, made if needed.  [default: {_DEFAULTS.data}]",
 )
-@click.option("--listen", metavar="HOST:PORT", help="Where callers connect; port 0 picks a free one.")
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    help=f"Where callers connect; port 0 picks a free one.  [default: {_DEFAULTS.listen}]",
+)
 @click.option("--app", "app_paths", multiple=True, metavar="MODULE:NAME", help="App to deploy; may be repeated.")
-@click.option("--workers", type=click.Choice(list(WORKERS)), help="Who performs the tasks of the apps.")
+@click.option(
+    "--workers",
+    type=click.Choice(list(WORKERS)),
+    help=f"Who performs the tasks of the apps.  [default: {_DEFAULTS.workers}]",
+)
 @click.option("--project", default="default", show_default=True, help="Where the apps are deployed.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file with settings.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more to stderr.")
@@ -54,11 +68,9 @@ def command(
     Takes up what a former server left there. The apps' integrations are deployed at the start, and their tasks are
     performed by a worker process that the server starts and keeps (process), by the server itself (in-process, for
     trusted async tasks), or by whoever runs `perdure worker` (none). SIGTERM or Ctrl-C drains it: what is
-    acknowledged is durable, what is under way goes on with the next server.
+    acknowledged is durable, what is under way goes on with the next server. A second one ends it at once.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     settings = read_settings({"data": data, "listen": listen, "workers": workers, "apps": app_paths, "config": config})
     integrations = [each for path in settings.apps for each in load_deployables(path)]
     run(_serve(settings, project, integrations))

@@ -11,6 +11,7 @@ from perdure.cli.apps import load_app
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.running import run
+from perdure.runtime.logs import log_to_stderr
 from perdure.runtime.supervisor import Supervisor
 from perdure.worker.errors import WorkerRefused
 from perdure.worker.registry import collect_handlers
@@ -48,9 +49,7 @@ def command(app_paths: Sequence[str], concurrency: int, worker_id: str, verbose:
     Connects again whenever the connection breaks. SIGTERM or Ctrl-C lets the tasks under way end; a second one gives
     them back at once.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     try:
         handlers = collect_handlers(load_app(path) for path in app_paths)
     except ValueError as error:
