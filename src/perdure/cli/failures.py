@@ -21,6 +21,7 @@ from perdure.client.errors import (
     Unimplemented,
 )
 from perdure.client.status import is_cut_off
+from perdure.definition.errors import DefinitionError
 
 if TYPE_CHECKING:
     from perdure.client.errors import ClientError
@@ -48,7 +49,7 @@ _ADVICE: Final = {
 }
 
 
-def report(error: ClientError, server: str = "") -> ExitCode:
+def report(error: ClientError | DefinitionError, server: str = "") -> ExitCode:
     """Print an error to stderr.
 
     Args:
@@ -58,14 +59,22 @@ def report(error: ClientError, server: str = "") -> ExitCode:
     Returns:
         The exit code.
     """
-    if isinstance(error, ExecutionPending):
-        click.echo(f"error: {safe(str(error))}", err=True)
-        for execution in error.executions:
-            click.echo(f"  hint: it goes on; `perdure watch {execution}` follows it", err=True)
-        return ExitCode.UNREACHABLE
-    if not isinstance(error, CallFailed):
-        click.echo(f"error: {safe(str(error))}", err=True)
+    if isinstance(error, DefinitionError):
+        for line in str(error).splitlines():
+            click.echo(f"error: {safe(line)}", err=True)
+        return ExitCode.INVALID
+    if isinstance(error, CallFailed):
+        _print_refusal(error, server)
+        return _exit_code(error)
+    click.echo(f"error: {safe(str(error))}", err=True)
+    if not isinstance(error, ExecutionPending):
         return ExitCode.FAULT
+    for execution in error.executions:
+        click.echo(f"  hint: it goes on; `perdure watch {execution}` follows it", err=True)
+    return ExitCode.UNREACHABLE
+
+
+def _print_refusal(error: CallFailed, server: str) -> None:
     lost = bool(server) and is_cut_off(error) and not error.reason
     message = f"no server answers at {server}: {error.message}" if lost else error.message
     click.echo(f"error: {safe(message)}", err=True)
@@ -79,7 +88,6 @@ def report(error: ClientError, server: str = "") -> ExitCode:
     advice = "`perdure serve` starts one; --server names another" if lost else _ADVICE.get(error.reason, "")
     if advice:
         click.echo(f"  hint: {advice}", err=True)
-    return _exit_code(error)
 
 
 def _exit_code(error: CallFailed) -> ExitCode:

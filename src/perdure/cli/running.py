@@ -17,26 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 
-def run(work: Coroutine[None, None, ExitCode], server: str = "") -> None:
+def run(work: Coroutine[None, None, ExitCode], server: str = "", goes_on: str = "") -> None:
     """Run a command to its end.
 
     Args:
         work: What it does; its result is the exit code.
         server: The address that it uses, for messages.
+        goes_on: What to say when it is interrupted and the server carries on with what it began.
 
     Raises:
         click.exceptions.Exit: The exit code is not 0.
     """
     try:
         code = asyncio.run(work)
-    except ClientError as error:
+    except (ClientError, DefinitionError) as error:
         code = report(error, server)
-    except DefinitionError as error:
-        for line in str(error).splitlines():
-            click.echo(f"error: {safe(line)}", err=True)
-        code = ExitCode.INVALID
     except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("interrupted", err=True)
+        if goes_on:
+            click.echo(f"  hint: {safe(goes_on)}", err=True)
         code = ExitCode.INTERRUPTED
     if code is not ExitCode.OK:
         raise click.exceptions.Exit(int(code))

@@ -11,10 +11,12 @@ import click
 from perdure.cli.apps import load_deployables
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
+from perdure.cli.failures import report
 from perdure.cli.output import json_form, output_option, print_json, print_table
 from perdure.cli.running import run
 from perdure.client.errors import InvalidRequest
 from perdure.client.names import last_part
+from perdure.definition.errors import DefinitionError
 from perdure.definition.yaml_loader import place_of
 
 if TYPE_CHECKING:
@@ -40,8 +42,8 @@ Examples:
 def command(sources: Sequence[str], check: bool, output: str, connection: Connection) -> None:
     """Put integrations on a server.
 
-    A source is an app of Python code (MODULE:NAME, all its integrations), one integration of it, or a YAML file. A
-    definition that is on the server already makes no new revision.
+    A source is an app of Python code (MODULE:NAME, all its integrations), one integration of it, or a YAML file. All
+    definitions are checked before the first is put there. One that is on the server already makes no new revision.
     """
     deployables = [each for source in sources for each in _deployables(source)]
     run(_deploy(connection, deployables, check=check, output=output), connection.server)
@@ -57,12 +59,31 @@ def _deployables(source: str) -> list[Deployable]:
 
 async def _deploy(connection: Connection, deployables: list[Deployable], *, check: bool, output: str) -> ExitCode:
     async with connection.client() as client:
-        deployed = [await _deploy_one(client, each, check=check) for each in deployables]
+        deployed, code = await _check_all(client, deployables)
+        if code is not ExitCode.OK:
+            return code
+        if not check:
+            deployed = [await _deploy_one(client, each, check=False) for each in deployables]
     if output == "json":
         print_json([json_form(integration) for integration in deployed])
     else:
         print_table(("integration", "revision", "tasks"), [_row(integration) for integration in deployed])
     return ExitCode.OK
+
+
+async def _check_all(client: Client, deployables: list[Deployable]) -> tuple[list[Integration], ExitCode]:
+    """Check every definition before the first is put on the server, so that a fault in one changes nothing.
+
+    Returns:
+        What would be, and INVALID if faults have been printed, those of all definitions.
+    """
+    checked, code = [], ExitCode.OK
+    for deployable in deployables:
+        try:
+            checked.append(await _deploy_one(client, deployable, check=True))
+        except (InvalidRequest, DefinitionError) as error:
+            code = report(error)
+    return checked, code
 
 
 async def _deploy_one(client: Client, deployable: Deployable, *, check: bool) -> Integration:
@@ -72,6 +93,8 @@ async def _deploy_one(client: Client, deployable: Deployable, *, check: bool) ->
         if isinstance(deployable, Path):
             raise _placed(error, deployable) from None
         raise
+    except OSError as error:
+        raise DefinitionError(f"{error.filename}: the file cannot be read: {error.strerror}") from None
 
 
 def _placed(error: InvalidRequest, file: Path) -> InvalidRequest:

@@ -34,7 +34,8 @@ def command(execution: str, output: str, connection: Connection) -> None:
     line of JSON. Goes on by itself when the connection breaks or the server restarts. The exit code tells how the
     execution ended.
     """
-    run(_watch(connection, execution, output), connection.server)
+    goes_on = f"the execution goes on; `perdure watch {execution}` follows it again"
+    run(_watch(connection, execution, output), connection.server, goes_on)
 
 
 async def _watch(connection: Connection, execution: str, output: str) -> ExitCode:
