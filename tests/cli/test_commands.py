@@ -1,6 +1,7 @@
 """The commands against a real server: what they print and how they exit."""
 
 import json
+import sys
 
 import pytest
 
@@ -24,6 +25,31 @@ def test_a_failed_execution_exits_with_1_and_says_why(perdure):
     assert "no stock" in failed.stderr
     assert "reason: EXECUTION_FAILED" in failed.stderr
     assert state_of(perdure, "failed-1") == "FAILED"
+
+
+def test_an_execution_that_did_not_succeed_is_named_on_stdout(perdure):
+    name = "projects/default/locations/local/integrations/failing/executions/failed-2"
+    table = perdure("execute", "failing", "text=no stock", "--id", "failed-2")
+    assert table.stdout.split() == ["execution", name, "state", "FAILED"]
+    failed = perdure("execute", "failing", "text=no stock", "--id", "failed-3", "-o", "json")
+    assert failed.exit_code == 1
+    told = json.loads(failed.stdout)
+    assert told["execution"].endswith("/executions/failed-3")
+    assert told["state"] == "FAILED"
+    assert told["error"] == {"code": "HANDLER_ERROR", "message": "ValueError: no stock"}
+
+
+def test_a_failure_can_be_taken_as_an_answer(perdure):
+    answered = perdure.json("execute", "failing", "text=no stock", "--do-not-propagate-error")
+    assert "no stock" in json.dumps(answered["outputs"]["ErrorInfo"])
+
+
+def test_a_request_can_be_checked_without_a_start(perdure):
+    checked = perdure("execute", "total", "a=1", "--id", "never-1", "--validate-only")
+    assert (checked.exit_code, checked.stdout) == (0, "the request is valid\n")
+    assert perdure.json("execute", "total", "a=1", "--validate-only") == {"valid": True}
+    assert perdure("execute", "total", "--validate-only").exit_code == 2
+    assert perdure("get", "never-1").exit_code == 3
 
 
 def test_an_asynchronous_execution_is_named_and_can_be_watched_and_cancelled(perdure):
@@ -109,6 +135,43 @@ def test_faults_of_a_yaml_file_are_told_by_line(perdure, tmp_path):
     unreadable = perdure("deploy", file)
     assert unreadable.exit_code == 2
     assert f"error: {file}:1:8" in unreadable.stderr
+
+
+def test_a_file_that_cannot_be_read_is_named(perdure, tmp_path):
+    file = tmp_path / "latin.yaml"
+    file.write_bytes("description: größer\n".encode("latin-1"))
+    refused = perdure("deploy", file)
+    assert refused.exit_code == 2
+    assert f"error: {file}: the file is not UTF-8 text" in refused.stderr
+
+
+def test_a_fault_in_one_source_deploys_none_and_the_faults_of_all_are_told(perdure, tmp_path):
+    pytest.importorskip("ruamel.yaml")
+    good, bad, worse = (tmp_path / f"{name}.yaml" for name in ("all-good", "bad", "worse"))
+    good.write_text("tasks:\n  - taskId: one\n    task: add\n")
+    bad.write_text("tasks:\n  - taskId: one\n    task: add\n    nextTasks:\n      - taskId: nowhere\n")
+    worse.write_text("tasks: 3\n")
+    refused = perdure("deploy", good, bad, worse)
+    assert refused.exit_code == 2
+    assert f"{bad}:5:" in refused.stderr
+    assert f"{worse}:1:8" in refused.stderr
+    assert "reason: INTEGRATION_NOT_FOUND" in perdure("list", "all-good").stderr
+    assert perdure("deploy", good).exit_code == 0
+    assert perdure("list", "all-good").exit_code == 0
+
+
+def test_a_definition_that_fails_at_import_is_placed_in_the_authors_file(perdure, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    module = tmp_path / "misdefined_app.py"
+    module.write_text(
+        "from perdure import App\n\napp = App('misdefined')\n\n\n"
+        "@app.task()\nasync def odd(a: 'Missing') -> int:\n    return 1\n"
+    )
+    refused = perdure("deploy", "misdefined_app:app")
+    assert refused.exit_code == 2
+    assert "cannot be resolved" in refused.stderr
+    assert f"({module}:6)" in refused.stderr
 
 
 def test_version_tells_both_sides(perdure):

@@ -46,6 +46,12 @@ def test_every_exit_code_is_explained():
     assert explained == list(ExitCode)
 
 
+def test_the_help_of_serve_tells_the_defaults():
+    text = " ".join(CliRunner().invoke(main, ["serve", "--help"]).stdout.split())
+    for default in ("perdure-data", "127.0.0.1:50051", "process"):
+        assert f"[default: {default}]" in text
+
+
 def test_help_imports_no_grpc():
     code = "import sys; from perdure.cli.main import main; main(['--help'], standalone_mode=False); "
     code += "sys.exit('grpc' in sys.modules or 'google.protobuf' in sys.modules)"

@@ -115,7 +115,52 @@ def test_run_shows_each_change_as_a_line_where_there_is_no_terminal():
     assert code == 1
     assert "fail  RETRY_ON_HOLD" in stdout
     assert "fail  FAILED  attempt 2" in stdout
+    assert "/integrations/failing/executions/" in stdout
     assert "error: ValueError: no stock" in stderr
+    assert "INFO" not in stderr
+
+
+def test_run_prints_json_of_a_failure_too():
+    with start("run", "tests.cli.app:failing", "text=no stock", "--id", "failed-1", "-o", "json") as run:
+        code, stdout, _ = finish(run)
+    assert code == 1
+    told = json.loads(stdout)
+    assert told["execution"].endswith("/executions/failed-1")
+    assert (told["state"], told["error"]["message"]) == ("FAILED", "ValueError: no stock")
+
+
+def test_verbose_logs_are_those_of_perdure(tmp_path):
+    with serve(tmp_path / "data", "-v", "--app", "tests.cli.app:app") as server:
+        assert Commands(address_of(server)).json("execute", "total", "a=1")["outputs"] == {"result": 6}
+        server.terminate()
+        code, _, stderr = finish(server)
+    assert code == 0
+    assert not [line for line in stderr.splitlines() if "aiosqlite" in line or "grpc" in line or "asyncio" in line]
+
+
+@pytest.mark.parametrize("command", ["execute", "watch"])
+def test_who_interrupts_a_command_is_told_that_the_execution_goes_on(tmp_path, command):
+    with serve(tmp_path / "data", "--app", "tests.cli.app:app") as server:
+        address = address_of(server)
+        commands = Commands(address)
+        if command == "watch":
+            commands.json("execute", "waiting", "--async", "--id", "going-1")
+            arguments = ["watch", "going-1"]
+        else:
+            arguments = ["execute", "waiting", "--id", "going-1"]
+        with start(*arguments, "--server", address) as waiting:
+            while commands("get", "going-1").exit_code != 0:
+                assert waiting.poll() is None
+            if command == "watch":
+                assert "PENDING" in waiting.stdout.readline()
+            waiting.send_signal(signal.SIGINT)
+            code, _, stderr = finish(waiting)
+        assert code == 130
+        assert stderr.startswith("interrupted\n")
+        assert "the execution goes on; `perdure watch going-1` follows it" in stderr
+        assert commands.json("get", "going-1")["executionDetails"]["state"] == "PROCESSING"
+        server.terminate()
+        finish(server)
 
 
 def test_run_keeps_the_execution_where_it_is_told_to(tmp_path):

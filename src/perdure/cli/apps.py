@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 
+import perdure
 from perdure.definition.app import App
 from perdure.definition.integrations import TracedIntegration
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 AnyIntegration: TypeAlias = TracedIntegration[..., Any]
+
+_PACKAGE: Final = f"{Path(perdure.__file__).parent}{os.sep}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +109,18 @@ def _import(module_name: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and error.name and module_name.startswith(error.name):
             message = f"there is no module {module_name} here or among the installed packages"
             raise click.UsageError(message) from None
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{place.filename}:{place.lineno}"
-        message = f"the module {module_name} cannot be imported: {type(error).__name__}: {error} ({where})"
+        message = f"the module {module_name} cannot be imported: {type(error).__name__}: {error} ({_place_of(error)})"
         raise click.UsageError(message) from error
+
+
+def _place_of(error: Exception) -> str:
+    """Find the author's line: the innermost one that is not of this package."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    authors = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
+    innermost = (authors or frames)[-1]
+    return f"{innermost.filename}:{innermost.lineno}"
 
 
 def _integrations_of(app: App, module_name: str) -> list[str]:

@@ -21,7 +21,7 @@ class Connection:
     """Which server, and where short names are looked for.
 
     Attributes:
-        server: `HOST:PORT` or `unix:PATH`.
+        server: `HOST:PORT`.
         project: Id of the project.
         location: Id of the location.
     """
@@ -46,7 +46,7 @@ def connection_options(function: Callable[..., None]) -> Callable[..., None]:
         envvar="PERDURE_SERVER",
         show_envvar=True,
         metavar="HOST:PORT",
-        help="The server; unix:PATH for a socket.",
+        help="The server.",
     )
     @click.option(
         "--project",

@@ -24,6 +24,14 @@ def print_outputs(execution: str, outputs: Mapping[str, object], output: str) ->
     print_facts([("execution", execution), *((key, value_text(value)) for key, value in sorted(outputs.items()))])
 
 
+def print_unsuccessful(execution: str, state: str, code: str, message: str, output: str) -> None:
+    """Print to stdout which execution failed or was cancelled; why is part of the JSON alone."""
+    if output == "json":
+        print_json({"execution": execution, "state": state, "error": {"code": code, "message": message}})
+        return
+    print_facts([("execution", execution), ("state", state)])
+
+
 def print_error(error: Error) -> None:
     """Print to stderr why an execution failed or was cancelled."""
     click.echo(f"error: {safe(error.message) or error.code}", err=True)

@@ -12,8 +12,10 @@ from perdure.cli.exit_codes import ExitCode
 from perdure.cli.inputs import HELP as INPUTS_HELP
 from perdure.cli.inputs import read_inputs
 from perdure.cli.output import output_option, print_facts, print_json
-from perdure.cli.results import print_outputs
+from perdure.cli.results import print_outputs, print_unsuccessful
 from perdure.cli.running import run
+from perdure.client.errors import ExecutionCancelled, ExecutionUnsuccessful
+from perdure.v1.execution_pb2 import ExecutionDetails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +55,8 @@ class _Arguments(TypedDict):
     priority: int | None
     max_runtime: float | None
     description: str | None
+    do_not_propagate_error: bool
+    validate_only: bool
     output: str
     connection: Connection
 
@@ -85,21 +89,37 @@ Examples:
 @click.option("--priority", type=click.IntRange(0, 999), help="Higher goes first.")
 @click.option("--max-runtime", type=click.FloatRange(min=0), help="Seconds that it may run.")
 @click.option("--description", help="A text for people.")
+@click.option(
+    "--do-not-propagate-error", is_flag=True, help="Take a failed execution as done, with ErrorInfo as its output."
+)
+@click.option("--validate-only", is_flag=True, help="Only check the request; start nothing.")
 @output_option
 @connection_options
 def command(**arguments: Unpack[_Arguments]) -> None:
     """Execute an integration."""
     if arguments["is_async"] and arguments["at"]:
         raise click.UsageError("--at does not wait anyway; leave --async out")
-    run(_execute(arguments), arguments["connection"].server)
+    run(_execute(arguments), arguments["connection"].server, _goes_on(arguments))
+
+
+def _goes_on(arguments: _Arguments) -> str:
+    execution_id = arguments["execution_id"]
+    how = f"watch {execution_id}` follows" if execution_id else f"list {arguments['integration']}` shows"
+    return f"once accepted, the execution goes on; `perdure {how} it"
 
 
 async def _execute(arguments: _Arguments) -> ExitCode:
     async with arguments["connection"].client() as client:
         declaring = None if arguments["integration"] == "-" else await client.integrations.get(arguments["integration"])
         inputs = read_inputs(arguments["assignments"], arguments["document"], declaring)
-        result = await _call(client, arguments, inputs)
-    if arguments["is_async"] or arguments["at"] is not None:
+        try:
+            result = await _call(client, arguments, inputs)
+        except ExecutionUnsuccessful as error:
+            _print_unsuccessful(error, arguments["output"])
+            raise
+    if arguments["validate_only"]:
+        _print_valid(arguments["output"])
+    elif arguments["is_async"] or arguments["at"] is not None:
         _print_accepted(result, arguments["output"])
     else:
         print_outputs(result.name, result.outputs, arguments["output"])
@@ -124,6 +144,8 @@ def _options(arguments: _Arguments) -> ExecuteOptions:
         "revision_id": arguments["revision"] or "",
         "description": arguments["description"] or "",
         "labels": _labels(arguments["labels"]),
+        "do_not_propagate_error": arguments["do_not_propagate_error"],
+        "validate_only": arguments["validate_only"],
     }
     if arguments["priority"] is not None:
         options["priority"] = arguments["priority"]
@@ -140,6 +162,19 @@ def _labels(labels: Sequence[str]) -> dict[str, str]:
             raise click.UsageError(f"--label {label!r} is not of the form key=value")
         parsed[key] = value
     return parsed
+
+
+def _print_unsuccessful(error: ExecutionUnsuccessful, output: str) -> None:
+    state = ExecutionDetails.CANCELLED if isinstance(error, ExecutionCancelled) else ExecutionDetails.FAILED
+    code, message = error.metadata.get("error_code", ""), error.metadata.get("error_message", "")
+    print_unsuccessful(error.execution, ExecutionDetails.State.Name(state), code, message, output)
+
+
+def _print_valid(output: str) -> None:
+    if output == "json":
+        print_json({"valid": True})
+    else:
+        click.echo("the request is valid")
 
 
 def _print_accepted(result: ExecuteResult, output: str) -> None:

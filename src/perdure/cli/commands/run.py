@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import tempfile
 from contextlib import AsyncExitStack
@@ -16,11 +17,13 @@ from perdure.cli.following import follow, outcome
 from perdure.cli.inputs import HELP as INPUTS_HELP
 from perdure.cli.inputs import read_inputs
 from perdure.cli.output import output_option
-from perdure.cli.results import print_error, print_outputs
+from perdure.cli.results import print_error, print_outputs, print_unsuccessful
 from perdure.cli.running import run
 from perdure.cli.serving import read_settings, start_server
 from perdure.client import Client
 from perdure.client.values import all_to_python
+from perdure.runtime.logs import log_to_stderr
+from perdure.v1.execution_pb2 import ExecutionDetails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +75,7 @@ Examples:
 @output_option
 def command(**arguments: Unpack[_Arguments]) -> None:
     """Run an integration."""
+    log_to_stderr(logging.WARNING)
     run(_run(arguments, load_target(arguments["target"])))
 
 
@@ -113,9 +117,11 @@ def _end_on_sigterm() -> None:
 
 
 def _print_end(ended: Execution, output: str) -> None:
-    if ended.HasField("error"):
-        print_error(ended.error)
-        return
     if output == "table":
         click.echo()
+    if ended.HasField("error"):
+        state = ExecutionDetails.State.Name(ended.execution_details.state)
+        print_unsuccessful(ended.name, state, ended.error.code, ended.error.message, output)
+        print_error(ended.error)
+        return
     print_outputs(ended.name, all_to_python(ended.response_parameters), output)

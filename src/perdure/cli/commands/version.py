@@ -23,7 +23,7 @@ Examples:
 @output_option
 @connection_options
 def command(client_only: bool, output: str, connection: Connection) -> None:
-    """Show the version of this program, and version, store and limits of the server."""
+    """Show the version of this program, and version, location and store of the server."""
     run(_version(connection, client_only=client_only, output=output), connection.server)
 
 
