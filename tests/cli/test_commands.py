@@ -78,6 +78,17 @@ def test_a_scheduled_execution_is_pending(perdure):
     assert scheduled["scheduleTime"] == "2999-01-01T04:00:00Z"
 
 
+def test_a_scheduled_execution_can_be_started_now(perdure):
+    perdure.json("execute", "total", "a=1", "--at", "2999-01-01T00:00:00Z", "--id", "held-1")
+    started = perdure("execute", "--held", "held-1")
+    assert started.exit_code == 0
+    assert started.stdout.rstrip().endswith("/integrations/total/executions/held-1")
+    assert perdure("watch", "held-1").exit_code == 0
+    again = perdure("execute", "--held", "held-1")
+    assert again.exit_code == 3
+    assert "reason: EXECUTION_NOT_ON_HOLD" in again.stderr
+
+
 def test_a_request_id_makes_execute_idempotent(perdure):
     first = perdure.json("execute", "total", "a=1", "--async", "--request-id", "once")
     assert perdure.json("execute", "total", "a=1", "--async", "--request-id", "once") == first
@@ -213,6 +224,9 @@ def test_what_is_not_there_exits_with_3(perdure, arguments, reason):
         (["execute", "total", "a=1", "--at", "2030-01-01T00:00:00"], "time zone"),
         (["execute", "total", "a=1", "--at", "2030-01-01T00:00:00Z", "--async"], "--async"),
         (["execute", "total", "a=1", "--label", "x"], "key=value"),
+        (["execute", "--held", "held-1", "a=1"], "--held"),
+        (["execute", "--held", "held-1", "--async"], "--held"),
+        (["execute", "--held", "held-1", "--priority", "0"], "--held"),
         (["get", "UPPER"], "INVALID_NAME"),
         (["deploy", "nofile.yaml"], "nofile.yaml"),
         (["deploy", "tests.cli.app:nothing"], "has no nothing"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import click
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from perdure.client.results import ExecuteResult
     from perdure.v1.value_pb2 import ValueType
 
+_WITH_HELD: Final = frozenset({"integration", "held", "output", "connection"})
+
 
 def _instant(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
     """Read an instant in ISO 8601 with its time zone."""
@@ -42,6 +44,7 @@ def _instant(context: click.Context, parameter: click.Parameter, text: str | Non
 
 class _Arguments(TypedDict):
     integration: str
+    held: bool
     assignments: Sequence[str]
     document: str | None
     is_async: bool
@@ -65,17 +68,21 @@ class _Arguments(TypedDict):
     "execute",
     help=f"""Execute an integration that is on a server.
 
-Waits for the end and prints the outputs, unless --async or --at is given. {INPUTS_HELP}""",
+Waits for the end and prints the outputs, unless --async, --at or --held is given. {INPUTS_HELP}""",
     epilog="""\b
 Examples:
   perdure execute fulfil order_id=A1 sku=X count=2
   perdure execute fulfil order_id=A1 --async -o json
   perdure execute report --json @inputs.json --at 2030-01-01T06:00:00Z
+  perdure execute --held 019a1f4e-6d0c-7c4b-9b3d-2f0d8f6a1c55
   perdure execute fulfil order_id=A1 --request-id order-A1 --label shop=north --priority 500""",
 )
-@click.argument("integration")
+@click.argument("integration", metavar="INTEGRATION|EXECUTION")
 @click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "document", metavar="JSON|@FILE", help="Inputs as one JSON object.")
+@click.option(
+    "--held", is_flag=True, help="Start an execution now that is PENDING until an instant; takes no other option."
+)
 @click.option("--async", "is_async", is_flag=True, help="Do not wait for the end.")
 @click.option(
     "--at", callback=_instant, metavar="INSTANT", help="Start then, an instant with its time zone; do not wait."
@@ -99,7 +106,24 @@ def command(**arguments: Unpack[_Arguments]) -> None:
     """Execute an integration."""
     if arguments["is_async"] and arguments["at"]:
         raise click.UsageError("--at does not wait anyway; leave --async out")
+    if arguments["held"]:
+        _check_alone(arguments)
+        run(_start_held(arguments), arguments["connection"].server)
+        return
     run(_execute(arguments), arguments["connection"].server, _goes_on(arguments))
+
+
+def _check_alone(arguments: _Arguments) -> None:
+    """Refuse what an execution that has been accepted before cannot be given any more."""
+    others = [value for name, value in arguments.items() if name not in _WITH_HELD]
+    if any(value is not None and value is not False and value != () for value in others):
+        raise click.UsageError("--held starts an execution as it was accepted; leave inputs and other options out")
+
+
+async def _start_held(arguments: _Arguments) -> ExitCode:
+    async with arguments["connection"].client() as client:
+        _print_accepted(await client.start_held(arguments["integration"]), arguments["output"])
+    return ExitCode.OK
 
 
 def _goes_on(arguments: _Arguments) -> str:
