@@ -51,6 +51,13 @@ gates = Gates()
 
 
 @dataclass
+class Filled:
+    a: str = ""
+    b: str = ""
+    c: str = ""
+
+
+@dataclass
 class Receipt:
     number: int
     text: str
@@ -90,6 +97,16 @@ def die_in_process() -> None:
 async def receipt(ctx: TaskContext, number: int) -> Receipt:
     ctx.logger.debug("working")
     return Receipt(number, f"{ctx.task}/{ctx.attempt}/{ctx.idempotency_key}")
+
+
+@app.task()
+async def fill(count: int) -> Filled:
+    return Filled(*["x" * 800_000] * count)
+
+
+@app.task()
+async def fail_at_length() -> None:
+    raise TaskError("OUT_OF_STOCK", "no luck", payload="x" * 5_000_000)
 
 
 @app.task()

@@ -111,6 +111,20 @@ async def test_a_failure_carries_code_payload_and_stack_trace(stage, start_worke
     assert failed.retryable
 
 
+async def test_outputs_that_no_message_could_hold_fail_the_attempt(stage, start_worker):
+    await start_worker()
+    stage.offer("t", "fill", count=3)
+    failed = await failure(stage)
+    assert (failed.code, failed.retryable) == ("VALUE_TOO_LARGE", False)
+
+
+async def test_a_payload_that_no_message_could_hold_is_left_out(stage, start_worker):
+    await start_worker()
+    stage.offer("t", "fail_at_length")
+    failed = await failure(stage)
+    assert (failed.message, failed.payload) == ("no luck", "")
+
+
 async def test_a_permanent_failure_is_not_retryable(stage, start_worker):
     await start_worker()
     stage.offer("t", "fail_for_good")

@@ -6,6 +6,7 @@ import pytest
 
 from perdure.v1 import worker_service_pb2 as pb
 from perdure.v1.error_reason_pb2 import ErrorReason
+from perdure.v1.value_pb2 import ValueType
 from perdure.worker.registry import collect_handlers
 from perdure.worker.session import Identity, WorkerSession
 from tests.worker import apps
@@ -257,3 +258,13 @@ def test_the_server_says_when_to_come_back(script):
     assert script.session.reconnect_after == 1.5
     script.connect()
     assert script.session.reconnect_after is None
+
+
+def test_results_that_one_message_cannot_hold_travel_in_several(script):
+    script.connect()
+    script.assign("a", "b", "c", "d")
+    outputs = {"result": ValueType(string_value="x" * 1_000_000)}
+    for run in script.executed.started:
+        script.session.finished(run, pb.TaskResult(succeeded=pb.TaskResult.Succeeded(outputs=outputs)))
+    messages = [request.results.results for request in script.session.take() if request.HasField("results")]
+    assert [[result.result_number for result in results] for results in messages] == [[1, 2, 3], [4]]

@@ -7,7 +7,7 @@ still has, so a busy handler is never short of them and an idle one costs no mes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from perdure.v1.worker_service_pb2 import Credit, ProgressReport, Release, WorkRequest
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from perdure.v1.worker_service_pb2 import TaskResult
+
+
+RESULTS_MAX_BYTES: Final = 3 << 20
+"""Size of the results in one message; a server refuses messages of more than 4 MiB."""
 
 
 class Outgoing:
@@ -103,7 +107,7 @@ class Outgoing:
             if self._progress:
                 yield self._take_progress()
             results, self._results = self._results, []
-            yield WorkRequest(results=WorkRequest.Results(results=results))
+            yield from _messages_of(results)
         freed = self._take_credits()
         if freed:
             yield WorkRequest(credits=WorkRequest.Credits(credits=freed))
@@ -130,3 +134,16 @@ class Outgoing:
                 self._credited[handler] += count
                 self._free[handler] = 0
         return freed
+
+
+def _messages_of(results: list[TaskResult]) -> Iterator[WorkRequest]:
+    """Put results into messages that are not too large."""
+    batch: list[TaskResult] = []
+    size = 0
+    for result in results:
+        if batch and size + result.ByteSize() > RESULTS_MAX_BYTES:
+            yield WorkRequest(results=WorkRequest.Results(results=batch))
+            batch, size = [], 0
+        batch.append(result)
+        size += result.ByteSize()
+    yield WorkRequest(results=WorkRequest.Results(results=batch))

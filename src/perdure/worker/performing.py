@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, Final, cast
 
 from perdure.definition.errors import ConversionError
+from perdure.domain.limits import PARAMETERS_MAX_BYTES
 from perdure.v1.error_pb2 import Error
 from perdure.v1.worker_service_pb2 import TaskResult
 from perdure.worker.errors import TaskError
@@ -80,7 +81,13 @@ def _succeeded(handler: Handler, assignment: Assignment, returned: object) -> Ta
         outputs = handler.outputs(returned)
     except ConversionError as error:
         return _failed(assignment, "INVALID_OUTPUT", str(error), retryable=False)
-    return TaskResult(lease=assignment.lease, succeeded=TaskResult.Succeeded(outputs=outputs))
+    result = TaskResult(lease=assignment.lease, succeeded=TaskResult.Succeeded(outputs=outputs))
+    size = result.ByteSize()
+    if size > PARAMETERS_MAX_BYTES:
+        # The server would refuse the message, and with it every result that is sent after this one.
+        message = f"the outputs have {size} bytes together, at most {PARAMETERS_MAX_BYTES} are allowed"
+        return _failed(assignment, "VALUE_TOO_LARGE", message, retryable=False)
+    return result
 
 
 def _failure(assignment: Assignment, error: BaseException) -> TaskResult:
@@ -104,10 +111,12 @@ def _payload(payload: object) -> str:
     if payload is None:
         return ""
     try:
-        return json.dumps(payload, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(payload, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         # The failure matters more than its details.
-        return json.dumps(repr(payload)[:TRACE_MAX])
+        text = json.dumps(repr(payload)[:TRACE_MAX])
+    # A longer one is not kept; to cut it would leave no JSON.
+    return text if len(text) <= TRACE_MAX else ""
 
 
 def _failed(
