@@ -77,6 +77,14 @@ async def test_an_output_that_is_refused_fails_the_attempt_for_good(stage, peer,
     assert peer.acknowledged == [1]
 
 
+async def test_outputs_that_are_too_large_together_fail_the_attempt_for_good(stage, peer):
+    large = ValueType(string_value="x" * 800_000)
+    await peer.result(peer.leases[0], succeeded=pb.TaskResult.Succeeded(outputs=dict.fromkeys("abc", large)))
+    kind, _, _, (failure, _) = stage.ledger.reports[0]
+    assert (kind, failure.code, failure.retryable) == ("failed", "VALUE_TOO_LARGE", False)
+    assert peer.acknowledged == [1]
+
+
 async def test_a_result_without_outcome_is_a_failure(stage, peer):
     await peer.result(peer.leases[0])
     assert stage.ledger.kinds() == [("failed", "a")]

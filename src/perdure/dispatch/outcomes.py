@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.codec.json_text import InvalidJson, parse_json
 from perdure.codec.values import InvalidValue, value_from_message
-from perdure.domain.limits import ERROR_TEXT_MAX_CHARACTERS, VALUE_MAX_BYTES
+from perdure.domain.limits import ERROR_TEXT_MAX_CHARACTERS, PARAMETERS_MAX_BYTES, VALUE_MAX_BYTES
 from perdure.domain.states import Failure
 
 if TYPE_CHECKING:
@@ -22,17 +22,21 @@ _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}").fullmatch
 
 def read_outputs(succeeded: TaskResult.Succeeded) -> dict[str, Value] | Failure:
     """Read what a handler returned; an output that is refused makes the attempt a failed one."""
+    total = succeeded.ByteSize()
+    if total > PARAMETERS_MAX_BYTES:
+        message = f"the outputs have {total} bytes together, the limit is {PARAMETERS_MAX_BYTES}"
+        return _refused("VALUE_TOO_LARGE", message)
     outputs: dict[str, Value] = {}
-    for name, message in succeeded.outputs.items():
+    for name, output in succeeded.outputs.items():
         if len(name) > OUTPUT_NAME_MAX:
             return _refused("INVALID_FIELD", f"the name of an output has more than {OUTPUT_NAME_MAX} characters")
-        size = message.ByteSize()
+        size = output.ByteSize()
         if size > VALUE_MAX_BYTES:
             return _refused("VALUE_TOO_LARGE", f"output {name} has {size} bytes, the limit is {VALUE_MAX_BYTES}")
         try:
-            outputs[name] = value_from_message(message, VALUE_MAX_BYTES)
+            outputs[name] = value_from_message(output, VALUE_MAX_BYTES)
         except InvalidValue as error:
-            is_json = message.WhichOneof("value") == "json_value"
+            is_json = output.WhichOneof("value") == "json_value"
             return _refused("INVALID_JSON" if is_json else "INVALID_FIELD", f"output {name} {error}")
     return outputs
 
