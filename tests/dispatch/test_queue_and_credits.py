@@ -49,6 +49,16 @@ async def test_tasks_that_are_ready_together_travel_in_one_message(stage):
     assert peer.tasks == ["a", "b", "c"]
 
 
+async def test_tasks_that_one_message_cannot_hold_travel_in_several(stage):
+    peer = await stage.connect()
+    await peer.credit(work=10)
+    for task in "abcd":
+        stage.offer(task, text="x" * 1_000_000)
+    await settle()
+    assert [len(message.assignments) for message in peer.all("assignments")] == [3, 1]
+    assert peer.tasks == ["a", "b", "c", "d"]
+
+
 async def test_a_higher_priority_goes_first_and_equal_ones_in_order_of_creation(stage):
     peer = await stage.connect()
     stage.offer("late", priority=5, order=9)

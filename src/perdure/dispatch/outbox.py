@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from perdure.v1.worker_service_pb2 import WorkResponse
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from perdure.v1.worker_service_pb2 import Assignment, RejectedResult, TaskCancel
+
+
+ASSIGNMENTS_MAX_BYTES: Final = 3 << 20
+"""Size of the assignments in one message; gRPC clients refuse messages of more than 4 MiB unless told otherwise."""
 
 
 class Outbox:
@@ -93,7 +97,7 @@ class Outbox:
             yield WorkResponse(welcome=welcome)
         if self._assignments:
             assignments, self._assignments = self._assignments, []
-            yield WorkResponse(assignments=WorkResponse.Assignments(assignments=assignments))
+            yield from _messages_of(assignments)
         if self._cancels:
             cancels, self._cancels = self._cancels, []
             yield WorkResponse(cancels=WorkResponse.Cancels(cancels=cancels))
@@ -107,3 +111,16 @@ class Outbox:
         if self._go_away is not None:
             go_away, self._go_away = self._go_away, None
             yield WorkResponse(go_away=go_away)
+
+
+def _messages_of(assignments: list[Assignment]) -> Iterator[WorkResponse]:
+    """Put assignments into messages that are not too large; one that is larger by itself travels alone."""
+    batch: list[Assignment] = []
+    size = 0
+    for assignment in assignments:
+        if batch and size + assignment.ByteSize() > ASSIGNMENTS_MAX_BYTES:
+            yield WorkResponse(assignments=WorkResponse.Assignments(assignments=batch))
+            batch, size = [], 0
+        batch.append(assignment)
+        size += assignment.ByteSize()
+    yield WorkResponse(assignments=WorkResponse.Assignments(assignments=batch))
