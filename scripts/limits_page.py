@@ -76,9 +76,9 @@ def values() -> list[Limit]:
     return [
         Limit("One value", size(limits, "VALUE_MAX_BYTES"), "`VALUE_TOO_LARGE`; a handler's result fails the attempt"),
         Limit(
-            "All inputs, and all parameters of one execution",
+            "All inputs of one execution or task, all results of one task, and all parameters of one execution",
             size(limits, "PARAMETERS_MAX_BYTES"),
-            "`VALUE_TOO_LARGE` for inputs, `PARAMETERS_TOO_LARGE` for the task whose results are too much",
+            "`VALUE_TOO_LARGE`, and `PARAMETERS_TOO_LARGE` for the task whose results are too much for the parameters",
         ),
         Limit("Nesting of a JSON value", count(json_text, "JSON_MAX_DEPTH", "levels"), "`INVALID_JSON`"),
         Limit("One expression", size(cel, "EXPRESSION_MAX_BYTES"), "`INVALID_DEFINITION`"),

@@ -162,6 +162,14 @@ def test_all_parameters_together_have_a_limit(by_assignment):
     assert set(run.parameters()) == {"a"}
 
 
+def test_the_inputs_of_one_task_together_have_a_limit():
+    large = {"a": "x" * (PARAMETERS_MAX_BYTES // 2)}
+    twice = {key: Expression("params.a") for key in "bc"}
+    run = Run(task("t", parameters=twice), inputs=large)
+    assert run.state("t") is TaskState.FAILED
+    assert run.failure_code() == "VALUE_TOO_LARGE"
+
+
 def test_expressions_know_the_execution_they_run_in():
     facts = {
         "id": Expression("execution.id"),

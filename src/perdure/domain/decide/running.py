@@ -115,13 +115,25 @@ def start_task(transition: Transition, task_id: str) -> None:
     except ExpressionError as error:
         _start_failing(transition, task_id, expression_failure(error, "inputs"))
         return
-    if sub_job_count > FAN_OUT_MAX_ITEMS:
-        message = f"{sub_job_count} items, at most {FAN_OUT_MAX_ITEMS} are allowed"
-        _start_failing(transition, task_id, Failure("FAN_OUT_LIMIT", message, retryable=False))
+    excess = _excess(inputs, sub_job_count)
+    if excess is not None:
+        _start_failing(transition, task_id, excess)
         return
     child = transition.context.chance.execution_id() if isinstance(config.built_in, SubIntegration) else ""
     transition.emit(ev.TaskStarted(task_id, inputs, _timeout(transition, config), sub_job_count, child))
     perform(transition, task_id)
+
+
+def _excess(inputs: Mapping[str, Value], sub_job_count: int) -> Failure | None:
+    """Tell which limit a task would exceed: what one attempt is given has to fit one message."""
+    if sub_job_count > FAN_OUT_MAX_ITEMS:
+        message = f"{sub_job_count} items, at most {FAN_OUT_MAX_ITEMS} are allowed"
+        return Failure("FAN_OUT_LIMIT", message, retryable=False)
+    size = total_size(inputs)
+    if size > PARAMETERS_MAX_BYTES:
+        message = f"the inputs have {size} bytes together, at most {PARAMETERS_MAX_BYTES} are allowed"
+        return Failure("VALUE_TOO_LARGE", message, retryable=False)
+    return None
 
 
 def _start_failing(transition: Transition, task_id: str, failure: Failure) -> None:
