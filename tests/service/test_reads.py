@@ -63,6 +63,7 @@ async def test_children_are_shown_with_their_parent(stubs):
     assert not child.request_parameters
     inner = await stubs.executions.GetExecution(GetExecutionRequest(name=child.name))
     assert (inner.parent, inner.root) == (outer.execution, outer.execution)
+    assert (child.parent, child.root) == (inner.parent, inner.root)
     (_, first) = inner.execution_details.execution_snapshots
     assert list(first.execution_snapshot_metadata.ancestor_task_numbers) == ["s"]
     assert list(first.execution_snapshot_metadata.ancestor_iteration_numbers) == [""]

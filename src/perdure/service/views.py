@@ -89,7 +89,13 @@ class Views:
         key = key_of(name)
         children = await self._engine.queries.children(key, CHILDREN_SHOWN)
         now = self._clock.now()
-        shown.message.direct_sub_executions.extend(show_row(row, self._location, now) for row in children)
+        for row in children:
+            child = shown.message.direct_sub_executions.add()
+            child.CopyFrom(show_row(row, self._location, now))
+            # The row knows those above by their ids alone.
+            child.parent = shown.message.name
+            if not child.orphan:
+                child.root = shown.message.root
         room = max(PAGE_MAX_BYTES - shown.message.ByteSize(), 0)
         newest = await self._snapshots.newest(key, shown.extent, room)
         shown.message.execution_details.execution_snapshots.extend(newest)
