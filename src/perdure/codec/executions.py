@@ -81,7 +81,7 @@ def etag(execution_id: str, sequence: int) -> str:
 
 
 def _put_progress(execution: Execution, target: execution_pb2.Execution.Progress) -> None:
-    """Write how far it has come (row 36)."""
+    """Write how far it has come (row 32)."""
     tasks = execution.tasks
     finished = execution.finished_task_count
     target.task_count = len(tasks)

@@ -98,7 +98,7 @@ class ExecutionLists:
         return (await self._views.get(name, full=True)).message
 
     async def list_execution_events(self, request: ListExecutionEventsRequest, _: Call) -> ListExecutionEventsResponse:
-        """List the history of an execution, oldest event first (row 72)."""
+        """List the history of an execution, oldest event first (row 31)."""
         parent = self._names.execution(request.parent, "parent")
         wanted = self._read_page(request, PAGE_MAX)
         await self._views.extent(parent)

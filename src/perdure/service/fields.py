@@ -79,7 +79,7 @@ def read_trigger_id(path: str, text: str, faults: Faults) -> str:
 
 
 def read_labels(path: str, labels: Mapping[str, str], faults: Faults) -> dict[str, str]:
-    """Read labels (row 62)."""
+    """Read labels (row 20)."""
     if len(labels) > LABELS_MAX:
         faults.add(path, f"has {len(labels)} entries, at most {LABELS_MAX} are allowed")
     for key, text in labels.items():
