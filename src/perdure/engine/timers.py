@@ -30,6 +30,10 @@ PAGE: Final = 5_000
 """Rows looked up at a time. A fuller window is taken in pages, each when the one before has fired."""
 
 
+OUTDATED_KEPT: Final = 64
+"""Outdated entries that the heap may always hold."""
+
+
 class Timers:
     """Calls back with the executions whose wake time has come; a call that is not needed any more is harmless."""
 
@@ -63,10 +67,18 @@ class Timers:
         """Wake an execution at an instant; None takes back what was armed for it."""
         if due is None:
             self._armed.pop(key, None)
+            self._forget_outdated()
         elif self._armed.get(key) != due:
             self._armed[key] = due
             heapq.heappush(self._heap, (due, key))
+            self._forget_outdated()
             self._schedule()
+
+    def _forget_outdated(self) -> None:
+        """Drop the entries that nobody waits for any more, once they are the majority."""
+        if len(self._heap) > 2 * len(self._armed) + OUTDATED_KEPT:
+            self._heap = [(due, key) for key, due in self._armed.items()]
+            heapq.heapify(self._heap)
 
     def left_memory(self, key: ExecutionKey, wake_time: int | None) -> None:
         """Take note that an execution is only in the store now; its time counts if it is near."""
