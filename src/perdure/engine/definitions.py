@@ -53,6 +53,7 @@ class Definitions:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._latest: dict[IntegrationKey, int] = {}
+        self._changes = 0
         self._revisions: OrderedDict[tuple[IntegrationKey, int], Definition] = OrderedDict()
 
     async def latest(self, key: IntegrationKey) -> Definition:
@@ -63,10 +64,14 @@ class Definitions:
         """
         ordinal = self._latest.get(key)
         if ordinal is None:
+            before = self._changes
             record = await self._store.get_integration(key)
             if record is None or record.deleted:
                 raise NotFound("integration", key.integration, reason="INTEGRATION_NOT_FOUND")
-            ordinal = self._latest[key] = record.latest_ordinal
+            ordinal = record.latest_ordinal
+            if self._changes == before:
+                # Else what was read may be older than what `changed` has noted, or forgotten, meanwhile.
+                self._latest[key] = ordinal
         return await self.revision(key, ordinal)
 
     async def revision(self, key: IntegrationKey, ordinal: int) -> Definition:
@@ -107,6 +112,7 @@ class Definitions:
 
     def changed(self, record: IntegrationRecord) -> None:
         """Take note of a durable change of an integration."""
+        self._changes += 1
         if record.deleted:
             self._latest.pop(record.key, None)
         else:
