@@ -20,7 +20,7 @@ from perdure.domain.states import TaskState
 from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from perdure.engine.active import ActiveSet, Live
     from perdure.engine.environment import Environment
@@ -94,8 +94,9 @@ class Recovery:
             live.extend([await self._active.adopt(stored) for stored in page])
         for each in live:
             self._take_up(each)
+        parents = {each.key: each for each in live}
         for child in await self._env.store.live_children():
-            if child.parent_ended or self._is_superseded(child):
+            if child.parent_ended or _is_superseded(child, parents):
                 self._cancel(child.key)
         if self._unclaimed:
             self._env.supervisor.spawn(self._replace_unclaimed(), "wait for workers")
@@ -108,15 +109,6 @@ class Recovery:
                 self._unclaimed.append((live.key, effect))
             else:
                 self._perform(live, [effect])
-
-    def _is_superseded(self, child: LiveChild) -> bool:
-        """Whether the attempt that started a sub-execution is over, and there was no time to cancel it (I31)."""
-        parent = self._active.get(ExecutionKey(child.key.project, child.origin.parent))
-        if parent is None:
-            return False
-        run = parent.execution.tasks.get(child.origin.task)
-        current = run is not None and generation(parent.execution.execution_attempt, run.attempt)
-        return run is None or current != child.origin.generation or run.state is not TaskState.IN_PROCESS
 
     def _cancel(self, key: ExecutionKey) -> None:
         cancel = cmd.Cancel("the parent execution does not need it any more", "")
@@ -135,6 +127,17 @@ class Recovery:
                 continue
             self._active.apply(live, cmd.ReportLost(*ids, blamed=False))
         self._unclaimed.clear()
+
+
+def _is_superseded(child: LiveChild, parents: Mapping[ExecutionKey, Live]) -> bool:
+    """Whether the attempt that started a sub-execution is over, and there was no time to cancel it (I31)."""
+    parent = parents.get(ExecutionKey(child.key.project, child.origin.parent))
+    if parent is None:
+        # It merely waited, so none of its attempts is under way.
+        return True
+    run = parent.execution.tasks.get(child.origin.task)
+    current = run is not None and generation(parent.execution.execution_attempt, run.attempt)
+    return run is None or current != child.origin.generation or run.state is not TaskState.IN_PROCESS
 
 
 def _is_current(live: Live, effect: ef.OfferAttempt | ef.StopAttempt) -> bool:
