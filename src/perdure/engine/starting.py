@@ -172,9 +172,30 @@ class Starter:
         if len(self._active) >= ACTIVE_MAX:
             raise LimitReached("too many executions are under way", reason="TOO_MANY_REQUESTS", retry_after=1.0)
         created = [self._prepare(request, found) for found in await self._matching(request)]
-        if request.user_execution_id and self._active.get(created[0][0].key) is not None:
+        if request.user_execution_id and await self._exists(created[0][0].key):
             return await self._taken(request, digest)
         return await self._commit(request, digest, created)
+
+    async def _exists(self, key: ExecutionKey) -> bool:
+        """Find out whether an execution is there, durably.
+
+        If not, none has come into memory on return: its place there is free for whoever creates it at once.
+
+        Raises:
+            Unavailable: The store refuses, or has refused to create it.
+        """
+        if self._active.get(key) is None:
+            try:
+                row = await self._env.store.get_row(key)
+            except StoreError as error:
+                raise Unavailable("the store cannot be read now") from error
+            if row is not None:
+                return True
+        live = self._active.get(key)
+        if live is None:
+            return False
+        await self._active.durable(live)
+        return True
 
     async def _matching(self, request: StartRequest) -> list[Definition]:
         if request.integration != ALL_INTEGRATIONS:
@@ -304,7 +325,7 @@ class Starter:
         Raises:
             PerdureError: It cannot be started as asked for.
         """
-        if self._active.get(key) is not None or await self._env.store.get_row(key) is not None:
+        if await self._exists(key):
             return
         try:
             await self._active.create([self.child(found, trigger_id, inputs, key, link)], None)
