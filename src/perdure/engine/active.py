@@ -18,7 +18,7 @@ from perdure.codec.base_state import encode_base_state
 from perdure.codec.records import encode_events
 from perdure.domain.commands import Wake
 from perdure.domain.decide import decide, pending_effects
-from perdure.domain.errors import NotFound, Unavailable
+from perdure.domain.errors import IllegalCommand, NotFound, Unavailable
 from perdure.domain.limits import SECOND
 from perdure.engine.flight import Flight
 from perdure.engine.rebuild import rebuild
@@ -107,6 +107,8 @@ class ActiveSet:
         self._perform = perform
         self._live: dict[ExecutionKey, Live] = {}
         self._loading: dict[ExecutionKey, asyncio.Future[Live | None]] = {}
+        # Executions whose state was dropped: whoever reads one again does what it needs, first of all.
+        self._dropped: set[ExecutionKey] = set()
         self._endings: dict[ExecutionKey, list[asyncio.Future[Execution]]] = {}
         self._revision = environment.store.committed_revision()
         self.timers = Timers(environment.store, environment.clock, environment.supervisor, self._wake)
@@ -134,7 +136,7 @@ class ActiveSet:
         return None if stored is None or stored.row.end_time is not None else await self.adopt(stored)
 
     async def adopt(self, stored: StoredExecution) -> Live:
-        """Take a stored execution into memory; what it needs is not done yet."""
+        """Take a stored execution into memory. What it needs is done only if a refused commit made it be read again."""
         execution = await rebuild(stored, self._definitions)
         key = stored.row.created.key
         live = self._live.get(key)
@@ -148,11 +150,11 @@ class ActiveSet:
             )
             self._live[key] = live
             self.timers.arm(key, execution.next_wake())
+            if key in self._dropped:
+                # Now, while the state is what is stored: the next command may run ahead of it.
+                self._dropped.remove(key)
+                self._perform(live, pending_effects(execution))
         return live
-
-    def resume(self, live: Live) -> None:
-        """Do all that the state of an execution needs now; after a restart, or after a refused commit."""
-        self._perform(live, pending_effects(live.execution))
 
     async def command(self, key: ExecutionKey, command: Command) -> Transition | None:
         """Apply a command and wait until its outcome is durable, also if it changes nothing.
@@ -170,7 +172,12 @@ class ActiveSet:
             raise Unavailable("the store cannot be read now") from error
         if live is None:
             return None
-        transition = self.apply(live, command)
+        try:
+            transition = self.apply(live, command)
+        except IllegalCommand:
+            # What forbids it may be void yet.
+            await self.durable(live)
+            raise
         await self.durable(live)
         return transition
 
@@ -202,6 +209,7 @@ class ActiveSet:
         for columns, transition in created:
             live = Live(columns.key, transition.execution)
             self._live[columns.key] = live
+            self._dropped.discard(columns.key)
             commit.created.append(columns)
             steps.append(self._step(live, transition))
         return self._submit(steps, commit).landing()
@@ -303,10 +311,11 @@ class ActiveSet:
         if self._live.get(live.key) is live:
             del self._live[live.key]
             self.timers.arm(live.key, None)
+            self._dropped.add(live.key)
             self._env.clock.call_at(self._env.clock.now() + RELOAD_AFTER, lambda: self._reload(live.key))
 
     def _reload(self, key: ExecutionKey) -> None:
-        if key not in self._live:
+        if key in self._dropped:
             self._env.supervisor.spawn(self._take_up(key), f"reload {key.execution}")
 
     async def _take_up(self, key: ExecutionKey) -> None:
@@ -316,8 +325,8 @@ class ActiveSet:
             _logger.warning("execution %s cannot be read now; trying again", key.execution)
             self._env.clock.call_at(self._env.clock.now() + RELOAD_AFTER, lambda: self._reload(key))
             return
-        if live is not None:
-            self.resume(live)
+        if live is None:
+            self._dropped.discard(key)
 
     def _wake(self, key: ExecutionKey) -> None:
         live = self._live.get(key)
