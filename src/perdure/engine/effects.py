@@ -14,8 +14,9 @@ from perdure.domain.errors import PerdureError, Unavailable
 from perdure.domain.execution import generation
 from perdure.domain.integration import ForEach, SubIntegration
 from perdure.domain.limits import CANCEL_GRACE
-from perdure.domain.states import Failure, TaskState
+from perdure.domain.states import TaskState
 from perdure.engine.depth import check_depth
+from perdure.engine.fan_out import start_failure
 from perdure.engine.ports import Offer, Stopped
 from perdure.engine.starting import ParentLink
 from perdure.store.records import ExecutionKey, IntegrationKey
@@ -209,8 +210,3 @@ def _current(execution: Execution, effect: ef.OfferAttempt | ef.RunChild | ef.Ru
 def _waits(run: TaskRun) -> bool:
     """Whether a task waits for its sub-execution instead of cutting it loose."""
     return isinstance(run.config.built_in, SubIntegration) and run.config.built_in.wait
-
-
-def start_failure(error: PerdureError) -> Failure:
-    """Make the failure of an attempt whose sub-execution cannot start; it is permanent."""
-    return Failure(error.reason_name, error.message, retryable=False)

@@ -49,9 +49,13 @@ class Environment:
         """Do work in the background; as long as the store refuses, it is tried again."""
         self.supervisor.spawn(self._insist(work, name), name)
 
+    def insist_later(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Do work in the background as `insist` does, after the pause that follows a refusal."""
+        self.clock.call_at(self.clock.now() + TRY_AGAIN_AFTER, lambda: self.insist(work, name))
+
     async def _insist(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         try:
             await work()
         except (Unavailable, StoreError):
             _logger.warning("%s: the store refused; trying again", name)
-            self.clock.call_at(self.clock.now() + TRY_AGAIN_AFTER, lambda: self.insist(work, name))
+            self.insist_later(work, name)

@@ -54,6 +54,7 @@ class Loop:
         results: Outputs by position.
         failed: Failures by position.
         stopping: Whether no further item is to be started.
+        cancelling: Whether the items that run have been asked to stop.
     """
 
     parent: ExecutionKey
@@ -69,6 +70,7 @@ class Loop:
     results: dict[int, Mapping[str, Value]] = field(default_factory=dict)
     failed: dict[int, Failure] = field(default_factory=dict)
     stopping: bool = False
+    cancelling: bool = False
     ended: bool = False
     reported: int = 0
     result_bytes: int = 0
@@ -105,7 +107,9 @@ class FanOut:
         if parent is None or run is None or not _is_current(parent, run, effect):
             return
         identity = (key, effect.task_id, generation(effect.execution_attempt, effect.attempt))
-        if identity in self._loops:
+        if (known := self._loops.get(identity)) is not None:
+            # What held it up may have been void.
+            await self._advance(known)
             return
         # Known before its rows are read, so that an item that ends meanwhile is not missed.
         loop = self._loops[identity] = self._begin(parent, run, effect)
@@ -116,7 +120,7 @@ class FanOut:
             self._close(loop)
             if isinstance(error, Unavailable):
                 raise
-            failure = Failure(error.reason_name, error.message, retryable=False)
+            failure = start_failure(error)
             await self._active.command(
                 key, cmd.ReportFailure(effect.task_id, effect.execution_attempt, effect.attempt, failure=failure)
             )
@@ -175,7 +179,9 @@ class FanOut:
                 loop.stopping = True
             return
         cancelled = Failure("CANCELLED", "the sub-execution was cancelled", retryable=False)
-        failure = child.failure or cancelled
+        self._note_failed(loop, item, child.failure or cancelled)
+
+    def _note_failed(self, loop: Loop, item: int, failure: Failure) -> None:
         loop.failed[item] = Failure(failure.code, f"item {item}: {failure.message}", failure.payload, retryable=False)
         if not loop.config.continue_on_failure:
             loop.stopping = True
@@ -203,13 +209,13 @@ class FanOut:
         """Start items while there is room; end the loop when nothing is left to wait for."""
         if loop.ended or loop.opening:
             return
+        if not loop.stopping and not self._start_items(loop):
+            return
         if loop.stopping:
             loop.waiting.clear()
             if loop.failed:
-                await self._cancel_live(loop)
-        elif not self._start_items(loop):
-            return
-        if not loop.live and not loop.waiting and not loop.ended:
+                self._cancel_live(loop)
+        if not loop.live and not loop.waiting:
             await self._end(loop)
         elif loop.finished - loop.reported >= max(1, len(loop.items) // PROGRESS_STEPS):
             loop.reported = loop.finished
@@ -221,27 +227,30 @@ class FanOut:
             )
 
     def _start_items(self, loop: Loop) -> bool:
-        """Start as many items as there is room for, in one commit; False if the parent is gone."""
-        room = loop.config.parallelism - len(loop.live)
-        positions = [loop.waiting.popleft() for _ in range(min(room, len(loop.waiting)))]
-        if not positions:
+        """Start as many items as there is room for, in one commit; False if the parent does not want them now."""
+        if not loop.waiting:
             return True
         parent = self._active.get(loop.parent)
         if parent is None:
             self._close(loop)
             return False
         run = parent.execution.tasks[loop.task_id]
-        try:
-            children = [self._child(loop, parent, run, position) for position in positions]
-        except PerdureError as error:
-            loop.failed[positions[0]] = Failure(error.reason_name, error.message, retryable=False)
-            loop.stopping = True
-            loop.waiting.clear()
-            return True
-        for position, (columns, _) in zip(positions, children, strict=True):
-            loop.live[position] = columns.key
-        future = self._active.create(children, None)
-        future.add_done_callback(lambda done: self._started(loop, done))
+        if parent.execution.cancel_requested or not _is_current(parent, run, loop):
+            # Once that is durable, `stop` follows. An item stored after it would be missed by those who cancel.
+            return False
+        children = []
+        while loop.waiting and len(loop.live) < loop.config.parallelism and not loop.stopping:
+            position = loop.waiting.popleft()
+            try:
+                child = self._child(loop, parent, run, position)
+            except PerdureError as error:
+                self._note_failed(loop, position, start_failure(error))
+                continue
+            loop.live[position] = child[0].key
+            children.append(child)
+        if children:
+            future = self._active.create(children, None)
+            future.add_done_callback(lambda done: self._started(loop, done))
         return True
 
     def _started(self, loop: Loop, done: asyncio.Future[None]) -> None:
@@ -249,7 +258,7 @@ class FanOut:
             # What was stored is found again in the children's rows.
             self._close(loop)
             effect = ef.RunItems(loop.task_id, loop.execution_attempt, loop.attempt)
-            self._env.insist(lambda: self.run(loop.parent, effect), f"resume for-each {loop.task_id}")
+            self._env.insist_later(lambda: self.run(loop.parent, effect), f"resume for-each {loop.task_id}")
 
     def _child(self, loop: Loop, parent: Live, run: TaskRun, position: int) -> tuple[NewExecution, Transition]:
         inputs = {key: value for key, value in run.inputs.items() if key != ITEMS_INPUT}
@@ -269,10 +278,15 @@ class FanOut:
         assert loop.found is not None, "items start once the loop is open"
         return self._starter.child(loop.found, target.trigger_id if target else "", inputs, key, link)
 
-    async def _cancel_live(self, loop: Loop) -> None:
-        reason = "another item of the loop has failed"
-        for key in list(loop.live.values()):
-            await self._active.command(key, cmd.Cancel(reason, ""))
+    def _cancel_live(self, loop: Loop) -> None:
+        if loop.cancelling:
+            return
+        loop.cancelling = True
+        for key in loop.live.values():
+            self._env.insist(partial(self._cancel, key), f"cancel {key.execution}")
+
+    async def _cancel(self, key: ExecutionKey) -> None:
+        await self._active.command(key, cmd.Cancel("another item of the loop has failed", ""))
 
     async def _end(self, loop: Loop) -> None:
         self._close(loop)
@@ -308,8 +322,13 @@ class FanOut:
         self._loops.pop((loop.parent, loop.task_id, loop.generation), None)
 
 
-def _is_current(parent: Live, run: TaskRun, effect: ef.RunItems) -> bool:
-    same = (parent.execution.execution_attempt, run.attempt) == (effect.execution_attempt, effect.attempt)
+def start_failure(error: PerdureError) -> Failure:
+    """Make the failure of an attempt whose sub-execution cannot start; it is permanent."""
+    return Failure(error.reason_name, error.message, retryable=False)
+
+
+def _is_current(parent: Live, run: TaskRun, attempt: ef.RunItems | Loop) -> bool:
+    same = (parent.execution.execution_attempt, run.attempt) == (attempt.execution_attempt, attempt.attempt)
     return same and run.state is TaskState.IN_PROCESS
 
 
