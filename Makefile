@@ -109,7 +109,7 @@ bench: setup ## Measure this machine and print the table
 .PHONY: constraints
 constraints: setup ## Pin the newest versions that pyproject.toml allows (needs uv in the environment)
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
-		--no-header --no-emit-index-url --extra yaml --extra tui --extra uvloop \
+		--no-header --no-emit-index-url --extra yaml --extra tui \
 		--output-file constraints/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 		--no-header --no-emit-index-url --extra dev --constraint constraints/runtime.txt \

@@ -104,12 +104,6 @@ class LimitReached(PerdureError):
         self.retry_after = retry_after
 
 
-class PermissionDenied(PerdureError):
-    """The caller may not do this."""
-
-    reason = "PERMISSION_DENIED"
-
-
 class Unavailable(PerdureError):
     """The server cannot answer now; a retry with the same request id is safe."""
 

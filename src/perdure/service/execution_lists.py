@@ -146,7 +146,7 @@ class ExecutionLists:
         request: ListExecutionsRequest | ListExecutionEventsRequest | ListExecutionSnapshotsRequest,
         most: int,
     ) -> Wanted:
-        # Read before the list is: a watch from that revision on misses nothing.
+        # Read before the list is: whatever is not in the list happened after that revision.
         return self._pager.read(request, most=most, store_revision=self._store.committed_revision())
 
 

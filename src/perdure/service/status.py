@@ -27,7 +27,6 @@ from perdure.domain.errors import (
     LimitReached,
     NotFound,
     PerdureError,
-    PermissionDenied,
     Unavailable,
     UnknownTrigger,
     WrongState,
@@ -79,7 +78,6 @@ CODES: Final[dict[type[PerdureError], grpc.StatusCode]] = {
     ExecutionUnsuccessful: grpc.StatusCode.FAILED_PRECONDITION,
     Conflict: grpc.StatusCode.ABORTED,
     LimitReached: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     NoSuchMethod: grpc.StatusCode.UNIMPLEMENTED,
@@ -114,9 +112,23 @@ def outcome_of(error: PerdureError) -> Outcome:
     return Outcome(code, message, status.SerializeToString())
 
 
+RESOURCE_TYPES: Final = {
+    "execution": "perdure/Execution",
+    "snapshot": "perdure/ExecutionSnapshot",
+    "integration": "perdure/Integration",
+    "trigger": "perdure/Integration",
+    "revision": "perdure/IntegrationRevision",
+}
+"""Types of the contract (AIP-123) by the words of the rules; a trigger is a part of its integration."""
+
+
 def _details(error: PerdureError, message: str) -> Iterator[Message]:
     if isinstance(error, NotFound):
-        yield ResourceInfo(resource_type=error.resource_type, resource_name=_cut(error.name), description=message)
+        yield ResourceInfo(
+            resource_type=RESOURCE_TYPES.get(error.resource_type, error.resource_type),
+            resource_name=_cut(error.name),
+            description=message,
+        )
     elif isinstance(error, WrongState):
         subject = _cut(error.metadata.get("execution", ""))
         violation = PreconditionFailure.Violation(type=error.reason_name, subject=subject, description=message)

@@ -128,39 +128,37 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`UNIMPLEMENTED`: the server has no such method. Check the versions of both sides."""
     INTERNAL: _ErrorReason.ValueType  # 35
     """`INTERNAL`: a fault of the server; the metadata has the id under which it is in the server's log."""
-    PERMISSION_DENIED: _ErrorReason.ValueType  # 36
-    """`PERMISSION_DENIED`: the caller may not do this."""
-    HANDLER_ERROR: _ErrorReason.ValueType  # 37
+    HANDLER_ERROR: _ErrorReason.ValueType  # 36
     """The code of an attempt: the handler failed without choosing a code of its own."""
-    TIMEOUT: _ErrorReason.ValueType  # 38
+    TIMEOUT: _ErrorReason.ValueType  # 37
     """The code of an attempt: it took longer than the timeout of the task."""
-    CANCELLED: _ErrorReason.ValueType  # 39
+    CANCELLED: _ErrorReason.ValueType  # 38
     """The code of an attempt whose handler gave up unasked, and of a task whose sub-execution was cancelled
     by itself.
     """
-    NO_SUCH_HANDLER: _ErrorReason.ValueType  # 40
+    NO_SUCH_HANDLER: _ErrorReason.ValueType  # 39
     """The code of a task: the worker was given a task for which it has no handler."""
-    EXPRESSION_FAILED: _ErrorReason.ValueType  # 41
+    EXPRESSION_FAILED: _ErrorReason.ValueType  # 40
     """The code of a task: an expression for its inputs, its items or its assignments could not be evaluated."""
-    CONDITION_FAILED: _ErrorReason.ValueType  # 42
+    CONDITION_FAILED: _ErrorReason.ValueType  # 41
     """The code of a task: the condition of an edge that leads away from it could not be evaluated."""
-    OUTPUT_MISSING: _ErrorReason.ValueType  # 43
+    OUTPUT_MISSING: _ErrorReason.ValueType  # 42
     """The code of a task: a result that `TaskConfig.outputs` names is not there."""
-    OUTPUT_TYPE_MISMATCH: _ErrorReason.ValueType  # 44
+    OUTPUT_TYPE_MISMATCH: _ErrorReason.ValueType  # 43
     """The code of a task: a result does not fit the type of the parameter it is to become."""
-    PARAMETERS_TOO_LARGE: _ErrorReason.ValueType  # 45
+    PARAMETERS_TOO_LARGE: _ErrorReason.ValueType  # 44
     """The code of a task: with its results all parameters of the execution together would be too large. Pass
     references to where values are stored instead.
     """
-    SUB_EXECUTION_DEPTH: _ErrorReason.ValueType  # 46
+    SUB_EXECUTION_DEPTH: _ErrorReason.ValueType  # 45
     """The code of a task: sub-executions would be nested too deep."""
-    FAN_OUT_LIMIT: _ErrorReason.ValueType  # 47
+    FAN_OUT_LIMIT: _ErrorReason.ValueType  # 46
     """The code of a task: a for-each has too many items."""
-    HISTORY_LIMIT: _ErrorReason.ValueType  # 48
+    HISTORY_LIMIT: _ErrorReason.ValueType  # 47
     """The code of an execution: its history has reached the limit."""
-    INVALID_INPUT: _ErrorReason.ValueType  # 49
+    INVALID_INPUT: _ErrorReason.ValueType  # 48
     """The code of a task: its inputs do not fit the arguments of the handler. Reported by the worker."""
-    INVALID_OUTPUT: _ErrorReason.ValueType  # 50
+    INVALID_OUTPUT: _ErrorReason.ValueType  # 49
     """The code of a task: what the handler returned cannot be a result. Reported by the worker."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -276,38 +274,36 @@ UNIMPLEMENTED_METHOD: ErrorReason.ValueType  # 34
 """`UNIMPLEMENTED`: the server has no such method. Check the versions of both sides."""
 INTERNAL: ErrorReason.ValueType  # 35
 """`INTERNAL`: a fault of the server; the metadata has the id under which it is in the server's log."""
-PERMISSION_DENIED: ErrorReason.ValueType  # 36
-"""`PERMISSION_DENIED`: the caller may not do this."""
-HANDLER_ERROR: ErrorReason.ValueType  # 37
+HANDLER_ERROR: ErrorReason.ValueType  # 36
 """The code of an attempt: the handler failed without choosing a code of its own."""
-TIMEOUT: ErrorReason.ValueType  # 38
+TIMEOUT: ErrorReason.ValueType  # 37
 """The code of an attempt: it took longer than the timeout of the task."""
-CANCELLED: ErrorReason.ValueType  # 39
+CANCELLED: ErrorReason.ValueType  # 38
 """The code of an attempt whose handler gave up unasked, and of a task whose sub-execution was cancelled
 by itself.
 """
-NO_SUCH_HANDLER: ErrorReason.ValueType  # 40
+NO_SUCH_HANDLER: ErrorReason.ValueType  # 39
 """The code of a task: the worker was given a task for which it has no handler."""
-EXPRESSION_FAILED: ErrorReason.ValueType  # 41
+EXPRESSION_FAILED: ErrorReason.ValueType  # 40
 """The code of a task: an expression for its inputs, its items or its assignments could not be evaluated."""
-CONDITION_FAILED: ErrorReason.ValueType  # 42
+CONDITION_FAILED: ErrorReason.ValueType  # 41
 """The code of a task: the condition of an edge that leads away from it could not be evaluated."""
-OUTPUT_MISSING: ErrorReason.ValueType  # 43
+OUTPUT_MISSING: ErrorReason.ValueType  # 42
 """The code of a task: a result that `TaskConfig.outputs` names is not there."""
-OUTPUT_TYPE_MISMATCH: ErrorReason.ValueType  # 44
+OUTPUT_TYPE_MISMATCH: ErrorReason.ValueType  # 43
 """The code of a task: a result does not fit the type of the parameter it is to become."""
-PARAMETERS_TOO_LARGE: ErrorReason.ValueType  # 45
+PARAMETERS_TOO_LARGE: ErrorReason.ValueType  # 44
 """The code of a task: with its results all parameters of the execution together would be too large. Pass
 references to where values are stored instead.
 """
-SUB_EXECUTION_DEPTH: ErrorReason.ValueType  # 46
+SUB_EXECUTION_DEPTH: ErrorReason.ValueType  # 45
 """The code of a task: sub-executions would be nested too deep."""
-FAN_OUT_LIMIT: ErrorReason.ValueType  # 47
+FAN_OUT_LIMIT: ErrorReason.ValueType  # 46
 """The code of a task: a for-each has too many items."""
-HISTORY_LIMIT: ErrorReason.ValueType  # 48
+HISTORY_LIMIT: ErrorReason.ValueType  # 47
 """The code of an execution: its history has reached the limit."""
-INVALID_INPUT: ErrorReason.ValueType  # 49
+INVALID_INPUT: ErrorReason.ValueType  # 48
 """The code of a task: its inputs do not fit the arguments of the handler. Reported by the worker."""
-INVALID_OUTPUT: ErrorReason.ValueType  # 50
+INVALID_OUTPUT: ErrorReason.ValueType  # 49
 """The code of a task: what the handler returned cannot be a result. Reported by the worker."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

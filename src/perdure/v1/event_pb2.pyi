@@ -486,8 +486,8 @@ class ExecutionEvent(_message.Message):
         """Output only. For a for-each: how many of them have ended."""
         @_builtins.property
         def sub_job_states(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-            """Output only. For a for-each: how many items are in each state, by the name of
-            `ExecutionDetails.State`.
+            """Output only. For a for-each: how many of the items that have ended did so in SUCCEEDED and in
+            FAILED, those that were cancelled among the latter.
             """
 
         def __init__(

@@ -317,7 +317,7 @@ class Execution(_message.Message):
 
     @_builtins.property
     def direct_sub_executions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Execution]:
-        """Output only. The executions that this one started itself, each in the BASIC view, newest first,
+        """Output only. The executions that this one started itself, each as lists show it, newest first,
         at most 100. `ListExecutions` knows the others. FULL only.
         """
 
@@ -766,8 +766,8 @@ class TaskExecutionDetails(_message.Message):
 
     @_builtins.property
     def sub_job_states(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Output only. For a for-each: how many items are in each state, by the name of
-        `ExecutionDetails.State`; states without an item are absent.
+        """Output only. For a for-each: how many of the items that have ended did so in SUCCEEDED and in FAILED,
+        those that were cancelled among the latter; states without an item are absent.
         """
 
     def __init__(
