@@ -1,5 +1,7 @@
 """Deliveries that go astray, workers that fall silent, leases that run out, workers that come back."""
 
+import asyncio
+
 import pytest
 
 from perdure.domain.errors import InvalidRequest, LimitReached, Unavailable, WrongState
@@ -234,6 +236,30 @@ async def test_after_a_restart_of_the_server_a_held_lease_of_the_current_attempt
     await back.succeed(peer.leases[1])
     assert back.acknowledged == [1]
     await after.supervisor.close()
+
+
+async def test_a_worker_that_vanishes_while_its_leases_are_looked_at_keeps_none(stage):
+    peer = await given(stage, "a")
+    again = Stage(ledger=stage.ledger, first_grant=1_700_000_100_000_000)
+    looking, go_on, look = asyncio.Event(), asyncio.Event(), stage.ledger.is_current
+
+    async def look_slowly(*name):
+        looking.set()
+        await go_on.wait()
+        return await look(*name)
+
+    stage.ledger.is_current = look_slowly
+    session = again.dispatcher.open_session()
+    joining = asyncio.create_task(session.receive(pb.WorkRequest(hello=hello(held=peer.leases))))
+    await looking.wait()
+    session.close()
+    go_on.set()
+    await joining
+    # Nobody would ever notice that the lease of a forgotten worker has run out.
+    assert not again.holds("a")
+    back = await again.connect(held=peer.leases)
+    assert list(back.welcome.keep) == peer.leases
+    await again.supervisor.close()
 
 
 async def test_after_a_restart_only_one_of_two_claims_to_an_attempt_is_kept(stage):

@@ -174,7 +174,10 @@ class Dispatcher:
         found = self._leases.find(worker, lease)
         if isinstance(found, AttemptKey):
             # From before a restart, or long gone: only the engine knows.
-            return await self._reports.is_current(*found) and self._leases.adopt(worker, lease)
+            is_current = await self._reports.is_current(*found)
+            # Nobody watches over the leases of a worker that has gone meanwhile.
+            is_here = self._workers.get((worker.project, worker.worker_id)) is worker
+            return is_current and is_here and self._leases.adopt(worker, lease)
         if found is not None:
             found.acknowledge_by = None
         return found is not None
