@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.domain.commands import Start
-from perdure.domain.errors import AlreadyExists, Unavailable
+from perdure.domain.errors import AlreadyExists, NotFound, Unavailable
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionMethod, ExecutionState, Failure
 from perdure.store.errors import StoreRefused
@@ -224,6 +224,37 @@ async def test_an_id_is_taken_only_when_its_execution_is_durable(tmp_path: Path)
         for start in (first, second):
             with pytest.raises(Unavailable):
                 await start
+
+
+async def test_who_waits_for_an_execution_that_was_never_stored_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await bench.deploy("one", ONE)
+        gate = Gate(bench)
+        gate.holds = _every
+        start = asyncio.create_task(bench.execute("one", user_execution_id="mine"))
+        await gate.holding.wait()
+        waits = asyncio.create_task(bench.ended(ExecutionKey("p", "mine")))
+        await turn()
+        gate.refuse_held()
+        with pytest.raises(Unavailable):
+            await start
+        with pytest.raises(NotFound):
+            await waits
+
+
+async def test_a_request_that_is_refused_leaves_its_id_to_another(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await bench.deploy("one", ONE)
+        gate = Gate(bench)
+        gate.holds = _every
+        first = asyncio.create_task(bench.execute("one", request_id="r1"))
+        await gate.holding.wait()
+        second = asyncio.create_task(bench.execute("one", request_id="r1", priority=7))
+        await turn()
+        gate.refuse_held()
+        with pytest.raises(Unavailable):
+            await first
+        assert not (await second).repeated
 
 
 async def test_a_definition_read_before_a_change_does_not_hide_the_change(tmp_path: Path) -> None:

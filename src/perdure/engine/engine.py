@@ -93,6 +93,9 @@ class Engine:
         """
         ending = self.ending(key)
         try:
+            if self._active.get(key) is not None:
+                # An execution whose creation is refused never ends: it is not there.
+                await self._active.view(key, lambda *_: None)
             return await ending
         finally:
             self.forget_ending(key, ending)

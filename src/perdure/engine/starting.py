@@ -130,7 +130,12 @@ class Starter:
         if not request.request_id:
             return await self._start(request, b"")
         digest = request.digest()
-        recent = self._recent.get((request.project, request.request_id))
+        key = (request.project, request.request_id)
+        recent = self._recent.get(key)
+        if recent is not None and recent[0] != digest and not recent[1].done():
+            # Only a request that has become durable uses the id up.
+            await asyncio.wait([recent[1]])
+            recent = self._recent.get(key)
         if recent is not None:
             _check_same(recent[0], digest, request.request_id)
             accepted = await asyncio.shield(recent[1])
