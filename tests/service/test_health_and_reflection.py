@@ -10,6 +10,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from perdure.service import reflection
+from perdure.service.health import Health
 from tests.service.serving import refused, serving
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -88,3 +89,16 @@ async def test_reflection_does_not_know_everything(stubs, version, name):
 
 def test_two_servers_in_one_process_share_the_description():
     assert len(reflection.reflection_services([])) == len(reflection.reflection_services([])) == 2
+
+
+async def test_who_is_slow_to_read_still_hears_of_the_end():
+    health = Health()
+    health.set_serving(["s"], serving=True)
+    watch = health.watch(health_pb2.HealthCheckRequest(service="s"), None)
+    assert (await anext(watch)).status == SERVING
+    # Both happen while the first answer is still being written.
+    health.set_serving(["s"], serving=False)
+    health.close()
+    assert (await anext(watch)).status == NOT_SERVING
+    with pytest.raises(StopAsyncIteration):
+        await anext(watch)

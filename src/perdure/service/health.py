@@ -80,6 +80,7 @@ class Health:
             if status != told:
                 told = status
                 yield health_pb2.HealthCheckResponse(status=status)
+                continue  # It may have changed while this one was written.
             if self._closed:
                 return
             await changed.wait()
