@@ -94,7 +94,7 @@ def test_two_servers_in_one_process_share_the_description():
 async def test_who_is_slow_to_read_still_hears_of_the_end():
     health = Health()
     health.set_serving(["s"], serving=True)
-    watch = health.watch(health_pb2.HealthCheckRequest(service="s"), None)
+    watch = health.watch(health_pb2.HealthCheckRequest(service="s"), None)  # type: ignore[arg-type]
     assert (await anext(watch)).status == SERVING
     # Both happen while the first answer is still being written.
     health.set_serving(["s"], serving=False)
