@@ -174,3 +174,17 @@ async def test_a_deployed_integration_carries_the_store_revision_of_its_commit(t
         second = await bench.engine.integrations.get(key)
         assert second.integration.store_revision == before + 2
         assert (await bench.engine.integrations.get_revision(key, first.revision.revision_id)) == first.revision
+
+
+async def test_a_held_execution_started_under_a_request_id_is_started_once_over_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await bench.deploy("one", ONE)
+        tomorrow = bench.clock.now() + 86_400 * SECOND
+        key = await bench.start("one", method=ExecutionMethod.SCHEDULE, schedule_time=tomorrow)
+        first = await bench.execute("one", held_execution_id=key.execution, request_id="go")
+    async with running(tmp_path) as bench:
+        again = await bench.execute("one", held_execution_id=key.execution, request_id="go")
+        assert again.repeated
+        assert again.executions == first.executions
+        with pytest.raises(AlreadyExists):
+            await bench.execute("one", held_execution_id="another", request_id="go")

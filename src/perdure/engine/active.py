@@ -156,7 +156,9 @@ class ActiveSet:
                 self._perform(live, pending_effects(execution))
         return live
 
-    async def command(self, key: ExecutionKey, command: Command) -> Transition | None:
+    async def command(
+        self, key: ExecutionKey, command: Command, request: RequestRecord | None = None
+    ) -> Transition | None:
         """Apply a command and wait until its outcome is durable, also if it changes nothing.
 
         Returns the transition, whose events tell whether anything changed; None if the execution does
@@ -173,7 +175,7 @@ class ActiveSet:
         if live is None:
             return None
         try:
-            transition = self.apply(live, command)
+            transition = self.apply(live, command, request)
         except IllegalCommand:
             # What forbids it may be void yet.
             await self.durable(live)
@@ -181,11 +183,12 @@ class ActiveSet:
         await self.durable(live)
         return transition
 
-    def apply(self, live: Live, command: Command) -> Transition:
-        """Apply a command to an execution in memory and give the outcome to the store."""
+    def apply(self, live: Live, command: Command, request: RequestRecord | None = None) -> Transition:
+        """Apply a command to an execution in memory and give the outcome to the store, with its request id."""
         transition = decide(live.execution, command, self._env.context())
         if transition.events:
-            self._submit([self._step(live, transition)], Commit(self._next_revision()))
+            commit = Commit(self._next_revision(), requests=[request] if request else [])
+            self._submit([self._step(live, transition)], commit)
         return transition
 
     async def durable(self, live: Live) -> None:

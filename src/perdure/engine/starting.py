@@ -290,32 +290,38 @@ class Starter:
 
     async def _taken(self, request: StartRequest, digest: bytes) -> Accepted:
         """Answer a request whose key is in the store: repeated, reused, or another's execution id."""
-        store = self._env.store
-        if request.request_id:
-            record = await store.get_request(request.project, EXECUTE_METHOD, request.request_id)
-            if record is not None:
-                _check_same(record.digest, digest, request.request_id)
-                return await self._repeated(record)
-        message = f"execution {request.user_execution_id} exists already"
-        raise AlreadyExists(message, reason="EXECUTION_ALREADY_EXISTS")
+        repeated = await self._repeated(request, digest)
+        if repeated is None:
+            message = f"execution {request.user_execution_id} exists already"
+            raise AlreadyExists(message, reason="EXECUTION_ALREADY_EXISTS")
+        return repeated
 
-    async def _repeated(self, record: RequestRecord) -> Accepted:
-        executions = []
-        for execution_id in record.executions:
-            row = await self._env.store.get_row(ExecutionKey(record.project, execution_id))
-            if row is not None:
-                executions.append((row.created.key, row.created.integration))
-        return Accepted(tuple(executions), self._env.store.committed_revision(), repeated=True)
+    async def _repeated(self, request: StartRequest, digest: bytes) -> Accepted | None:
+        """Find what an earlier request with the same id has started; None if there was none."""
+        store = self._env.store
+        if not request.request_id:
+            return None
+        record = await store.get_request(request.project, EXECUTE_METHOD, request.request_id)
+        if record is None:
+            return None
+        _check_same(record.digest, digest, request.request_id)
+        rows = [await store.get_row(ExecutionKey(record.project, each)) for each in record.executions]
+        found = tuple((row.created.key, row.created.integration) for row in rows if row is not None)
+        return Accepted(found, store.committed_revision(), repeated=True)
 
     async def _start_held(self, request: StartRequest, digest: bytes) -> Accepted:
         """Start an execution that is on hold, now (row 9)."""
+        repeated = await self._repeated(request, digest)
+        if repeated is not None:
+            return repeated
         key = ExecutionKey(request.project, request.held_execution_id)
         row = await self._env.store.get_row(key)
         named = row is not None and request.integration in (ALL_INTEGRATIONS, row.created.integration)
         if row is None or not named:
             raise NotFound("execution", key.execution)
         try:
-            transition = await self._active.command(key, Start())
+            record = self._request_record(request, digest, [key.execution])
+            transition = await self._active.command(key, Start(), record)
         except IllegalCommand as error:
             raise WrongState(str(error), reason="EXECUTION_NOT_ON_HOLD") from error
         if transition is None:
