@@ -26,7 +26,7 @@ from perdure.domain.validation import TASK_ID, TASK_ID_RULE
 from perdure.v1.task_config_pb2 import TaskConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from perdure.definition.terms import Term
 
@@ -104,10 +104,6 @@ class Trace:
     def task(self, task_id: str) -> TaskConfig:
         """Hand out a recorded task, to complete it."""
         return self._tasks[task_id].config
-
-    def always_runs(self, task_ids: Iterable[str]) -> bool:
-        """Whether none of the tasks stands in a `when` block that is closed by now."""
-        return all(self._is_open(self._tasks[task_id].branch) for task_id in task_ids)
 
     def record(self, config: TaskConfig, name: str, reads: frozenset[str], *, task_id: str = "") -> str:
         """Add a statement with one task, give the task its id, and draw the edges to it.
