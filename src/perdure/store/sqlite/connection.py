@@ -20,8 +20,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS: Final = 5_000
-CHECKPOINT_PAGES: Final = 1_000
-"""Pages of write-ahead log after which the writer moves them into the database."""
+CHECKPOINT_PAGES: Final = 8_000
+"""Pages of write-ahead log after which the writer moves them into the database: 32 MiB, so that a page that is
+written again and again is moved once."""
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """Size to which a write-ahead log is cut back after a long read has made it grow."""
 
