@@ -70,18 +70,21 @@ class Page(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """How far a watch of one execution has come.
+    """How far a watch has come.
 
     Attributes:
-        sequence: Of the last event sent; 0 before the first.
-        store_revision: Up to which the watch was complete.
+        selection: Digest of what the watch is about: its scope and its filter.
+        position: Place in the log up to which everything was sent.
+        events: How many events of the next record behind it were sent too.
+        unsynced: Whether the initial state was not complete yet.
     """
 
     store_id: str
     project: str
-    execution: str
-    sequence: int
-    store_revision: int
+    selection: bytes
+    position: int
+    events: int = 0
+    unsynced: bool = False
 
 
 class Lease(NamedTuple):
@@ -165,9 +168,10 @@ class TokenCodec:
         message = token_pb2.WatchCursor(
             store_id=cursor.store_id,
             project=cursor.project,
-            execution=cursor.execution,
-            sequence=cursor.sequence,
-            store_revision=cursor.store_revision,
+            selection=cursor.selection,
+            position=cursor.position,
+            events=cursor.events,
+            unsynced=cursor.unsynced,
         )
         return self.seal(Purpose.CURSOR, message.SerializeToString())
 
@@ -179,7 +183,9 @@ class TokenCodec:
         """
         message = token_pb2.WatchCursor()
         self._parse(Purpose.CURSOR, token, message)
-        return Cursor(message.store_id, message.project, message.execution, message.sequence, message.store_revision)
+        return Cursor(
+            message.store_id, message.project, message.selection, message.position, message.events, message.unsynced
+        )
 
     def seal_lease(self, lease: Lease) -> str:
         """Make a lease."""

@@ -31,6 +31,8 @@ class ExecutionCreated:
         parent: Id of the parent execution; empty at the root. The other parent fields belong to it.
         generation: The parent task's attempt that started this, see `execution.generation`.
         depth: 0 at the root.
+        ancestors: Ids of the executions above it in its tree, topmost first; none for an orphan, whose tree
+            is its own.
         implicit_task: Set in the implicit execution of a `for-each` item: the parent's task.
     """
 
@@ -61,6 +63,7 @@ class ExecutionCreated:
     implicit_task: str = ""
     trace_parent: str = ""
     trace_state: str = ""
+    ancestors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

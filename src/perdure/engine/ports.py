@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from perdure.domain.events import Event
     from perdure.domain.execution import Execution
     from perdure.domain.value import Value
-    from perdure.store.records import ExecutionKey
+    from perdure.store.records import ExecutionKey, Facts, NewExecution, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,36 @@ class Offer:
     idempotency_key: str
     trace_parent: str
     trace_state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit changed in one execution, durable.
+
+    Attributes:
+        created: What never changes of the execution.
+        execution: Its state in memory, which may already be ahead of this commit.
+        before: Facts as of the commit before; None if this one created the execution.
+        facts: Facts as of this commit.
+        summary: What lists show besides, as of this commit.
+        sequence: Sequence of the last event.
+        first_sequence: Sequence of the first event.
+        time: When it happened, in microseconds since the epoch.
+        position: Place in the log; see `perdure.store.records.log_position`.
+        size: Bytes of the stored record.
+    """
+
+    created: NewExecution
+    execution: Execution
+    before: Facts | None
+    facts: Facts
+    summary: Summary
+    sequence: int
+    first_sequence: int
+    events: Sequence[Event]
+    time: int
+    position: int
+    size: int
 
 
 class Stopped(Enum):
@@ -74,8 +104,10 @@ class Offers(Protocol):
 class Publisher(Protocol):
     """Who wants to know of events as soon as they are durable: the watch hub."""
 
-    def publish(
-        self, execution: Execution, first_sequence: int, events: Sequence[Event], time: int, revision: int
-    ) -> None:
-        """Take the events of one commit, in commit order."""
+    def publish(self, change: Change) -> None:
+        """Take what one commit changed in one execution, in commit order."""
+        ...
+
+    def deleted(self, keys: Sequence[ExecutionKey], revision: int) -> None:
+        """Take note that executions were deleted by a commit."""
         ...

@@ -45,3 +45,7 @@ class StoreLocked(StoreError):
 
 class StoreTooNew(StoreError):
     """The database was written by a newer version; it is left untouched."""
+
+
+class OrderTooWide(Exception):
+    """A list that is to be sorted holds too many executions; the caller has to narrow it."""

@@ -19,18 +19,24 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator
 
+    from perdure.store.filter.filter import Filter
     from perdure.store.errors import StoreBroken
     from perdure.store.records import (
         ChildRow,
         Commit,
+        Counted,
+        EndedTree,
         ExecutionKey,
         ExecutionRow,
         IntegrationKey,
         IntegrationRecord,
-        ListRange,
+        ListPage,
+        ListQuery,
         LiveChild,
+        LogPage,
         RequestRecord,
         RevisionRecord,
+        Scope,
         StoredEvents,
         StoredExecution,
         StoreIdentity,
@@ -84,8 +90,58 @@ class Store(Protocol):
         """Read all executions that have to be in memory, in pages, oldest created first."""
         ...
 
-    async def list_rows(self, wanted: ListRange) -> list[ExecutionRow]:
-        """Read one list page, newest created first."""
+    async def list_page(self, wanted: ListQuery) -> ListPage:
+        """Read one page of a list.
+
+        Raises:
+            OrderTooWide: The order is not by create time, and the filter leaves too many executions to sort.
+        """
+        ...
+
+    async def count(self, scope: Scope, chosen: Filter | None) -> Counted:
+        """Count executions by state."""
+        ...
+
+    async def log_page(self, scope: Scope, after: int, *, max_records: int, max_bytes: int) -> LogPage:
+        """Read records of a scope behind a position of the log, by position; at least one if any is left.
+
+        The page may be empty before the end: a page looks at a bounded number of records.
+        """
+        ...
+
+    async def log_floor(self, scope: Scope) -> int:
+        """Read the store revision up to which records of a scope may have been deleted."""
+        ...
+
+    async def ended_trees(
+        self, key: IntegrationKey, *, ended_before: int, keep: int | None, limit: int
+    ) -> list[EndedTree]:
+        """Read trees that may be deleted, whose roots are executions of an integration, first ended first.
+
+        Args:
+            ended_before: Microseconds since the epoch; trees with a later end are kept unless there are too many.
+            keep: How many roots that have ended may stay; None for any number.
+            limit: At most so many executions in all.
+        """
+        ...
+
+    async def integrations_with_executions(self) -> list[IntegrationKey]:
+        """Read all integrations that have root executions, deleted ones included."""
+        ...
+
+    async def forgettable_requests(
+        self, created_before: int, after: tuple[int, str, str, str] | None, limit: int
+    ) -> tuple[list[tuple[str, str, str]], tuple[int, str, str, str] | None]:
+        """Read request ids whose executions are all gone, looking at some of those made before an instant.
+
+        Args:
+            created_before: Microseconds since the epoch.
+            after: Where the last look ended; None to begin with the oldest.
+            limit: At most so many request ids are looked at.
+
+        Returns:
+            The request ids, as in `Commit.forgotten`, and where the look ended; None at the end.
+        """
         ...
 
     async def event_page(

@@ -7,7 +7,11 @@ store does not look into.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from perdure.store.filter.filter import Filter
 
 
 class ExecutionKey(NamedTuple):
@@ -43,7 +47,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class NewExecution:
-    """The columns of an execution that never change after its creation."""
+    """The columns of an execution that never change after its creation.
+
+    Attributes:
+        labels: JSON object of texts.
+        root: Id of the topmost execution of its tree; its own id at the top.
+        root_integration, parent_integration: Ids of the integrations of those above; the latter is empty
+            without a parent.
+        ancestors: Ids of the executions above it in its tree, topmost first; none for an orphan.
+        schedule_time: When it was asked to start, for the method SCHEDULE.
+        max_runtime: Longest run in microseconds; 0 for none.
+    """
 
     key: ExecutionKey
     integration: str
@@ -56,6 +70,60 @@ class NewExecution:
     root: str
     origin: Origin | None
     orphan: bool
+    root_integration: str = ""
+    parent_integration: str = ""
+    ancestors: tuple[str, ...] = ()
+    started_by: int = 1
+    principal: str = ""
+    description: str = ""
+    schedule_time: int | None = None
+    max_runtime: int = 0
+
+
+class Facts(NamedTuple):
+    """What can be asked of an execution and changes with its state, as of one commit.
+
+    Attributes:
+        state: Number of the execution state.
+        start_time: When it left PENDING.
+        update_time: Time of the last event.
+        end_time: When it became terminal.
+        error_code: Code of the final error, if it has one.
+        current_tasks: Ids of the tasks that are at work or wait, sorted, at most 20; after the end the ones
+            that were last.
+        parameters: JSON object of the searchable parameters that have a value now: texts, numbers,
+            booleans.
+    """
+
+    state: int
+    update_time: int
+    start_time: int | None = None
+    end_time: int | None = None
+    error_code: str | None = None
+    current_tasks: tuple[str, ...] = ()
+    parameters: str = "{}"
+
+
+class Summary(NamedTuple):
+    """What lists show besides, as of the latest commit.
+
+    Attributes:
+        deadline: When its longest run ends.
+        next_execution_time: When it goes on by itself, if it only waits.
+        cancel_time: When its cancellation was first asked for.
+        message: The text that running code set last.
+        error_message: Message of the final error.
+        task_count, finished_task_count: Tasks of the current execution attempt.
+    """
+
+    deadline: int | None = None
+    next_execution_time: int | None = None
+    cancel_time: int | None = None
+    cancel_reason: str = ""
+    message: str = ""
+    error_message: str = ""
+    task_count: int = 0
+    finished_task_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +135,28 @@ class Progressed:
         expected_sequence: Sequence of the last event stored before this commit; 0 for a new execution. A
             store that holds another one refuses the commit with `StoreConflict`.
         sequence: Sequence of the last event of this commit.
-        state: Number of the execution state.
         active: Whether the execution has to be in memory: it is neither terminal nor merely waiting.
         wake_time: When an inactive execution has to be loaded again; None if nothing but a command can
             move it.
-        start_time: When it left PENDING.
-        update_time: Time of the last event.
-        end_time: When it became terminal.
-        error_code: Code of the final error, if it failed.
+        facts: What can be asked of it, as of this commit.
+        summary: What lists show besides.
     """
 
     key: ExecutionKey
     expected_sequence: int
     sequence: int
-    state: int
     active: bool
     wake_time: int | None
-    start_time: int | None
-    update_time: int
-    end_time: int | None
-    error_code: str | None
+    facts: Facts
+    summary: Summary = Summary()
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
     """The events that one commit adds to one execution, encoded as one record.
+
+    A commit that holds a record of an execution also holds its `Progressed`, whose facts are stored with
+    the record.
 
     Attributes:
         first_sequence: Sequence of the first event in the payload.
@@ -198,6 +263,10 @@ class Commit:
     opened_sessions: list[WorkerSessionRecord] = field(default_factory=list)
     closed_sessions: list[str] = field(default_factory=list)
     """Worker ids whose sessions ended."""
+    deleted: list[ExecutionKey] = field(default_factory=list)
+    """Executions to delete with all that belongs to them. One that has not ended is left alone."""
+    forgotten: list[tuple[str, str, str]] = field(default_factory=list)
+    """Request ids to forget, as (project, method, request id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,18 +281,19 @@ class StoredEvents:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRow:
-    """What a list shows of an execution without loading it."""
+    """What a list shows of an execution without loading it.
+
+    Attributes:
+        revision: Store revision of the last change.
+    """
 
     created: NewExecution
     sequence: int
     revision: int
-    state: int
     active: bool
     wake_time: int | None
-    start_time: int | None
-    update_time: int
-    end_time: int | None
-    error_code: str | None
+    facts: Facts
+    summary: Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,21 +328,161 @@ class LiveChild:
 
 
 @dataclass(frozen=True, slots=True)
-class ListRange:
-    """Which executions a list page shows, newest created first.
+class Scope:
+    """Which executions a list, a count or a watch is about, before its filter.
+
+    At most one of the attributes but `project` and `with_sub_executions` is set; none means all of the project.
 
     Attributes:
-        integration: Only this integration; None for all of the project.
+        integration: Only executions of this integration.
+        with_sub_executions: Together with `integration`: also those whose root is one of the integration.
+        execution: Only this execution.
+        tree: Only this execution and those below it, orphans aside.
         parent: Only direct sub-executions of this execution.
-        before: Continue after this (create time, id), exclusive.
-        limit: At most so many rows.
     """
 
     project: str
     integration: str | None = None
+    with_sub_executions: bool = False
+    execution: str | None = None
+    tree: str | None = None
     parent: str | None = None
-    before: tuple[int, str] | None = None
+
+    def holds(self, created: NewExecution) -> bool:
+        """Whether an execution belongs to it."""
+        if created.key.project != self.project:
+            return False
+        if self.integration is not None:
+            if created.integration == self.integration:
+                return True
+            return self.with_sub_executions and created.root_integration == self.integration
+        if self.execution is not None:
+            return created.key.execution == self.execution
+        if self.tree is not None:
+            return created.key.execution == self.tree or self.tree in created.ancestors
+        if self.parent is not None:
+            return created.origin is not None and created.origin.parent == self.parent
+        return True
+
+
+class OrderField(Enum):
+    """What a list can be ordered by."""
+
+    CREATE_TIME = "create_time"
+    START_TIME = "start_time"
+    UPDATE_TIME = "update_time"
+    END_TIME = "end_time"
+    DURATION = "duration"
+    PRIORITY = "priority"
+    EXECUTION_ID = "execution_id"
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Which executions one page of a list holds, and in which order.
+
+    Attributes:
+        filter: Which of the scope; None for all.
+        order: What it is ordered by; executions without the field come last.
+        descending: Whether the greatest comes first. Ties are broken by create time and id, newest first.
+        after: Key of the last element before the page, as `ListPage.next` has it; None for the first page.
+        limit: At most so many rows.
+    """
+
+    scope: Scope
+    filter: Filter | None = None
+    order: OrderField = OrderField.CREATE_TIME
+    descending: bool = True
+    after: tuple[str, ...] | None = None
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a list.
+
+    Attributes:
+        keys: For each row the key to continue after it.
+        next: Key to continue after the page; None if nothing is left. A page with few or no rows can
+            have one, because a page looks at a bounded number of executions.
+    """
+
+    rows: list[ExecutionRow]
+    keys: list[tuple[str, ...]]
+    next: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many executions match.
+
+    Attributes:
+        by_state: Count by the number of the state; states without an execution are absent.
+        lower_bound: Whether there may be more than were looked at.
+    """
+
+    by_state: dict[int, int]
+    lower_bound: bool
+
+
+class LogRecord(NamedTuple):
+    """One record of the log: the events that one commit added to one execution.
+
+    Attributes:
+        position: Place in the log; see `log_position`.
+        before: Facts as of the record before of the same execution; None in front of its first.
+        facts: Facts as of this record.
+    """
+
+    position: int
+    created: NewExecution
+    first_sequence: int
+    count: int
+    payload: bytes
+    before: Facts | None
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some of the log.
+
+    Attributes:
+        records: Those of the scope, by position.
+        through: Position up to which the page is complete; that of the newest commit if nothing is left.
+        floor: Store revision up to which records of the scope may have been deleted with their executions:
+            a reader that begins before it may have missed some.
+    """
+
+    records: list[LogRecord]
+    through: int
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndedTree:
+    """An execution tree of which all executions have ended, so that it may be deleted.
+
+    Attributes:
+        executions: Some or all executions of the tree, those without sub-executions left first; the root
+            only if it is the last one left.
+    """
+
+    executions: list[ExecutionKey]
+
+
+POSITIONS_PER_COMMIT: Final = 65_536
+"""Event records that one commit may hold; their positions share its store revision."""
+
+
+def log_position(revision: int, place: int = POSITIONS_PER_COMMIT - 1) -> int:
+    """Number a place in the log: that of a record in its commit, by default behind the last one."""
+    return revision * POSITIONS_PER_COMMIT + place
+
+
+def revision_of(position: int) -> int:
+    """Tell the store revision of a place in the log."""
+    return position // POSITIONS_PER_COMMIT
 
 
 @dataclass(frozen=True, slots=True)

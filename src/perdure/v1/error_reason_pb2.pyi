@@ -61,7 +61,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     CURSOR_INVALID: _ErrorReason.ValueType  # 10
     """`INVALID_ARGUMENT`: a cursor is not one of this service. Watch from the beginning or from now."""
     CURSOR_FILTER_MISMATCH: _ErrorReason.ValueType  # 11
-    """`INVALID_ARGUMENT`: a cursor belongs to another execution or project. Use it there."""
+    """`INVALID_ARGUMENT`: a cursor belongs to another watch: another project, execution, parent or filter.
+    Use it there.
+    """
     MALFORMED_REQUEST: _ErrorReason.ValueType  # 12
     """`INVALID_ARGUMENT`: the bytes of the request are no message of its type. Correct the client."""
     STORE_RESET: _ErrorReason.ValueType  # 13
@@ -160,6 +162,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The code of a task: its inputs do not fit the arguments of the handler. Reported by the worker."""
     INVALID_OUTPUT: _ErrorReason.ValueType  # 49
     """The code of a task: what the handler returned cannot be a result. Reported by the worker."""
+    FILTER_INVALID: _ErrorReason.ValueType  # 50
+    """`INVALID_ARGUMENT`: a filter is not well formed, or asks for something that cannot be asked for; the
+    message and the metadata `position` say where. Correct the filter.
+    """
+    ORDER_BY_INVALID: _ErrorReason.ValueType  # 51
+    """`INVALID_ARGUMENT`: an order is not well formed, or names a field that lists cannot be ordered by.
+    Correct it.
+    """
+    ORDER_BY_TOO_WIDE: _ErrorReason.ValueType  # 52
+    """`INVALID_ARGUMENT`: an order needs a filter that leaves fewer executions. Narrow the filter by an
+    indexed field, or leave the order out.
+    """
+    CURSOR_EXPIRED: _ErrorReason.ValueType  # 53
+    """`OUT_OF_RANGE`: a watch was to begin before what is kept; the metadata `oldest_revision` has the oldest
+    store revision to begin after. List, then watch from the revision of the list, or watch with
+    `ON_EXPIRED_RESET`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every stable text that says why something did not work: the `reason` of the `google.rpc.ErrorInfo`
@@ -207,7 +226,9 @@ again from the first page.
 CURSOR_INVALID: ErrorReason.ValueType  # 10
 """`INVALID_ARGUMENT`: a cursor is not one of this service. Watch from the beginning or from now."""
 CURSOR_FILTER_MISMATCH: ErrorReason.ValueType  # 11
-"""`INVALID_ARGUMENT`: a cursor belongs to another execution or project. Use it there."""
+"""`INVALID_ARGUMENT`: a cursor belongs to another watch: another project, execution, parent or filter.
+Use it there.
+"""
 MALFORMED_REQUEST: ErrorReason.ValueType  # 12
 """`INVALID_ARGUMENT`: the bytes of the request are no message of its type. Correct the client."""
 STORE_RESET: ErrorReason.ValueType  # 13
@@ -306,4 +327,21 @@ INVALID_INPUT: ErrorReason.ValueType  # 48
 """The code of a task: its inputs do not fit the arguments of the handler. Reported by the worker."""
 INVALID_OUTPUT: ErrorReason.ValueType  # 49
 """The code of a task: what the handler returned cannot be a result. Reported by the worker."""
+FILTER_INVALID: ErrorReason.ValueType  # 50
+"""`INVALID_ARGUMENT`: a filter is not well formed, or asks for something that cannot be asked for; the
+message and the metadata `position` say where. Correct the filter.
+"""
+ORDER_BY_INVALID: ErrorReason.ValueType  # 51
+"""`INVALID_ARGUMENT`: an order is not well formed, or names a field that lists cannot be ordered by.
+Correct it.
+"""
+ORDER_BY_TOO_WIDE: ErrorReason.ValueType  # 52
+"""`INVALID_ARGUMENT`: an order needs a filter that leaves fewer executions. Narrow the filter by an
+indexed field, or leave the order out.
+"""
+CURSOR_EXPIRED: ErrorReason.ValueType  # 53
+"""`OUT_OF_RANGE`: a watch was to begin before what is kept; the metadata `oldest_revision` has the oldest
+store revision to begin after. List, then watch from the revision of the list, or watch with
+`ON_EXPIRED_RESET`.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

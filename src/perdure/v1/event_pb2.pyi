@@ -505,6 +505,28 @@ class ExecutionEvent(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class LeftFilter(_message.Message):
+        """Says, in a watch with a filter, that the execution does not match any more. It stands for all events
+        of its commit, has the sequence of the last of them, and is in no history.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        STATE_FIELD_NUMBER: _builtins.int
+        state: _execution_pb2.ExecutionDetails.State.ValueType
+        """Output only. The state of the execution since that commit."""
+        def __init__(
+            self,
+            *,
+            state: _execution_pb2.ExecutionDetails.State.ValueType = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     EXECUTION_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     STORE_REVISION_FIELD_NUMBER: _builtins.int
@@ -520,6 +542,7 @@ class ExecutionEvent(_message.Message):
     SUB_EXECUTION_CHANGE_FIELD_NUMBER: _builtins.int
     MESSAGE_CHANGE_FIELD_NUMBER: _builtins.int
     PROGRESS_CHANGE_FIELD_NUMBER: _builtins.int
+    LEFT_FILTER_FIELD_NUMBER: _builtins.int
     execution: _builtins.str
     """Output only. The execution that changed."""
     sequence: _builtins.int
@@ -570,6 +593,10 @@ class ExecutionEvent(_message.Message):
     def progress_change(self) -> Global___ExecutionEvent.ProgressChange:
         """A task came further."""
 
+    @_builtins.property
+    def left_filter(self) -> Global___ExecutionEvent.LeftFilter:
+        """The execution does not match the filter of the watch any more."""
+
     def __init__(
         self,
         *,
@@ -588,12 +615,13 @@ class ExecutionEvent(_message.Message):
         sub_execution_change: Global___ExecutionEvent.SubExecutionChange | None = ...,
         message_change: Global___ExecutionEvent.MessageChange | None = ...,
         progress_change: Global___ExecutionEvent.ProgressChange | None = ...,
+        left_filter: Global___ExecutionEvent.LeftFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "event_time", b"event_time", "message_change", b"message_change", "parameters_change", b"parameters_change", "progress_change", b"progress_change", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "sub_execution_change", b"sub_execution_change", "task_change", b"task_change"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "event_time", b"event_time", "left_filter", b"left_filter", "message_change", b"message_change", "parameters_change", b"parameters_change", "progress_change", b"progress_change", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "sub_execution_change", b"sub_execution_change", "task_change", b"task_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "event_time", b"event_time", "execution", b"execution", "integration", b"integration", "message_change", b"message_change", "parameters_change", b"parameters_change", "principal", b"principal", "progress_change", b"progress_change", "sequence", b"sequence", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "store_revision", b"store_revision", "sub_execution_change", b"sub_execution_change", "task_change", b"task_change"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "event_time", b"event_time", "execution", b"execution", "integration", b"integration", "left_filter", b"left_filter", "message_change", b"message_change", "parameters_change", b"parameters_change", "principal", b"principal", "progress_change", b"progress_change", "sequence", b"sequence", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "store_revision", b"store_revision", "sub_execution_change", b"sub_execution_change", "task_change", b"task_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["created", "state_change", "task_change", "snapshot_taken", "parameters_change", "cancel_requested", "sub_execution_change", "message_change", "progress_change"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["created", "state_change", "task_change", "snapshot_taken", "parameters_change", "cancel_requested", "sub_execution_change", "message_change", "progress_change", "left_filter"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 

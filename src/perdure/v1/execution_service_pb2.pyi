@@ -6,9 +6,11 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from perdure.v1 import event_pb2 as _event_pb2
 from perdure.v1 import execution_pb2 as _execution_pb2
 from perdure.v1 import value_pb2 as _value_pb2
@@ -242,19 +244,37 @@ class GetExecutionRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_METADATA_WITHOUT_PARAMS_FIELD_NUMBER: _builtins.int
+    MIN_STORE_REVISION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. The execution; the integration's id may be `-`."""
     view: _execution_pb2.Execution.View.ValueType
     """Optional. How much to return. Default: FULL."""
+    snapshot_metadata_without_params: _builtins.bool
+    """Optional. True leaves the `params` of the snapshots out."""
+    min_store_revision: _builtins.int
+    """Optional. The answer must show this store revision or a later one. One that the store has not had
+    is refused with `STORE_RESET`.
+    """
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. The fields to return, in place of a view; refused together with one. Paths go as deep as
+        messages do; `*` is all of it.
+        """
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         view: _execution_pb2.Execution.View.ValueType = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+        snapshot_metadata_without_params: _builtins.bool = ...,
+        min_store_revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_store_revision", b"min_store_revision", "name", b"name", "read_mask", b"read_mask", "snapshot_metadata_without_params", b"snapshot_metadata_without_params", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -270,6 +290,11 @@ class ListExecutionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_METADATA_WITHOUT_PARAMS_FIELD_NUMBER: _builtins.int
+    MIN_STORE_REVISION_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. The integration; the id `-` means all of the location."""
     page_size: _builtins.int
@@ -283,10 +308,47 @@ class ListExecutionsRequest(_message.Message):
     view: _execution_pb2.Execution.View.ValueType
     """Optional. How much to return of each. Default: BASIC.
 
-    In the view BASIC a list shows what it knows without reading each execution: the name, the trigger
-    and the method, the times, the state, the revision, the labels, the priority, the parent and the
-    root, `error.code`, the etag and the store revision. Ask for FULL, or get the execution, for the rest.
+    The view BASIC of a list leaves out what would have to be read execution by execution:
+    `execution_details.attempt_stats`, `execution_details.event_execution_snapshots_size`, and the counts
+    of sub-jobs in `progress`. It names at most 20 of `progress.current_tasks`.
     """
+    filter: _builtins.str
+    """Optional. Which executions to list, in the syntax of AIP-160, at most 4,096 characters:
+    comparisons (`=`, `!=`, `<`, `<=`, `>`, `>=`, `:`) joined by `AND`, `OR`, `NOT`, `-` and
+    parentheses; `OR` binds closer than `AND`.
+
+    Fields: `execution_id`, `state`, `create_time`, `start_time`, `update_time`, `end_time`, `duration` (of
+    those that have ended), `integration_revision_id`, `snapshot_number`, `labels.KEY`, `trigger_id`,
+    `execution_method`, `priority`, `parent`, `root` (an execution's name or id), `orphan`, `started_by`,
+    `current_task`, `error.code`, and `parameters.KEY` for searchable parameters. In camel case they mean
+    the same. Instants are RFC 3339 text or a date, lengths are like `2.5s`. A text that ends in `*` is a
+    prefix. `labels:KEY` and `parameters:KEY` ask whether there is such a key. A comparison with a
+    field that is not set is false.
+
+    An index serves `execution_id`, `state`, `create_time`, `labels.KEY`, `trigger_id`, `parent`, `root` and
+    `parameters.KEY` (each with `=`), alone or in an `AND` with anything else, and ranges of
+    `create_time`. With any other filter a page may be short, or empty, and still have a next page:
+    a page looks at no more than 20,000 executions.
+    """
+    order_by: _builtins.str
+    """Optional. A field, and `asc` (the default) or `desc`: `create_time`, `start_time`, `update_time`,
+    `end_time`, `duration`, `priority` or `execution_id`. Default: `create_time desc`. Executions without the
+    field come last. With a field other than `create_time` the filter has to narrow the list by an
+    index to at most 20,000 executions; otherwise it is refused (`ORDER_BY_TOO_WIDE`).
+    """
+    snapshot_metadata_without_params: _builtins.bool
+    """Optional. True leaves the `params` of the snapshots out."""
+    min_store_revision: _builtins.int
+    """Optional. The answer must show this store revision or a later one. One that the store has not had
+    is refused with `STORE_RESET`.
+    """
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. The fields to return of each, in place of a view; refused together with one. Paths go as
+        deep as messages do; `*` is all of it. With a field that the view BASIC of a list lacks, the
+        limit of a page is 100.
+        """
+
     def __init__(
         self,
         *,
@@ -294,10 +356,15 @@ class ListExecutionsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         view: _execution_pb2.Execution.View.ValueType = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+        snapshot_metadata_without_params: _builtins.bool = ...,
+        min_store_revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "min_store_revision", b"min_store_revision", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "read_mask", b"read_mask", "snapshot_metadata_without_params", b"snapshot_metadata_without_params", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,13 +379,18 @@ class ListExecutionsResponse(_message.Message):
     EXECUTIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STORE_REVISION_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Output only. Gets the next page; empty on the last."""
+    """Output only. Gets the next page; empty on the last. A page can be empty and have a next one."""
     store_revision: _builtins.int
-    """Output only. The store revision of the first page, repeated on all of them."""
+    """Output only. The store revision of the first page, repeated on all of them: a watch that begins
+    after it misses nothing that the list lacks.
+    """
+    store_id: _builtins.str
+    """Output only. The id of the store that the revision belongs to."""
     @_builtins.property
     def executions(self) -> _containers.RepeatedCompositeFieldContainer[_execution_pb2.Execution]:
-        """Output only. The executions, newest first."""
+        """Output only. The executions in the order asked for, newest first by default."""
 
     def __init__(
         self,
@@ -326,14 +398,107 @@ class ListExecutionsResponse(_message.Message):
         executions: _abc.Iterable[_execution_pb2.Execution] | None = ...,
         next_page_token: _builtins.str = ...,
         store_revision: _builtins.int = ...,
+        store_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["executions", b"executions", "next_page_token", b"next_page_token", "store_revision", b"store_revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["executions", b"executions", "next_page_token", b"next_page_token", "store_id", b"store_id", "store_revision", b"store_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListExecutionsResponse: _TypeAlias = ListExecutionsResponse  # noqa: Y015
+
+@_typing.final
+class CountExecutionsRequest(_message.Message):
+    """Request for `ExecutionService.CountExecutions`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    MIN_STORE_REVISION_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Required. The integration; the id `-` means all of the location."""
+    filter: _builtins.str
+    """Optional. Which executions to count; see `ListExecutionsRequest.filter`."""
+    min_store_revision: _builtins.int
+    """Optional. The answer must show this store revision or a later one. One that the store has not had
+    is refused with `STORE_RESET`.
+    """
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        min_store_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "min_store_revision", b"min_store_revision", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountExecutionsRequest: _TypeAlias = CountExecutionsRequest  # noqa: Y015
+
+@_typing.final
+class CountExecutionsResponse(_message.Message):
+    """Response of `ExecutionService.CountExecutions`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class StateCount(_message.Message):
+        """Says how many executions are in a state."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        STATE_FIELD_NUMBER: _builtins.int
+        COUNT_FIELD_NUMBER: _builtins.int
+        state: _execution_pb2.ExecutionDetails.State.ValueType
+        """Output only. The state."""
+        count: _builtins.int
+        """Output only. How many are in it."""
+        def __init__(
+            self,
+            *,
+            state: _execution_pb2.ExecutionDetails.State.ValueType = ...,
+            count: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "state", b"state"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    STATE_COUNTS_FIELD_NUMBER: _builtins.int
+    LOWER_BOUND_FIELD_NUMBER: _builtins.int
+    STORE_REVISION_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Output only. How many executions match."""
+    lower_bound: _builtins.bool
+    """Output only. True when there may be more: no more than 1,000,000 executions are looked at, newest first."""
+    store_revision: _builtins.int
+    """Output only. A store revision that the answer shows all of."""
+    @_builtins.property
+    def state_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CountExecutionsResponse.StateCount]:
+        """Output only. The same by state; states without an execution are absent."""
+
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        state_counts: _abc.Iterable[Global___CountExecutionsResponse.StateCount] | None = ...,
+        lower_bound: _builtins.bool = ...,
+        store_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "lower_bound", b"lower_bound", "state_counts", b"state_counts", "store_revision", b"store_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountExecutionsResponse: _TypeAlias = CountExecutionsResponse  # noqa: Y015
 
 @_typing.final
 class WatchExecutionRequest(_message.Message):
@@ -345,10 +510,15 @@ class WatchExecutionRequest(_message.Message):
     FROM_NOW_FIELD_NUMBER: _builtins.int
     FROM_BEGINNING_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    AFTER_STORE_REVISION_FIELD_NUMBER: _builtins.int
     INITIAL_STATE_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
     UNTIL_TERMINAL_FIELD_NUMBER: _builtins.int
     PROGRESS_INTERVAL_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    INCLUDE_SUB_EXECUTIONS_FIELD_NUMBER: _builtins.int
+    ON_EXPIRED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. The execution; the integration's id may be `-`."""
     from_now: _builtins.bool
@@ -356,21 +526,41 @@ class WatchExecutionRequest(_message.Message):
     from_beginning: _builtins.bool
     """True: with the first event of the history. False is refused."""
     cursor: _builtins.str
-    """With what follows the message that this cursor came with. A cursor of another execution is
-    refused with `CURSOR_FILTER_MISMATCH`, one of another store with `STORE_RESET`.
+    """With what follows the message that this cursor came with. A cursor of another watch is refused
+    with `CURSOR_FILTER_MISMATCH`, one of another store with `STORE_RESET`.
     """
     initial_state: _builtins.bool
-    """Optional. True: first comes the current state, then `synced`, then the events. Refused together
-    with a cursor or `from_beginning`.
+    """Optional. True: first comes the current state, then `synced`, then what happens. Refused together
+    with every start but `from_now`.
     """
     view: _execution_pb2.Execution.View.ValueType
-    """Optional. How much of the execution the initial state contains. Default: BASIC."""
+    """Optional. How much of an execution the initial state and the latest states contain. Default: BASIC,
+    as lists show it. Events are always whole.
+    """
     until_terminal: _builtins.bool
     """Optional. Whether the stream ends with the final state. Default: true."""
+    mode: Global___WatchResponse.Mode.ValueType
+    """Optional. What to send of what happens. Default: MODE_EVERY_EVENT."""
+    include_sub_executions: _builtins.bool
+    """Optional. True: also what happens to the executions below this one, orphans aside. The stream
+    ends with the final state of the execution itself.
+    """
+    on_expired: Global___WatchResponse.OnExpired.ValueType
+    """Optional. What to do when the start lies before what is kept. Default: ON_EXPIRED_FAIL."""
+    @_builtins.property
+    def after_store_revision(self) -> Global___StorePoint:
+        """With what follows the commit of this store revision."""
+
     @_builtins.property
     def progress_interval(self) -> _duration_pb2.Duration:
         """Optional. How long the stream is silent at most before `progress` is sent, varied a little at
         random. Less than 1 s is read as 1 s, more than 60 s as 60 s. Default: 10 s.
+        """
+
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. The fields of an execution that the initial state and the latest states contain, in place
+        of a view; refused together with one.
         """
 
     def __init__(
@@ -380,18 +570,23 @@ class WatchExecutionRequest(_message.Message):
         from_now: _builtins.bool = ...,
         from_beginning: _builtins.bool = ...,
         cursor: _builtins.str = ...,
+        after_store_revision: Global___StorePoint | None = ...,
         initial_state: _builtins.bool = ...,
         view: _execution_pb2.Execution.View.ValueType = ...,
         until_terminal: _builtins.bool | None = ...,
         progress_interval: _duration_pb2.Duration | None = ...,
+        mode: Global___WatchResponse.Mode.ValueType = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+        include_sub_executions: _builtins.bool = ...,
+        on_expired: Global___WatchResponse.OnExpired.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_until_terminal", b"_until_terminal", "cursor", b"cursor", "from_beginning", b"from_beginning", "from_now", b"from_now", "progress_interval", b"progress_interval", "start", b"start", "until_terminal", b"until_terminal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_until_terminal", b"_until_terminal", "after_store_revision", b"after_store_revision", "cursor", b"cursor", "from_beginning", b"from_beginning", "from_now", b"from_now", "progress_interval", b"progress_interval", "read_mask", b"read_mask", "start", b"start", "until_terminal", b"until_terminal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_until_terminal", b"_until_terminal", "cursor", b"cursor", "from_beginning", b"from_beginning", "from_now", b"from_now", "initial_state", b"initial_state", "name", b"name", "progress_interval", b"progress_interval", "start", b"start", "until_terminal", b"until_terminal", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_until_terminal", b"_until_terminal", "after_store_revision", b"after_store_revision", "cursor", b"cursor", "from_beginning", b"from_beginning", "from_now", b"from_now", "include_sub_executions", b"include_sub_executions", "initial_state", b"initial_state", "mode", b"mode", "name", b"name", "on_expired", b"on_expired", "progress_interval", b"progress_interval", "read_mask", b"read_mask", "start", b"start", "until_terminal", b"until_terminal", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__until_terminal: _TypeAlias = _typing.Literal["until_terminal"]  # noqa: Y015
     _WhichOneofArgType__until_terminal: _TypeAlias = _typing.Literal["_until_terminal", b"_until_terminal"]  # noqa: Y015
-    _WhichOneofReturnType_start: _TypeAlias = _typing.Literal["from_now", "from_beginning", "cursor"]  # noqa: Y015
+    _WhichOneofReturnType_start: _TypeAlias = _typing.Literal["from_now", "from_beginning", "cursor", "after_store_revision"]  # noqa: Y015
     _WhichOneofArgType_start: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__until_terminal) -> _WhichOneofReturnType__until_terminal | None: ...
@@ -401,10 +596,192 @@ class WatchExecutionRequest(_message.Message):
 Global___WatchExecutionRequest: _TypeAlias = WatchExecutionRequest  # noqa: Y015
 
 @_typing.final
+class WatchExecutionsRequest(_message.Message):
+    """Request for `ExecutionService.WatchExecutions`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    FROM_NOW_FIELD_NUMBER: _builtins.int
+    FROM_BEGINNING_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    AFTER_STORE_REVISION_FIELD_NUMBER: _builtins.int
+    INITIAL_STATE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    INCLUDE_SUB_EXECUTIONS_FIELD_NUMBER: _builtins.int
+    UNTIL_TERMINAL_FIELD_NUMBER: _builtins.int
+    PROGRESS_INTERVAL_FIELD_NUMBER: _builtins.int
+    ON_EXPIRED_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Required. What to watch: an integration, whose id `-` means all of the location; or an execution,
+    which means it and the executions below it, orphans aside.
+    """
+    filter: _builtins.str
+    """Optional. Which executions to watch; see `ListExecutionsRequest.filter`."""
+    from_now: _builtins.bool
+    """True: with what follows the latest commit. False is refused."""
+    from_beginning: _builtins.bool
+    """True: with the oldest event that is kept. False is refused."""
+    cursor: _builtins.str
+    """With what follows the message that this cursor came with. A cursor of another parent or filter is
+    refused with `CURSOR_FILTER_MISMATCH`, one of another store with `STORE_RESET`. One that came
+    before `synced` begins the initial state anew, with `reset` before it.
+    """
+    initial_state: _builtins.bool
+    """Optional. True: first come the current states of all executions that match, then `synced`, then
+    what happens. An execution that changes meanwhile may come again before `synced`; the last state
+    counts. Refused together with every start but `from_now`.
+    """
+    mode: Global___WatchResponse.Mode.ValueType
+    """Optional. What to send of what happens. Default: MODE_EVERY_EVENT."""
+    view: _execution_pb2.Execution.View.ValueType
+    """Optional. How much of an execution the initial state and the latest states contain. Default: BASIC,
+    as lists show it. Events are always whole.
+    """
+    include_sub_executions: _builtins.bool
+    """Optional. True, with an integration as the parent: also the executions, orphans aside, whose root is
+    one of the integration, whichever their own integration is.
+    """
+    until_terminal: _builtins.bool
+    """Optional. True ends the stream, with OK, as soon as it has caught up and no execution that matches
+    is left that has not ended. Default: false.
+    """
+    on_expired: Global___WatchResponse.OnExpired.ValueType
+    """Optional. What to do when the start lies before what is kept. Default: ON_EXPIRED_FAIL."""
+    @_builtins.property
+    def after_store_revision(self) -> Global___StorePoint:
+        """With what follows the commit of this store revision, such as that of a list."""
+
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. The fields of an execution that the initial state and the latest states contain, in place
+        of a view; refused together with one.
+        """
+
+    @_builtins.property
+    def progress_interval(self) -> _duration_pb2.Duration:
+        """Optional. How long the stream is silent at most before `progress` is sent, varied a little at
+        random. Less than 1 s is read as 1 s, more than 60 s as 60 s. Default: 10 s.
+        """
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        from_now: _builtins.bool = ...,
+        from_beginning: _builtins.bool = ...,
+        cursor: _builtins.str = ...,
+        after_store_revision: Global___StorePoint | None = ...,
+        initial_state: _builtins.bool = ...,
+        mode: Global___WatchResponse.Mode.ValueType = ...,
+        view: _execution_pb2.Execution.View.ValueType = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+        include_sub_executions: _builtins.bool = ...,
+        until_terminal: _builtins.bool = ...,
+        progress_interval: _duration_pb2.Duration | None = ...,
+        on_expired: Global___WatchResponse.OnExpired.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after_store_revision", b"after_store_revision", "cursor", b"cursor", "from_beginning", b"from_beginning", "from_now", b"from_now", "progress_interval", b"progress_interval", "read_mask", b"read_mask", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_store_revision", b"after_store_revision", "cursor", b"cursor", "filter", b"filter", "from_beginning", b"from_beginning", "from_now", b"from_now", "include_sub_executions", b"include_sub_executions", "initial_state", b"initial_state", "mode", b"mode", "on_expired", b"on_expired", "parent", b"parent", "progress_interval", b"progress_interval", "read_mask", b"read_mask", "start", b"start", "until_terminal", b"until_terminal", "view", b"view"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_start: _TypeAlias = _typing.Literal["from_now", "from_beginning", "cursor", "after_store_revision"]  # noqa: Y015
+    _WhichOneofArgType_start: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_start) -> _WhichOneofReturnType_start | None: ...
+
+Global___WatchExecutionsRequest: _TypeAlias = WatchExecutionsRequest  # noqa: Y015
+
+@_typing.final
+class StorePoint(_message.Message):
+    """A point in the history of one store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_REVISION_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    store_revision: _builtins.int
+    """Required. The store revision; zero is before the first commit."""
+    store_id: _builtins.str
+    """Required. The store that it belongs to, as `ListExecutionsResponse.store_id` and
+    `ServerInfo.store_id` tell it. For another store the answer is `STORE_RESET`.
+    """
+    def __init__(
+        self,
+        *,
+        store_revision: _builtins.int = ...,
+        store_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["store_id", b"store_id", "store_revision", b"store_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StorePoint: _TypeAlias = StorePoint  # noqa: Y015
+
+@_typing.final
 class WatchResponse(_message.Message):
     """One message of a watch."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[WatchResponse._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: WatchResponse._Mode.ValueType  # 0
+        """Not set: MODE_EVERY_EVENT."""
+        MODE_EVERY_EVENT: WatchResponse._Mode.ValueType  # 1
+        """Every event, once, in order."""
+        MODE_LATEST_STATE: WatchResponse._Mode.ValueType  # 2
+        """The latest state of every execution that has changed, several changes as one. For readers who
+        show how things stand.
+        """
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """Says what a watch sends of what happens."""
+
+    MODE_UNSPECIFIED: WatchResponse.Mode.ValueType  # 0
+    """Not set: MODE_EVERY_EVENT."""
+    MODE_EVERY_EVENT: WatchResponse.Mode.ValueType  # 1
+    """Every event, once, in order."""
+    MODE_LATEST_STATE: WatchResponse.Mode.ValueType  # 2
+    """The latest state of every execution that has changed, several changes as one. For readers who
+    show how things stand.
+    """
+
+    class _OnExpired:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OnExpiredEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[WatchResponse._OnExpired.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ON_EXPIRED_UNSPECIFIED: WatchResponse._OnExpired.ValueType  # 0
+        """Not set: ON_EXPIRED_FAIL."""
+        ON_EXPIRED_FAIL: WatchResponse._OnExpired.ValueType  # 1
+        """End the stream with `CURSOR_EXPIRED`; the metadata `oldest_revision` has the oldest store
+        revision to begin after.
+        """
+        ON_EXPIRED_RESET: WatchResponse._OnExpired.ValueType  # 2
+        """Send `reset`, then the current states, `synced`, and what happens from there on."""
+
+    class OnExpired(_OnExpired, metaclass=_OnExpiredEnumTypeWrapper):
+        """Says what to do when the start of a watch lies before what is kept."""
+
+    ON_EXPIRED_UNSPECIFIED: WatchResponse.OnExpired.ValueType  # 0
+    """Not set: ON_EXPIRED_FAIL."""
+    ON_EXPIRED_FAIL: WatchResponse.OnExpired.ValueType  # 1
+    """End the stream with `CURSOR_EXPIRED`; the metadata `oldest_revision` has the oldest store
+    revision to begin after.
+    """
+    ON_EXPIRED_RESET: WatchResponse.OnExpired.ValueType  # 2
+    """Send `reset`, then the current states, `synced`, and what happens from there on."""
 
     @_typing.final
     class Events(_message.Message):
@@ -435,24 +812,30 @@ class WatchResponse(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         EXECUTIONS_FIELD_NUMBER: _builtins.int
+        LEFT_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def executions(self) -> _containers.RepeatedCompositeFieldContainer[_execution_pb2.Execution]:
-            """Output only. One or more executions as they stood at `store_revision`."""
+            """Output only. Executions that match, each as it stood at its own `store_revision`."""
+
+        @_builtins.property
+        def left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The names of executions that do not match any more."""
 
         def __init__(
             self,
             *,
             executions: _abc.Iterable[_execution_pb2.Execution] | None = ...,
+            left: _abc.Iterable[_builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["executions", b"executions"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["executions", b"executions", "left", b"left"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
     class Synced(_message.Message):
-        """Ends the initial state: from here on only events follow."""
+        """Ends the initial state: from here on comes what happens."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -468,6 +851,21 @@ class WatchResponse(_message.Message):
     @_typing.final
     class Progress(_message.Message):
         """Says that everything up to the cursor was delivered and nothing else happened."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Reset(_message.Message):
+        """Says that the reader has to forget all it knows of the watch: the current states follow."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -500,6 +898,7 @@ class WatchResponse(_message.Message):
     SYNCED_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     GOING_AWAY_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     STORE_REVISION_FIELD_NUMBER: _builtins.int
     SERVER_TIME_FIELD_NUMBER: _builtins.int
@@ -515,7 +914,7 @@ class WatchResponse(_message.Message):
 
     @_builtins.property
     def executions(self) -> Global___WatchResponse.States:
-        """The initial state."""
+        """The initial state, or the latest states."""
 
     @_builtins.property
     def synced(self) -> Global___WatchResponse.Synced:
@@ -530,6 +929,10 @@ class WatchResponse(_message.Message):
         """The stream is about to end."""
 
     @_builtins.property
+    def reset(self) -> Global___WatchResponse.Reset:
+        """Everything begins anew."""
+
+    @_builtins.property
     def server_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When the server sent it, by its own clock."""
 
@@ -541,15 +944,16 @@ class WatchResponse(_message.Message):
         synced: Global___WatchResponse.Synced | None = ...,
         progress: Global___WatchResponse.Progress | None = ...,
         going_away: Global___WatchResponse.GoingAway | None = ...,
+        reset: Global___WatchResponse.Reset | None = ...,
         cursor: _builtins.str = ...,
         store_revision: _builtins.int = ...,
         server_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "executions", b"executions", "going_away", b"going_away", "kind", b"kind", "progress", b"progress", "server_time", b"server_time", "synced", b"synced"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "executions", b"executions", "going_away", b"going_away", "kind", b"kind", "progress", b"progress", "reset", b"reset", "server_time", b"server_time", "synced", b"synced"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "events", b"events", "executions", b"executions", "going_away", b"going_away", "kind", b"kind", "progress", b"progress", "server_time", b"server_time", "store_revision", b"store_revision", "synced", b"synced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "events", b"events", "executions", b"executions", "going_away", b"going_away", "kind", b"kind", "progress", b"progress", "reset", b"reset", "server_time", b"server_time", "store_revision", b"store_revision", "synced", b"synced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["events", "executions", "synced", "progress", "going_away"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["events", "executions", "synced", "progress", "going_away", "reset"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -58,9 +58,19 @@ class ExecutionServiceStub(object):
                 request_serializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.FromString,
                 _registered_method=True)
+        self.CountExecutions = channel.unary_unary(
+                '/perdure.v1.ExecutionService/CountExecutions',
+                request_serializer=perdure_dot_v1_dot_execution__service__pb2.CountExecutionsRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__service__pb2.CountExecutionsResponse.FromString,
+                _registered_method=True)
         self.WatchExecution = channel.unary_stream(
                 '/perdure.v1.ExecutionService/WatchExecution',
                 request_serializer=perdure_dot_v1_dot_execution__service__pb2.WatchExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__service__pb2.WatchResponse.FromString,
+                _registered_method=True)
+        self.WatchExecutions = channel.unary_stream(
+                '/perdure.v1.ExecutionService/WatchExecutions',
+                request_serializer=perdure_dot_v1_dot_execution__service__pb2.WatchExecutionsRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_execution__service__pb2.WatchResponse.FromString,
                 _registered_method=True)
         self.WaitExecution = channel.unary_unary(
@@ -123,7 +133,7 @@ class ExecutionServiceServicer(object):
     def GetExecution(self, request, context):
         """Gets one execution as it was last committed.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`STORE_RESET`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +143,18 @@ class ExecutionServiceServicer(object):
         """Lists the executions of one integration, or of all, newest first. Those of a deleted integration are
         still there.
 
-        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`).
+        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`, `FILTER_INVALID`, `ORDER_BY_INVALID`,
+        `ORDER_BY_TOO_WIDE`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`); `FAILED_PRECONDITION` (`STORE_RESET`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountExecutions(self, request, context):
+        """Counts executions, in all and by state.
+
+        Errors: `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`);
+        `FAILED_PRECONDITION` (`STORE_RESET`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,9 +167,24 @@ class ExecutionServiceServicer(object):
         `going_away`. It may break at any time with `UNAVAILABLE`; from its last cursor it goes on as if
         it had not, on a restarted server too. A slow reader is never dropped for being slow.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`CURSOR_INVALID`,
-        `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION` (`STORE_RESET`); `RESOURCE_EXHAUSTED`
-        (`TOO_MANY_WATCHERS`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`), also when the execution is deleted meanwhile;
+        `INVALID_ARGUMENT` (`CURSOR_INVALID`, `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION`
+        (`STORE_RESET`); `OUT_OF_RANGE` (`CURSOR_EXPIRED`); `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchExecutions(self, request, context):
+        """Streams what happens to all executions of a project, of an integration or of an execution tree that
+        match a filter, in the order of the commits.
+
+        An event is sent when its execution matches the filter as of the commit of the event. The commit
+        that makes an execution stop matching is told by one event `left_filter` in place of its own
+        events. What retention deletes is not told. Otherwise as `WatchExecution`.
+
+        Errors: those of `WatchExecution`, and `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND`
+        (`INTEGRATION_NOT_FOUND`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,9 +258,19 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.SerializeToString,
             ),
+            'CountExecutions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountExecutions,
+                    request_deserializer=perdure_dot_v1_dot_execution__service__pb2.CountExecutionsRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__service__pb2.CountExecutionsResponse.SerializeToString,
+            ),
             'WatchExecution': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchExecution,
                     request_deserializer=perdure_dot_v1_dot_execution__service__pb2.WatchExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__service__pb2.WatchResponse.SerializeToString,
+            ),
+            'WatchExecutions': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchExecutions,
+                    request_deserializer=perdure_dot_v1_dot_execution__service__pb2.WatchExecutionsRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_execution__service__pb2.WatchResponse.SerializeToString,
             ),
             'WaitExecution': grpc.unary_unary_rpc_method_handler(
@@ -353,6 +399,33 @@ class ExecutionService(object):
             _registered_method=True)
 
     @staticmethod
+    def CountExecutions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/CountExecutions',
+            perdure_dot_v1_dot_execution__service__pb2.CountExecutionsRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__service__pb2.CountExecutionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def WatchExecution(request,
             target,
             options=(),
@@ -368,6 +441,33 @@ class ExecutionService(object):
             target,
             '/perdure.v1.ExecutionService/WatchExecution',
             perdure_dot_v1_dot_execution__service__pb2.WatchExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__service__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchExecutions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/WatchExecutions',
+            perdure_dot_v1_dot_execution__service__pb2.WatchExecutionsRequest.SerializeToString,
             perdure_dot_v1_dot_execution__service__pb2.WatchResponse.FromString,
             options,
             channel_credentials,

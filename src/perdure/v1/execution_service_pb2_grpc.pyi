@@ -43,13 +43,20 @@ class ExecutionServiceStub:
     GetExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetExecutionRequest, _execution_pb2.Execution]
     """Gets one execution as it was last committed.
 
-    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`STORE_RESET`).
     """
     ListExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]
     """Lists the executions of one integration, or of all, newest first. Those of a deleted integration are
     still there.
 
-    Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`).
+    Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`, `FILTER_INVALID`, `ORDER_BY_INVALID`,
+    `ORDER_BY_TOO_WIDE`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`); `FAILED_PRECONDITION` (`STORE_RESET`).
+    """
+    CountExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.CountExecutionsRequest, _execution_service_pb2.CountExecutionsResponse]
+    """Counts executions, in all and by state.
+
+    Errors: `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`);
+    `FAILED_PRECONDITION` (`STORE_RESET`).
     """
     WatchExecution: _aio.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionRequest, _execution_service_pb2.WatchResponse]
     """Streams what happens to one execution: every event once, in order, without a gap.
@@ -58,9 +65,20 @@ class ExecutionServiceStub:
     `going_away`. It may break at any time with `UNAVAILABLE`; from its last cursor it goes on as if
     it had not, on a restarted server too. A slow reader is never dropped for being slow.
 
-    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`CURSOR_INVALID`,
-    `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION` (`STORE_RESET`); `RESOURCE_EXHAUSTED`
-    (`TOO_MANY_WATCHERS`).
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`), also when the execution is deleted meanwhile;
+    `INVALID_ARGUMENT` (`CURSOR_INVALID`, `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION`
+    (`STORE_RESET`); `OUT_OF_RANGE` (`CURSOR_EXPIRED`); `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
+    """
+    WatchExecutions: _aio.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionsRequest, _execution_service_pb2.WatchResponse]
+    """Streams what happens to all executions of a project, of an integration or of an execution tree that
+    match a filter, in the order of the commits.
+
+    An event is sent when its execution matches the filter as of the commit of the event. The commit
+    that makes an execution stop matching is told by one event `left_filter` in place of its own
+    events. What retention deletes is not told. Otherwise as `WatchExecution`.
+
+    Errors: those of `WatchExecution`, and `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND`
+    (`INTEGRATION_NOT_FOUND`).
     """
     WaitExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.WaitExecutionRequest, _execution_pb2.Execution]
     """Waits until an execution is in a final state or a time has passed, then answers with its latest
@@ -133,7 +151,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_pb2.Execution]:
         """Gets one execution as it was last committed.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`STORE_RESET`).
         """
 
     @_abc_1.abstractmethod
@@ -145,7 +163,20 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the executions of one integration, or of all, newest first. Those of a deleted integration are
         still there.
 
-        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`).
+        Errors: `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`, `FILTER_INVALID`, `ORDER_BY_INVALID`,
+        `ORDER_BY_TOO_WIDE`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`); `FAILED_PRECONDITION` (`STORE_RESET`).
+        """
+
+    @_abc_1.abstractmethod
+    def CountExecutions(
+        self,
+        request: _execution_service_pb2.CountExecutionsRequest,
+        context: _aio.ServicerContext[_execution_service_pb2.CountExecutionsRequest, _abc.Awaitable[_execution_service_pb2.CountExecutionsResponse]],
+    ) -> _abc.Awaitable[_execution_service_pb2.CountExecutionsResponse]:
+        """Counts executions, in all and by state.
+
+        Errors: `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND` (`INTEGRATION_NOT_FOUND`);
+        `FAILED_PRECONDITION` (`STORE_RESET`).
         """
 
     @_abc_1.abstractmethod
@@ -160,9 +191,26 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         `going_away`. It may break at any time with `UNAVAILABLE`; from its last cursor it goes on as if
         it had not, on a restarted server too. A slow reader is never dropped for being slow.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`CURSOR_INVALID`,
-        `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION` (`STORE_RESET`); `RESOURCE_EXHAUSTED`
-        (`TOO_MANY_WATCHERS`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`), also when the execution is deleted meanwhile;
+        `INVALID_ARGUMENT` (`CURSOR_INVALID`, `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION`
+        (`STORE_RESET`); `OUT_OF_RANGE` (`CURSOR_EXPIRED`); `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
+        """
+
+    @_abc_1.abstractmethod
+    def WatchExecutions(
+        self,
+        request: _execution_service_pb2.WatchExecutionsRequest,
+        context: _aio.ServicerContext[_execution_service_pb2.WatchExecutionsRequest, _abc.AsyncIterator[_execution_service_pb2.WatchResponse]],
+    ) -> _abc.AsyncIterator[_execution_service_pb2.WatchResponse]:
+        """Streams what happens to all executions of a project, of an integration or of an execution tree that
+        match a filter, in the order of the commits.
+
+        An event is sent when its execution matches the filter as of the commit of the event. The commit
+        that makes an execution stop matching is told by one event `left_filter` in place of its own
+        events. What retention deletes is not told. Otherwise as `WatchExecution`.
+
+        Errors: those of `WatchExecution`, and `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND`
+        (`INTEGRATION_NOT_FOUND`).
         """
 
     @_abc_1.abstractmethod

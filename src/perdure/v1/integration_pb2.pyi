@@ -34,6 +34,38 @@ class Integration(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
+    class Retention(_message.Message):
+        """Says how long executions are kept after their end. An execution goes with its whole tree, once all of
+        it has ended: what the root's integration says counts. Executions that have not ended are never deleted.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MAX_AGE_FIELD_NUMBER: _builtins.int
+        MAX_COUNT_FIELD_NUMBER: _builtins.int
+        max_count: _builtins.int
+        """Optional. How many executions that have ended are kept; the ones that ended first are deleted
+        within an hour. Sub-executions are not counted. 1 to 10,000,000. Default: no limit.
+        """
+        @_builtins.property
+        def max_age(self) -> _duration_pb2.Duration:
+            """Optional. How long after its end an execution is kept at least; it is deleted within an hour after
+            that. At least 1 minute, at most 10 years. Default: the server's, 30 days unless it is set otherwise.
+            """
+
+        def __init__(
+            self,
+            *,
+            max_age: _duration_pb2.Duration | None = ...,
+            max_count: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age", "max_count", b"max_count"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class LabelsEntry(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -69,6 +101,7 @@ class Integration(_message.Message):
     REVISION_ID_FIELD_NUMBER: _builtins.int
     SNAPSHOT_NUMBER_FIELD_NUMBER: _builtins.int
     STORE_REVISION_FIELD_NUMBER: _builtins.int
+    RETENTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Identifier. The resource name. Ids have 1 to 63 characters: lower-case letters, digits, `.`, `_`
     and `-`, beginning and ending with a letter or digit.
@@ -129,6 +162,12 @@ class Integration(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When its content last changed."""
 
+    @_builtins.property
+    def retention(self) -> Global___Integration.Retention:
+        """Optional. How long executions are kept after their end. What the latest revision says counts, for
+        executions of earlier ones too.
+        """
+
     def __init__(
         self,
         *,
@@ -148,10 +187,11 @@ class Integration(_message.Message):
         revision_id: _builtins.str = ...,
         snapshot_number: _builtins.int = ...,
         store_revision: _builtins.int = ...,
+        retention: Global___Integration.Retention | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "max_runtime", b"max_runtime", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "max_runtime", b"max_runtime", "retention", b"retention", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "default_priority", b"default_priority", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "max_runtime", b"max_runtime", "name", b"name", "parameters", b"parameters", "revision_id", b"revision_id", "snapshot_number", b"snapshot_number", "store_revision", b"store_revision", "tasks", b"tasks", "triggers", b"triggers", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "default_priority", b"default_priority", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "max_runtime", b"max_runtime", "name", b"name", "parameters", b"parameters", "retention", b"retention", "revision_id", b"revision_id", "snapshot_number", b"snapshot_number", "store_revision", b"store_revision", "tasks", b"tasks", "triggers", b"triggers", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -297,6 +337,7 @@ class IntegrationParameter(_message.Message):
     INPUT_OUTPUT_TYPE_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    SEARCHABLE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """Required. The name of the parameter, an identifier: letters, digits and `_`, not beginning with a
     digit, at most 63 characters.
@@ -309,6 +350,11 @@ class IntegrationParameter(_message.Message):
     """Optional. A name for people."""
     description: _builtins.str
     """Optional. What the parameter means."""
+    searchable: _builtins.bool
+    """Optional. True makes executions findable by the value, as `parameters.KEY` in a filter. Only for texts,
+    numbers and booleans, and for at most 16 parameters of an integration. Texts over 256
+    characters are not found.
+    """
     @_builtins.property
     def default_value(self) -> _value_pb2.ValueType:
         """Optional. Its value at the start unless the call gives one; of the kind `data_type`."""
@@ -322,10 +368,11 @@ class IntegrationParameter(_message.Message):
         input_output_type: Global___IntegrationParameter.InputOutputType.ValueType = ...,
         display_name: _builtins.str = ...,
         description: _builtins.str = ...,
+        searchable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default_value", b"default_value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_type", b"data_type", "default_value", b"default_value", "description", b"description", "display_name", b"display_name", "input_output_type", b"input_output_type", "key", b"key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_type", b"data_type", "default_value", b"default_value", "description", b"description", "display_name", b"display_name", "input_output_type", b"input_output_type", "key", b"key", "searchable", b"searchable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -398,6 +398,7 @@ class Created(_message.Message):
     IMPLICIT_TASK_FIELD_NUMBER: _builtins.int
     TRACE_PARENT_FIELD_NUMBER: _builtins.int
     TRACE_STATE_FIELD_NUMBER: _builtins.int
+    ANCESTORS_FIELD_NUMBER: _builtins.int
     integration: _builtins.str
     """Id of the integration."""
     revision_id: _builtins.str
@@ -458,6 +459,10 @@ class Created(_message.Message):
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels."""
 
+    @_builtins.property
+    def ancestors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the executions above, topmost first; empty at the root."""
+
     def __init__(
         self,
         *,
@@ -488,10 +493,11 @@ class Created(_message.Message):
         implicit_task: _builtins.str = ...,
         trace_parent: _builtins.str = ...,
         trace_state: _builtins.str = ...,
+        ancestors: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time", "schedule_time", b"schedule_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time", "defaults", b"defaults", "depth", b"depth", "description", b"description", "generation", b"generation", "implicit_task", b"implicit_task", "inputs", b"inputs", "integration", b"integration", "item", b"item", "labels", b"labels", "max_runtime", b"max_runtime", "method", b"method", "ordinal", b"ordinal", "orphan", b"orphan", "parent", b"parent", "parent_integration", b"parent_integration", "parent_task", b"parent_task", "principal", b"principal", "priority", b"priority", "revision_id", b"revision_id", "root", b"root", "root_integration", b"root_integration", "schedule_time", b"schedule_time", "started_by", b"started_by", "state", b"state", "trace_parent", b"trace_parent", "trace_state", b"trace_state", "trigger_id", b"trigger_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time", "ancestors", b"ancestors", "defaults", b"defaults", "depth", b"depth", "description", b"description", "generation", b"generation", "implicit_task", b"implicit_task", "inputs", b"inputs", "integration", b"integration", "item", b"item", "labels", b"labels", "max_runtime", b"max_runtime", "method", b"method", "ordinal", b"ordinal", "orphan", b"orphan", "parent", b"parent", "parent_integration", b"parent_integration", "parent_task", b"parent_task", "principal", b"principal", "priority", b"priority", "revision_id", b"revision_id", "root", b"root", "root_integration", b"root_integration", "schedule_time", b"schedule_time", "started_by", b"started_by", "state", b"state", "trace_parent", b"trace_parent", "trace_state", b"trace_state", "trigger_id", b"trigger_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__schedule_time: _TypeAlias = _typing.Literal["schedule_time"]  # noqa: Y015
     _WhichOneofArgType__schedule_time: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time"]  # noqa: Y015

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fperdure/internal/v1/token.proto\x12\x13perdure.internal.v1\"H\n\tPageToken\x12\x16\n\x0erequest_digest\x18\x01 \x01(\x0c\x12\x0b\n\x03key\x18\x02 \x03(\t\x12\x16\n\x0estore_revision\x18\x03 \x01(\x03\"m\n\x0bWatchCursor\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x11\n\texecution\x18\x03 \x01(\t\x12\x10\n\x08sequence\x18\x04 \x01(\x03\x12\x16\n\x0estore_revision\x18\x05 \x01(\x03\"y\n\nLeaseToken\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x11\n\texecution\x18\x02 \x01(\t\x12\x0c\n\x04task\x18\x03 \x01(\t\x12\x19\n\x11\x65xecution_attempt\x18\x04 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\r\n\x05grant\x18\x06 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fperdure/internal/v1/token.proto\x12\x13perdure.internal.v1\"H\n\tPageToken\x12\x16\n\x0erequest_digest\x18\x01 \x01(\x0c\x12\x0b\n\x03key\x18\x02 \x03(\t\x12\x16\n\x0estore_revision\x18\x03 \x01(\x03\"w\n\x0bWatchCursor\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x11\n\tselection\x18\x03 \x01(\x0c\x12\x10\n\x08position\x18\x04 \x01(\x03\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x05\x12\x10\n\x08unsynced\x18\x06 \x01(\x08\"y\n\nLeaseToken\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x11\n\texecution\x18\x02 \x01(\t\x12\x0c\n\x04task\x18\x03 \x01(\t\x12\x19\n\x11\x65xecution_attempt\x18\x04 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\r\n\x05grant\x18\x06 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAGETOKEN']._serialized_start=56
   _globals['_PAGETOKEN']._serialized_end=128
   _globals['_WATCHCURSOR']._serialized_start=130
-  _globals['_WATCHCURSOR']._serialized_end=239
-  _globals['_LEASETOKEN']._serialized_start=241
-  _globals['_LEASETOKEN']._serialized_end=362
+  _globals['_WATCHCURSOR']._serialized_end=249
+  _globals['_LEASETOKEN']._serialized_start=251
+  _globals['_LEASETOKEN']._serialized_end=372
 # @@protoc_insertion_point(module_scope)

@@ -58,31 +58,35 @@ class WatchCursor(_message.Message):
 
     STORE_ID_FIELD_NUMBER: _builtins.int
     PROJECT_FIELD_NUMBER: _builtins.int
-    EXECUTION_FIELD_NUMBER: _builtins.int
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    STORE_REVISION_FIELD_NUMBER: _builtins.int
+    SELECTION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    UNSYNCED_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
-    """The store that the numbers below belong to."""
+    """The store that the position belongs to."""
     project: _builtins.str
     """The id of the project."""
-    execution: _builtins.str
-    """The id of the execution."""
-    sequence: _builtins.int
-    """The sequence of the last event sent; 0 before the first."""
-    store_revision: _builtins.int
-    """The store revision up to which the watch was complete."""
+    selection: _builtins.bytes
+    """Digest of what the watch is about: its scope and its filter."""
+    position: _builtins.int
+    """The position in the store's log up to which everything was sent."""
+    events: _builtins.int
+    """How many events of the next record behind that position were sent too."""
+    unsynced: _builtins.bool
+    """Whether the initial state was not complete yet, so that the watch has to begin anew."""
     def __init__(
         self,
         *,
         store_id: _builtins.str = ...,
         project: _builtins.str = ...,
-        execution: _builtins.str = ...,
-        sequence: _builtins.int = ...,
-        store_revision: _builtins.int = ...,
+        selection: _builtins.bytes = ...,
+        position: _builtins.int = ...,
+        events: _builtins.int = ...,
+        unsynced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "project", b"project", "sequence", b"sequence", "store_id", b"store_id", "store_revision", b"store_revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "position", b"position", "project", b"project", "selection", b"selection", "store_id", b"store_id", "unsynced", b"unsynced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
