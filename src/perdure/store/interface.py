@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator
 
-    from perdure.store.filter.filter import Filter
     from perdure.store.errors import StoreBroken
+    from perdure.store.filter.filter import Filter
     from perdure.store.records import (
         ChildRow,
         Commit,
@@ -119,6 +119,7 @@ class Store(Protocol):
         """Read trees that may be deleted, whose roots are executions of an integration, first ended first.
 
         Args:
+            key: The integration of the roots.
             ended_before: Microseconds since the epoch; trees with a later end are kept unless there are too many.
             keep: How many roots that have ended may stay; None for any number.
             limit: At most so many executions in all.

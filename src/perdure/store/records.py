@@ -93,6 +93,7 @@ class Facts(NamedTuple):
             that were last.
         parameters: JSON object of the searchable parameters that have a value now: texts, numbers,
             booleans.
+        execution_attempt: From 1; 0 while it is PENDING.
     """
 
     state: int
@@ -102,6 +103,7 @@ class Facts(NamedTuple):
     error_code: str | None = None
     current_tasks: tuple[str, ...] = ()
     parameters: str = "{}"
+    execution_attempt: int = 0
 
 
 class Summary(NamedTuple):
@@ -148,7 +150,7 @@ class Progressed:
     active: bool
     wake_time: int | None
     facts: Facts
-    summary: Summary = Summary()
+    summary: Summary
 
 
 @dataclass(frozen=True, slots=True)
