@@ -100,6 +100,7 @@ def creations(draw: st.DrawFn, states: st.SearchStrategy[ExecutionState] | None 
         implicit_task=draw(texts),
         trace_parent=draw(texts),
         trace_state=draw(texts),
+        ancestors=tuple(draw(st.lists(texts, max_size=3))),
     )
 
 
@@ -120,7 +121,7 @@ TASK_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
     ),
     ev.TaskCancelled: st.builds(ev.TaskCancelled, task_ids, counts),
     ev.SubExecutionStarted: st.builds(ev.SubExecutionStarted, task_ids, texts),
-    ev.SubJobsProgressed: st.builds(ev.SubJobsProgressed, task_ids, counts, counts),
+    ev.SubJobsProgressed: st.builds(ev.SubJobsProgressed, task_ids, counts, counts, counts),
     ev.SnapshotTaken: st.builds(ev.SnapshotTaken, counts, task_ids),
     ev.MessageSet: st.builds(ev.MessageSet, task_ids, texts),
     ev.TaskProgressed: st.builds(ev.TaskProgressed, task_ids, st.integers(0, 100)),
@@ -149,7 +150,7 @@ EXECUTION_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
 ENDS: dict[type, st.SearchStrategy[typing.Any]] = {
     ev.ExecutionSucceeded: st.builds(ev.ExecutionSucceeded, parameters),
     ev.ExecutionFailed: st.builds(ev.ExecutionFailed, failures, parameters),
-    ev.ExecutionCancelled: st.just(ev.ExecutionCancelled()),
+    ev.ExecutionCancelled: st.builds(ev.ExecutionCancelled, texts),
 }
 """Events after which none follows."""
 

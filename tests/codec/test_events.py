@@ -165,7 +165,7 @@ def test_a_sub_execution_is_named_with_the_integration_that_it_runs():
 
 
 def test_the_progress_of_a_loop_is_shown_against_its_number_of_items():
-    change = _show(ev.SubJobsProgressed("each", 3, 1), ev.TaskStarted("each", {}, sub_job_count=4)).progress_change
+    change = _show(ev.SubJobsProgressed("each", 3, 1, 4)).progress_change
     assert (change.percent, change.sub_job_count, change.finished_sub_job_count) == (75, 4, 3)
     assert dict(change.sub_job_states) == {"SUCCEEDED": 2, "FAILED": 1}
 
@@ -174,7 +174,7 @@ def test_a_cancellation_shows_who_asked_and_why():
     requested = ev.CancelRequested("too late", "alice", 10)
     shown = _show(requested)
     assert (shown.principal, shown.cancel_requested.cancel_reason) == ("alice", "too late")
-    error = _show(ev.ExecutionCancelled(), requested).state_change.error
+    error = _show(ev.ExecutionCancelled("too late")).state_change.error
     assert (error.code, error.message) == ("EXECUTION_CANCELLED", "too late")
 
 
@@ -190,16 +190,27 @@ def test_a_snapshot_is_named():
     assert taken.snapshot == f"{EXECUTION}/snapshots/2"
 
 
-@given(histories())
-def test_the_context_of_a_state_shows_the_whole_history_unless_it_was_restarted(history: list[Step]):
-    execution = fold(history)
-    if execution.restarts:
-        return
-    assert isinstance(execution.created, ev.ExecutionCreated)
-    from_start = EventContext(execution.created, GRAPH, project="default", location="local", execution_id="e1")
-    for _, event, _ in history:
-        from_start.pass_over(event)
-    of_state = EventContext.of(execution, "local")
-    assert of_state.execution_attempt == from_start.execution_attempt
-    assert of_state.cancel_reason == from_start.cancel_reason
-    assert of_state.sub_job_counts == from_start.sub_job_counts
+def _context_at(execution_attempt: int) -> EventContext:
+    return EventContext.at(
+        CREATED, GRAPH, project="default", location="local", execution_id="e1", execution_attempt=execution_attempt
+    )
+
+
+def test_what_happens_while_pending_is_shown_with_the_first_execution_attempt():
+    shown = show_event(ev.ExecutionStarted(), _context_at(0), sequence=2, store_revision=1, time=1)
+    assert shown.state_change.execution_attempt == 1
+
+
+@given(histories(), st.data())
+def test_a_context_at_any_place_shows_the_rest_as_one_from_the_start(history: list[Step], data: st.DataObject):
+    place = data.draw(st.integers(1, len(history)))
+    context = _context()
+    for _, event, _ in history[:place]:
+        context.pass_over(event)
+    restarts = sum(isinstance(event, ev.ExecutionRestarted) for _, event, _ in history[:place])
+    within = _context_at(1 + restarts)
+    for sequence, event, time in history[place:]:
+        if isinstance(event, ev.SubExecutionStarted):
+            continue
+        facts = {"sequence": sequence, "store_revision": 1, "time": time}
+        assert show_event(event, within, **facts) == show_event(event, context, **facts)

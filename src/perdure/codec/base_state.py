@@ -1,7 +1,7 @@
 """The base state of an execution: its full state as of one event, so that a load need not fold from the start.
 
 What the graph tells is left out: the configuration of the tasks, and every task that has not begun. What
-follows from the rest is worked out again: the counts of task states and the task dues.
+follows from the rest is worked out again: the counts of task states, the current tasks, the dues.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from perdure.codec.record_parts import (
     put_values,
 )
 from perdure.domain.execution import Attempt, ErrorEntry, Execution, SnapshotMarker, TaskRun
-from perdure.domain.states import ExecutionState, Severity, TaskState
+from perdure.domain.states import CURRENT_TASK_STATES, ExecutionState, Severity, TaskState
 from perdure.internal.v1 import record_pb2
 
 if TYPE_CHECKING:
@@ -150,7 +150,10 @@ def _derive(execution: Execution) -> None:
         counts[run.state] += 1
         if run.due is not None and not execution.is_terminal:
             execution.dues[task_id] = run.due
+        if run.state in CURRENT_TASK_STATES:
+            execution.current.append(task_id)
     execution.state_counts = counts
+    execution.current.sort()
 
 
 def _put_task_run(task_id: str, run: TaskRun, target: record_pb2.TaskRun) -> None:

@@ -1,8 +1,8 @@
 """Events as the contract shows them: one domain event, one `ExecutionEvent`, the same sequence.
 
-A domain event leaves out what the state around it tells: the handler of a task, the number of the
-execution attempt, how many items a loop has. An `EventContext` carries just these few facts from event to
-event, which costs far less than folding the state.
+A domain event leaves out what its execution tells: the handler of a task, the number of the execution
+attempt. An `EventContext` knows just that and carries the number on from event to event, so that an event
+can be shown without the state around it.
 """
 
 from __future__ import annotations
@@ -48,9 +48,8 @@ _AFTER_FAILURE: Final = {
 class EventContext:
     """What has to be known of an execution to show one of its events.
 
-    A context that begins with the execution has to see every event in order, by `show_event` or
-    `pass_over`. One that is taken of a state can show any event of the history, earlier ones included,
-    unless the execution was restarted; then only those after the state.
+    It has to see the events in order from where it begins, by `show_event` or `pass_over`; by itself it
+    begins with the execution.
 
     Args:
         created: The first event.
@@ -71,35 +70,39 @@ class EventContext:
         self.execution = execution_name(project, location, created.integration, execution_id)
         self.integration = integration_name(project, location, created.integration)
         self.execution_attempt = 1
-        self.cancel_reason = ""
-        self.sub_job_counts: dict[str, int] = {}
+
+    @classmethod
+    def at(
+        cls,
+        created: ev.ExecutionCreated,
+        graph: Graph,
+        *,
+        project: str,
+        location: str,
+        execution_id: str,
+        execution_attempt: int,
+    ) -> EventContext:
+        """Begin where an execution attempt was under way; 0 is before the first, while it was PENDING."""
+        context = cls(created, graph, project=project, location=location, execution_id=execution_id)
+        # What happens before the first attempt is shown to belong to it.
+        context.execution_attempt = max(execution_attempt, 1)
+        return context
 
     @classmethod
     def of(cls, execution: Execution, location: str) -> EventContext:
-        """Take the context of a state."""
-        context = cls(
+        """Begin behind the latest event of a state."""
+        return cls.at(
             execution.created,
             execution.graph,
             project=execution.project,
             location=location,
             execution_id=execution.id,
+            execution_attempt=execution.execution_attempt,
         )
-        # PENDING is before the first attempt, which its events are shown to belong to.
-        context.execution_attempt = max(execution.execution_attempt, 1)
-        context.cancel_reason = execution.cancel_reason
-        context.sub_job_counts = {
-            task_id: run.sub_job_count for task_id, run in execution.tasks.items() if run.sub_job_count
-        }
-        return context
 
     def pass_over(self, event: ev.Event) -> None:
         """Take note of an event that is not shown."""
-        if isinstance(event, ev.TaskStarted):
-            if event.sub_job_count:
-                self.sub_job_counts[event.task_id] = event.sub_job_count
-        elif isinstance(event, ev.CancelRequested):
-            self.cancel_reason = event.reason
-        elif isinstance(event, ev.ExecutionRestarted):
+        if isinstance(event, ev.ExecutionRestarted):
             self.execution_attempt += 1
 
 
@@ -177,9 +180,9 @@ def _failed(event: ev.ExecutionFailed, context: EventContext, shown: ExecutionEv
     put_value_messages(event.outputs, change.output_parameters)
 
 
-def _cancelled(_: ev.ExecutionCancelled, context: EventContext, shown: ExecutionEvent) -> None:
+def _cancelled(event: ev.ExecutionCancelled, context: EventContext, shown: ExecutionEvent) -> None:
     change = _enter(ExecutionState.CANCELLED, context, shown)
-    put_error(cancellation(context.cancel_reason), change.error)
+    put_error(cancellation(event.reason), change.error)
 
 
 def _cancel_requested(event: ev.CancelRequested, _: EventContext, shown: ExecutionEvent) -> None:
@@ -252,9 +255,9 @@ def _sub_execution_started(event: ev.SubExecutionStarted, context: EventContext,
     change.state = EXECUTION_STATES[ExecutionState.PROCESSING]
 
 
-def _sub_jobs_progressed(event: ev.SubJobsProgressed, context: EventContext, shown: ExecutionEvent) -> None:
+def _sub_jobs_progressed(event: ev.SubJobsProgressed, _: EventContext, shown: ExecutionEvent) -> None:
     change = shown.progress_change
-    count = context.sub_job_counts.get(event.task_id, 0)
+    count = event.sub_job_count
     change.task_number = event.task_id
     change.percent = 100 * event.finished // count if count else 0
     change.sub_job_count = count

@@ -18,7 +18,7 @@ from perdure.codec.message_parts import (
     put_value_messages,
 )
 from perdure.codec.names import execution_name
-from perdure.domain.states import TERMINAL_TASK_STATES, ExecutionMethod, ExecutionState, TaskState
+from perdure.domain.states import ExecutionMethod
 from perdure.v1 import execution_pb2
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from perdure.codec.snapshots import NewestSnapshots
     from perdure.domain.execution import Execution
     from perdure.domain.value import Value
-
-_LIVE_TASK_STATES = frozenset({TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED})
 
 
 def show_execution(
@@ -89,22 +87,7 @@ def _put_progress(execution: Execution, target: execution_pb2.Execution.Progress
     target.percent = 100 * finished // len(tasks) if tasks else 100 * execution.is_terminal
     target.sub_job_count = sum(run.sub_job_count for run in tasks.values())
     target.finished_sub_job_count = sum(run.finished_sub_job_count for run in tasks.values())
-    target.current_tasks.extend(_last_tasks(execution) if execution.is_terminal else _live_tasks(execution))
-
-
-def _live_tasks(execution: Execution) -> Iterable[str]:
-    return (task_id for task_id, run in execution.tasks.items() if run.state in _LIVE_TASK_STATES)
-
-
-def _last_tasks(execution: Execution) -> Iterable[str]:
-    """Name the tasks with which an ended execution was busy at last: those whose attempts ended last."""
-    ends = {
-        task_id: run.attempts[-1].end_time or 0
-        for task_id, run in execution.tasks.items()
-        if run.attempts and run.state in TERMINAL_TASK_STATES
-    }
-    last = max(ends.values(), default=0)
-    return (task_id for task_id, end in ends.items() if end == last)
+    target.current_tasks.extend(execution.current_tasks)
 
 
 def _put_creation(execution: Execution, location: str, shown: execution_pb2.Execution) -> None:
@@ -142,7 +125,7 @@ def _put_state(execution: Execution, shown: execution_pb2.Execution, now: int) -
     put_run(execution.start_time, execution.end_time, shown, now)
     if execution.deadline is not None:
         put_instant(execution.deadline, shown.deadline)
-    next_time = _next_execution_time(execution)
+    next_time = execution.next_execution_time
     if next_time is not None:
         put_instant(next_time, shown.next_execution_time)
     if execution.cancel_time is not None:
@@ -166,18 +149,3 @@ def put_run(start_time: int | None, end_time: int | None, shown: execution_pb2.E
         put_instant(start_time, shown.start_time)
         # The clock may have been set back since the start.
         put_length(max((now if end_time is None else end_time) - start_time, 0), shown.duration)
-
-
-def _next_execution_time(execution: Execution) -> int | None:
-    """Tell when an execution that only waits goes on by itself."""
-    if execution.state is ExecutionState.PENDING:
-        return execution.schedule_due
-    if execution.state is ExecutionState.RETRY_ON_HOLD:
-        return execution.restart_due or _soonest(execution, TaskState.RETRY_ON_HOLD)
-    if execution.state is ExecutionState.SUSPENDED:
-        return _soonest(execution, TaskState.SUSPENDED)
-    return None
-
-
-def _soonest(execution: Execution, state: TaskState) -> int | None:
-    return min((run.due for _, run in execution.in_state(state) if run.due is not None), default=None)

@@ -56,6 +56,8 @@ def _put_origin(created: ExecutionCreated, target: record_pb2.Created) -> None:
     target.depth = created.depth
     target.orphan = created.orphan
     target.implicit_task = created.implicit_task
+    if created.ancestors:
+        target.ancestors.extend(created.ancestors)
 
 
 def decode_created(stored: record_pb2.Created) -> ExecutionCreated:
@@ -89,4 +91,5 @@ def decode_created(stored: record_pb2.Created) -> ExecutionCreated:
         implicit_task=stored.implicit_task,
         trace_parent=stored.trace_parent,
         trace_state=stored.trace_state,
+        ancestors=tuple(stored.ancestors),
     )

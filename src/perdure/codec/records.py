@@ -108,8 +108,10 @@ def _put_failed(event: ev.ExecutionFailed, target: record_pb2.Event) -> None:
     put_values(event.outputs, record.outputs)
 
 
-def _put_cancelled(_: ev.ExecutionCancelled, target: record_pb2.Event) -> None:
-    target.cancelled.SetInParent()
+def _put_cancelled(event: ev.ExecutionCancelled, target: record_pb2.Event) -> None:
+    record = target.cancelled
+    record.SetInParent()
+    record.reason = event.reason
 
 
 def _put_cancel_requested(event: ev.CancelRequested, target: record_pb2.Event) -> None:
@@ -198,6 +200,7 @@ def _put_sub_jobs_progressed(event: ev.SubJobsProgressed, target: record_pb2.Eve
     record.task_id = event.task_id
     record.finished = event.finished
     record.failed = event.failed
+    record.sub_job_count = event.sub_job_count
 
 
 def _put_parameters_changed(event: ev.ParametersChanged, target: record_pb2.Event) -> None:
@@ -288,6 +291,10 @@ def _task_attempt_failed(record: record_pb2.TaskAttemptFailed) -> ev.Event:
     )
 
 
+def _sub_jobs_progressed(record: record_pb2.SubJobsProgressed) -> ev.Event:
+    return ev.SubJobsProgressed(record.task_id, record.finished, record.failed, record.sub_job_count)
+
+
 _DECODE: Final[dict[str, Callable[[Any], ev.Event]]] = {
     "created": decode_created,
     "started": lambda _: ev.ExecutionStarted(),
@@ -295,7 +302,7 @@ _DECODE: Final[dict[str, Callable[[Any], ev.Event]]] = {
     "restarted": lambda _: ev.ExecutionRestarted(),
     "succeeded": lambda record: ev.ExecutionSucceeded(decode_values(record.outputs)),
     "failed": lambda record: ev.ExecutionFailed(decode_failure(record.failure), decode_values(record.outputs)),
-    "cancelled": lambda _: ev.ExecutionCancelled(),
+    "cancelled": lambda record: ev.ExecutionCancelled(record.reason),
     "cancel_requested": lambda record: ev.CancelRequested(record.reason, record.principal, record.due),
     "task_started": _task_started,
     "task_retried": _task_retried,
@@ -306,7 +313,7 @@ _DECODE: Final[dict[str, Callable[[Any], ev.Event]]] = {
     "task_skipped": lambda record: ev.TaskSkipped(record.task_id, record.on_failure),
     "task_cancelled": lambda record: ev.TaskCancelled(record.task_id, record.attempt),
     "sub_execution_started": lambda record: ev.SubExecutionStarted(record.task_id, record.child),
-    "sub_jobs_progressed": lambda record: ev.SubJobsProgressed(record.task_id, record.finished, record.failed),
+    "sub_jobs_progressed": _sub_jobs_progressed,
     "parameters_changed": lambda record: ev.ParametersChanged(decode_values(record.values)),
     "snapshot_taken": lambda record: ev.SnapshotTaken(record.number, record.task_id),
     "message_set": lambda record: ev.MessageSet(record.task_id, record.message),

@@ -9,11 +9,12 @@ Rules of this module:
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain import events as ev
 from perdure.domain.execution import Attempt, ErrorEntry, Execution, SnapshotMarker, TaskRun
-from perdure.domain.states import TERMINAL_TASK_STATES, ExecutionState, Severity, TaskState
+from perdure.domain.states import CURRENT_TASK_STATES, TERMINAL_TASK_STATES, ExecutionState, Severity, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,12 +74,22 @@ def _enter(execution: Execution, task_id: str, run: TaskRun, state: TaskState, d
     """Move a task to another state; what is due in the old state is due no more."""
     execution.state_counts[run.state] -= 1
     execution.state_counts[state] += 1
+    if (state in CURRENT_TASK_STATES) != (run.state in CURRENT_TASK_STATES):
+        _keep_current(execution.current, task_id, state)
     run.state = state
     run.due = due
     if due is None:
         execution.dues.pop(task_id, None)
     else:
         execution.dues[task_id] = due
+
+
+def _keep_current(current: list[str], task_id: str, state: TaskState) -> None:
+    """Keep the sorted ids of the tasks that are at work or wait."""
+    if state in CURRENT_TASK_STATES:
+        insort(current, task_id)
+    else:
+        del current[bisect_left(current, task_id)]
 
 
 def _close_attempt(attempts: list[Attempt], time: int) -> None:
@@ -146,6 +157,7 @@ def _restarted(execution: Execution, _: ev.ExecutionRestarted, time: int) -> Non
     execution.tasks = {task_id: TaskRun(config) for task_id, config in execution.graph.tasks.items()}
     execution.state_counts = [0] * _STATE_SLOTS
     execution.state_counts[TaskState.PENDING_EXECUTION] = len(execution.tasks)
+    execution.current.clear()
     execution.dues.clear()
 
 

@@ -101,7 +101,9 @@ class ExecutionFailed:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionCancelled:
-    """The execution ended CANCELLED."""
+    """The execution ended CANCELLED, for the reason that its cancellation was asked for with."""
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +230,16 @@ class SubExecutionStarted:
 
 @dataclass(frozen=True, slots=True)
 class SubJobsProgressed:
-    """So many items of a `for-each` have ended; coarse, not one event an item (decision 12)."""
+    """So many items of a `for-each` have ended; coarse, not one event an item (decision 12).
+
+    Attributes:
+        sub_job_count: Items of the loop.
+    """
 
     task_id: str
     finished: int
     failed: int
+    sub_job_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

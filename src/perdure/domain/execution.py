@@ -7,7 +7,7 @@ The records are mutable for one reason: a transition costs its events, not the g
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
 from perdure.domain.value import NO_VALUES, Value
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from perdure.domain.graph import Graph
     from perdure.domain.integration import TaskConfig
     from perdure.domain.states import Failure, Severity
+
+CURRENT_TASKS_SHOWN: Final = 20
+"""Tasks that `Execution.current_tasks` names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class Execution:
         schedule_due, restart_due, cancel_due: When the start, the restart, the end of the cancel grace is due.
         deadline: When the longest run ends; counted from the start of the first execution attempt.
         state_counts: How many tasks are in each task state, by its number.
+        current: Ids of the tasks that are at work or wait, sorted.
         outputs: Output parameters, once it has ended.
         history_bytes: Size of the values in its events, bounded by `HISTORY_MAX_BYTES`.
     """
@@ -148,6 +152,7 @@ class Execution:
     attempts: list[Attempt] = field(default_factory=list)
     snapshots: list[SnapshotMarker] = field(default_factory=list)
     state_counts: list[int] = field(default_factory=list)
+    current: list[str] = field(default_factory=list)
     dues: dict[str, int] = field(default_factory=dict)
     history_bytes: int = 0
 
@@ -169,6 +174,37 @@ class Execution:
     def finished_task_count(self) -> int:
         """Count the tasks that have ended."""
         return sum(self.state_counts[state] for state in TERMINAL_TASK_STATES)
+
+    @property
+    def current_tasks(self) -> tuple[str, ...]:
+        """Name the tasks that are at work or wait, sorted, at most 20; after the end those that were last (row 32)."""
+        current = self._last_tasks() if self.is_terminal else self.current
+        return tuple(current[:CURRENT_TASKS_SHOWN])
+
+    def _last_tasks(self) -> list[str]:
+        """Name the tasks with which an ended execution was busy at last: those whose attempts ended last."""
+        ends = {
+            task_id: run.attempts[-1].end_time or 0
+            for task_id, run in self.tasks.items()
+            if run.attempts and run.is_terminal
+        }
+        last = max(ends.values(), default=0)
+        return sorted(task_id for task_id, end in ends.items() if end == last)
+
+    @property
+    def next_execution_time(self) -> int | None:
+        """Tell when an execution that only waits goes on by itself, in microseconds since the epoch."""
+        if self.state is ExecutionState.PENDING:
+            return self.schedule_due
+        if self.state is ExecutionState.RETRY_ON_HOLD:
+            return self.restart_due or self._soonest(TaskState.RETRY_ON_HOLD)
+        if self.state is ExecutionState.SUSPENDED:
+            return self._soonest(TaskState.SUSPENDED)
+        return None
+
+    def _soonest(self, state: TaskState) -> int | None:
+        dues = ((self.tasks[task_id].state, due) for task_id, due in self.dues.items())
+        return min((due for current, due in dues if current is state), default=None)
 
     def in_state(self, state: TaskState) -> Iterator[tuple[str, TaskRun]]:
         """Iterate over the tasks in a state, in the order of the integration."""

@@ -178,6 +178,7 @@ class Parameter:
     Attributes:
         is_input: IN or IN_OUT: must be given, or have a default, before the run.
         is_output: OUT or IN_OUT: is returned.
+        searchable: Whether executions can be found by its value; only texts, numbers and booleans.
     """
 
     key: str
@@ -185,6 +186,7 @@ class Parameter:
     default: Value | None = None
     is_input: bool = True
     is_output: bool = False
+    searchable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,19 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long executions are kept after their end, with their whole tree.
+
+    Attributes:
+        max_age: In microseconds after the end; None for the server's own.
+        max_count: How many that have ended are kept, sub-executions aside; None for any number.
+    """
+
+    max_age: int | None = None
+    max_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """One revision of an integration.
 
@@ -203,6 +218,8 @@ class Integration:
         name: Its id within the project.
         ordinal: Position of the revision, from 1.
         max_runtime: Longest run in microseconds; 0 for none.
+        retention: None leaves the server's own.
+        searchable: Keys of the searchable parameters, in the order in which they are declared.
     """
 
     name: str
@@ -214,6 +231,13 @@ class Integration:
     max_runtime: int = 0
     default_priority: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+    retention: Retention | None = None
+    searchable: tuple[str, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Kept, because every commit of every execution asks for it.
+        keys = tuple(key for key, parameter in self.parameters.items() if parameter.searchable)
+        object.__setattr__(self, "searchable", keys)
 
     def initial_parameters(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
         """Complete the inputs of a run with the declared defaults."""
@@ -264,6 +288,7 @@ __all__ = [
     "NextTasksPolicy",
     "OutputMapping",
     "Parameter",
+    "Retention",
     "RetryStrategy",
     "Source",
     "SubIntegration",

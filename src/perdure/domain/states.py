@@ -66,6 +66,8 @@ TERMINAL_EXECUTION_STATES: Final = frozenset(
 TERMINAL_TASK_STATES: Final = frozenset(
     {TaskState.SUCCEED, TaskState.FAILED, TaskState.FATAL, TaskState.SKIPPED, TaskState.CANCELLED}
 )
+CURRENT_TASK_STATES: Final = frozenset({TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED})
+"""The states of a task that is at work or waits, after it has begun and before it has ended."""
 
 
 @dataclass(frozen=True, slots=True)

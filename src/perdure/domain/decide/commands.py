@@ -232,7 +232,7 @@ def _report_child_ended(transition: Transition, report: cmd.ReportChildEnded) ->
 def _report_items(transition: Transition, report: cmd.ReportItems) -> None:
     run = _current(transition, report)
     if run is not None and report.finished > run.finished_sub_job_count:
-        transition.emit(ev.SubJobsProgressed(report.task_id, report.finished, report.failed))
+        transition.emit(ev.SubJobsProgressed(report.task_id, report.finished, report.failed, run.sub_job_count))
 
 
 def _report_items_ended(transition: Transition, report: cmd.ReportItemsEnded) -> None:
@@ -240,7 +240,7 @@ def _report_items_ended(transition: Transition, report: cmd.ReportItemsEnded) ->
     if run is None:
         return
     if (report.finished, report.failed) != (run.finished_sub_job_count, run.failed_sub_job_count):
-        transition.emit(ev.SubJobsProgressed(report.task_id, report.finished, report.failed))
+        transition.emit(ev.SubJobsProgressed(report.task_id, report.finished, report.failed, run.sub_job_count))
     if report.failure is None:
         succeed(transition, report.task_id, report.outputs)
     elif transition.execution.cancel_requested:

@@ -124,8 +124,9 @@ def shut_down(transition: Transition, failure: Failure) -> None:
     """
     stop_running(transition)
     skip_pending(transition, on_failure=True)
-    cancelled = transition.execution.cancel_requested
-    transition.emit(ev.ExecutionCancelled() if cancelled else ev.ExecutionFailed(failure))
+    execution = transition.execution
+    cancelled = execution.cancel_requested
+    transition.emit(ev.ExecutionCancelled(execution.cancel_reason) if cancelled else ev.ExecutionFailed(failure))
 
 
 def limit_history(transition: Transition) -> None:

@@ -66,7 +66,7 @@ def conclude(transition: Transition) -> None:
     if execution.is_terminal:
         return
     if execution.cancel_requested and not execution.count(TaskState.IN_PROCESS):
-        transition.emit(ev.ExecutionCancelled())
+        transition.emit(ev.ExecutionCancelled(execution.cancel_reason))
     elif execution.restart_due is None and is_complete(execution):
         _complete(transition)
     else:

@@ -103,7 +103,7 @@ class Event(_message.Message):
         """The execution ended with a failure."""
 
     @_builtins.property
-    def cancelled(self) -> Global___Empty:
+    def cancelled(self) -> Global___Cancelled:
         """The execution ended because it was cancelled."""
 
     @_builtins.property
@@ -175,7 +175,7 @@ class Event(_message.Message):
         restarted: Global___Empty | None = ...,
         succeeded: Global___Ended | None = ...,
         failed: Global___Ended | None = ...,
-        cancelled: Global___Empty | None = ...,
+        cancelled: Global___Cancelled | None = ...,
         cancel_requested: Global___CancelRequested | None = ...,
         task_started: Global___TaskStarted | None = ...,
         task_retried: Global___TaskAttempt | None = ...,
@@ -584,6 +584,28 @@ class Ended(_message.Message):
 Global___Ended: _TypeAlias = Ended  # noqa: Y015
 
 @_typing.final
+class Cancelled(_message.Message):
+    """The end of an execution that was cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why it was to be cancelled."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cancelled: _TypeAlias = Cancelled  # noqa: Y015
+
+@_typing.final
 class CancelRequested(_message.Message):
     """A request to cancel."""
 
@@ -864,22 +886,26 @@ class SubJobsProgressed(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     FINISHED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
+    SUB_JOB_COUNT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     finished: _builtins.int
     """How many have ended."""
     failed: _builtins.int
     """How many of them failed."""
+    sub_job_count: _builtins.int
+    """Items of the loop."""
     def __init__(
         self,
         *,
         task_id: _builtins.str = ...,
         finished: _builtins.int = ...,
         failed: _builtins.int = ...,
+        sub_job_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "finished", b"finished", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "finished", b"finished", "sub_job_count", b"sub_job_count", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
