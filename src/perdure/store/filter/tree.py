@@ -1,7 +1,13 @@
 """What a filter says, checked and typed: conditions that are ready to be matched or turned into a query.
 
 Every condition is either true or false of an execution; there is no third value. A comparison with a field
-that is not set is false, so its negation is true.
+that is not set is false, so its negation is true. Not set are: a time that has not come, the duration of an
+execution that has not both started and ended, an empty trigger id, the parent of an execution without one, the
+current task where there is none, the error code of one without an error, and the key of a label or parameter
+that is not there. Every other field is always set.
+
+A tree that was read has one form for each meaning that differs by parentheses only: no `And` directly holds an
+`And`, no `Or` an `Or` and no `Not` a `Not`.
 """
 
 from __future__ import annotations
@@ -36,7 +42,11 @@ class Field(Enum):
 
 
 class Operator(Enum):
-    """How a field is compared. `!=` is the negation of `EQUAL`."""
+    """How a field is compared. `!=` is the negation of `EQUAL`.
+
+    Only instants, lengths, numbers, labels and parameters are compared as less or greater; texts by code points.
+    `PREFIX` is for texts: the ids, the error code, tasks, labels and parameters, but neither parent nor root.
+    """
 
     EQUAL = "="
     LESS = "<"
@@ -53,13 +63,17 @@ class Operator(Enum):
 class Comparison:
     """A field compared with a constant.
 
+    `CURRENT_TASK` holds if it holds of one of the current tasks.
+
     Attributes:
         key: Of the label or the parameter; empty for every other field.
         operand: By field: the number of a state, a method or of what started it; microseconds for
             instants (since the epoch) and lengths; int for numbers; bool for `ORPHAN`; str for ids, the
-            parent and the root (ids, not names), the error code, tasks and labels. For parameters str, int,
-            float or bool: as `EQUAL` and `PREFIX` compare texts, theirs is always the text of a value, see
-            `parameter_text`; the others compare numbers with numbers and texts with texts.
+            parent and the root (ids, not names), the error code, tasks and labels. For parameters str, int
+            or float: as `EQUAL` and `PREFIX` compare texts, theirs is always the text of a value, see
+            `parameter_text`; the others compare numbers with numbers and texts with texts, and are false
+            of booleans. Integers fit int64, and a float is written as an integer where that is the same number.
+            Texts are empty for labels and parameters only.
     """
 
     field: Field
