@@ -88,6 +88,21 @@ WRONG = {
     "label of no name": (TASK % "" + 'labels { key: "" value: "x" }', 'labels[""]', "1 to 63"),
     "long label": (TASK % "" + f'labels {{ key: "k" value: "{"x" * 64}" }}', 'labels["k"]', "at most 63"),
     "long text": (TASK % "" + f'description: "{"x" * 501}"', "description", "the limit is 500"),
+    # retention
+    "kept under a minute": (
+        TASK % "" + "retention { max_age { seconds: 59 nanos: 999999999 } }",
+        "retention.max_age",
+        "at least 60 s",
+    ),
+    "kept for no time": (TASK % "" + "retention { max_age { } }", "retention.max_age", "at least 60 s"),
+    "kept beyond ten years": (
+        TASK % "" + "retention { max_age { seconds: 315619201 } }",
+        "retention.max_age",
+        "longer than",
+    ),
+    "kept a negative time": (TASK % "" + "retention { max_age { seconds: -60 } }", "retention.max_age", "negative"),
+    "fewer than none kept": (TASK % "" + "retention { max_count: -1 }", "retention.max_count", "1 to 10000000"),
+    "too many kept": (TASK % "" + "retention { max_count: 10000001 }", "retention.max_count", "1 to 10000000"),
     # ids
     "id of a path": ('tasks { task_id: "../etc" task: "h" }', "tasks[0].task_id", "not allowed"),
     "id that looks like another": ('tasks { task_id: "\\320\\260" task: "h" }', "tasks[0].task_id", "not allowed"),
@@ -132,6 +147,25 @@ WRONG = {
         + 'parameters { key: "p" data_type: DATA_TYPE_JSON_VALUE default_value { json_value: "{\\"a\\":NaN}" } }',
         "parameters[0].default_value",
         "NaN",
+    ),
+    "searchable JSON": (
+        TASK % "" + 'parameters { key: "p" data_type: DATA_TYPE_JSON_VALUE searchable: true }',
+        "parameters[0].searchable",
+        "JSON_VALUE cannot be: only texts, numbers and booleans",
+    ),
+    "searchable list": (
+        TASK % "" + 'parameters { key: "p" data_type: DATA_TYPE_STRING_ARRAY searchable: true }',
+        "parameters[0].searchable",
+        "STRING_ARRAY cannot be",
+    ),
+    "searchable of no kind": (TASK % "" + 'parameters { key: "p" searchable: true }', "parameters[0].data_type", "is"),
+    "too many searchable": (
+        TASK % ""
+        + "".join(
+            f'parameters {{ key: "p{number}" data_type: DATA_TYPE_INT_VALUE searchable: true }}' for number in range(17)
+        ),
+        "parameters",
+        "17 of them are searchable, the limit is 16",
     ),
     # handlers and built-ins
     "no handler": ('tasks { task_id: "a" }', "tasks[0].task", "is required"),
@@ -455,6 +489,45 @@ def test_tasks_are_read_into_the_rules():
     assert tasks["end"].built_in == rules.Assign((("count", "params.count + 1"), ("receipt", "params.count")))
     assert tasks["end"].join is rules.JoinStrategy.WHEN_ANY_SUCCEED
     assert tasks["tell"].built_in == rules.SubIntegration("notify", "api_trigger/n", wait=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("", None),
+        ("retention { }", rules.Retention()),
+        ("retention { max_age { seconds: 60 } }", rules.Retention(max_age=60_000_000)),
+        ("retention { max_age { seconds: 315619200 } }", rules.Retention(max_age=315_619_200_000_000)),
+        ("retention { max_count: 1 }", rules.Retention(max_count=1)),
+        ("retention { max_count: 10000000 }", rules.Retention(max_count=10_000_000)),
+        ("retention { max_age { seconds: 90 nanos: 500000 } max_count: 7 }", rules.Retention(90_000_500, 7)),
+    ],
+)
+def test_retention_is_read_into_the_rules(written, read):
+    message = parse(TASK % "" + written)
+    assert find_faults(message, EVALUATOR) == []
+    assert read_integration(message, "000001-a4d", 1).retention == read
+
+
+def test_searchable_parameters_are_read_into_the_rules():
+    kinds = ("STRING_VALUE", "INT_VALUE", "DOUBLE_VALUE", "BOOLEAN_VALUE") * 4
+    message = parse(TASK % "" + 'parameters { key: "hidden" data_type: DATA_TYPE_JSON_VALUE }')
+    for number, kind in enumerate(kinds):
+        message.parameters.add(key=f"p{number}", data_type=f"DATA_TYPE_{kind}", searchable=True)
+    assert find_faults(message, EVALUATOR) == []
+    integration = read_integration(message, "000001-a4d", 1)
+    assert integration.searchable == tuple(f"p{number}" for number in range(16))
+    assert not integration.parameters["hidden"].searchable
+
+
+@pytest.mark.parametrize("change", ["retention", "searchable"])
+def test_what_is_kept_and_what_is_searchable_is_content(change):
+    before, after = parse(WHOLE), parse(WHOLE)
+    if change == "retention":
+        after.retention.max_count = 5
+    else:
+        after.parameters[0].searchable = True
+    assert canonical_bytes(after) != canonical_bytes(before)
 
 
 def test_content_is_everything_but_ids_and_instants():

@@ -4,6 +4,7 @@ from perdure.definition.app import App
 from perdure.definition.blocks import for_each, parallel, timer, when
 from perdure.definition.errors import ConversionError, DefinitionError, TracingError
 from perdure.definition.integrations import TracedIntegration
+from perdure.definition.retention import Retention
 from perdure.definition.retries import Exponential, Fatal, Fixed, Ignore, Linear, Restart, Retry
 from perdure.definition.tasks import Task
 
@@ -17,6 +18,7 @@ __all__ = [
     "Ignore",
     "Linear",
     "Restart",
+    "Retention",
     "Retry",
     "Task",
     "TracedIntegration",

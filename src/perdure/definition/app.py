@@ -11,6 +11,7 @@ from perdure.definition.arguments import signature_of
 from perdure.definition.errors import DefinitionError
 from perdure.definition.integrations import IntegrationOptions, TracedIntegration
 from perdure.definition.lengths import duration
+from perdure.definition.retention import Retention, retention_message
 from perdure.definition.retries import Retry
 from perdure.definition.tasks import Executor, Task, TaskOptions
 from perdure.domain.limits import PRIORITY_MAX
@@ -24,7 +25,7 @@ from perdure.domain.validation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from perdure.definition.lengths import LengthOfTime
     from perdure.worker.context import TaskContext
@@ -153,8 +154,10 @@ class App:
         max_runtime: LengthOfTime | None = None,
         priority: int = 0,
         labels: Mapping[str, str] | None = None,
+        retention: Retention | None = None,
+        searchable: Sequence[str] = (),
     ) -> Callable[[Callable[P, R]], TracedIntegration[P, R]]: ...
-    def integration(
+    def integration(  # noqa: PLR0913 - named options, each of which most integrations leave out
         self,
         function: Callable[P, R] | None = None,
         *,
@@ -163,6 +166,8 @@ class App:
         max_runtime: LengthOfTime | None = None,
         priority: int = 0,
         labels: Mapping[str, str] | None = None,
+        retention: Retention | None = None,
+        searchable: Sequence[str] = (),
     ) -> TracedIntegration[P, R] | Callable[[Callable[P, R]], TracedIntegration[P, R]]:
         """Make an integration of a function that calls tasks: `@app.integration`, or with options.
 
@@ -173,13 +178,18 @@ class App:
             max_runtime: Longest run of an execution; by default without limit.
             priority: Of executions unless the call says otherwise, 0 to 999.
             labels: Inherited by executions.
+            retention: How long executions are kept after their end; by default as long as the server says.
+            searchable: Inputs and outputs by whose values executions can be found, at most 16 texts, numbers or
+                truth values; `result` is the output of a function that returns no dataclass.
 
         Raises:
-            DefinitionError: The decorator raises it for an id that is taken or not allowed, and for a
-                signature that no inputs can fill.
+            DefinitionError: The decorator raises it for an id that is taken or not allowed, for a
+                signature that no inputs can fill, and for options that cannot be meant.
         """
         if not 0 <= priority <= PRIORITY_MAX:
             raise DefinitionError(f"priority {priority} is out of range, 0 to {PRIORITY_MAX} are allowed")
+        if isinstance(searchable, str):
+            raise DefinitionError(f"searchable is a list of names; write searchable=[{searchable!r}]")
 
         def make(function: Callable[P, R]) -> TracedIntegration[P, R]:
             chosen = id or function.__name__
@@ -192,6 +202,8 @@ class App:
                 max_runtime=None if max_runtime is None else duration(max_runtime),
                 priority=priority,
                 labels=dict(labels or {}),
+                retention=None if retention is None else retention_message(retention),
+                searchable=tuple(searchable),
             )
             if not TRIGGER_ID.fullmatch(options.trigger):
                 raise DefinitionError(f"{trigger!r} cannot be the id of a trigger: {TRIGGER_ID_RULE}")

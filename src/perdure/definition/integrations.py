@@ -38,12 +38,16 @@ class IntegrationOptions:
         trigger: Id of the trigger that starts it.
         max_runtime: Longest run; None for no limit.
         priority: Of its executions unless the call says otherwise, 0 to 999.
+        retention: How long its executions are kept; None for as long as the server says.
+        searchable: Names of the inputs and outputs by which executions can be found.
     """
 
     trigger: str
     max_runtime: Duration | None
     priority: int
     labels: Mapping[str, str]
+    retention: v1.Integration.Retention | None
+    searchable: tuple[str, ...]
 
 
 class TracedIntegration(Generic[P, R]):
@@ -92,7 +96,8 @@ class TracedIntegration(Generic[P, R]):
 
         Raises:
             TracingError: The function does what cannot be recorded; the message names the statement.
-            DefinitionError: It records no task, or its outputs do not go with its annotation.
+            DefinitionError: It records no task, its outputs do not go with its annotation, or what is to be
+                searchable is neither an input nor an output.
         """
         message = v1.Integration(
             description=_summary(self.function),
@@ -103,6 +108,8 @@ class TracedIntegration(Generic[P, R]):
         )
         if self.options.max_runtime is not None:
             message.max_runtime.CopyFrom(self.options.max_runtime)
+        if self.options.retention is not None:
+            message.retention.CopyFrom(self.options.retention)
         function = cast("Callable[..., object]", self.function)
         with recording() as trace:
             returned = function(**self._traced_arguments())
@@ -110,7 +117,18 @@ class TracedIntegration(Generic[P, R]):
             message.tasks.extend(trace.tasks)
         if not message.tasks:
             raise DefinitionError(f"{self.signature.name} calls no task")
+        self._mark_searchable(message)
         return message
+
+    def _mark_searchable(self, message: v1.Integration) -> None:
+        parameters = {parameter.key: parameter for parameter in message.parameters}
+        for key in self.options.searchable:
+            if key not in parameters:
+                known = ", ".join(parameters) or "none"
+                raise DefinitionError(
+                    f"{self.signature.name}: searchable={key!r} is neither an input nor an output; known are: {known}"
+                )
+            parameters[key].searchable = True
 
     def _record(self, config: TaskConfig, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         trace = current_trace(f"{self.signature.name}(...)")

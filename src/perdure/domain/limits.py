@@ -15,6 +15,7 @@ TASKS_MAX: Final = 2_000
 EDGES_MAX: Final = 20_000
 PARAMETERS_MAX: Final = 1_000
 TRIGGERS_MAX: Final = 100
+SEARCHABLE_MAX: Final = 16
 FAN_OUT_MAX_ITEMS: Final = 10_000
 FAN_OUT_MAX_PARALLELISM: Final = 1_000
 FAN_OUT_DEFAULT_PARALLELISM: Final = 16
@@ -30,5 +31,8 @@ TEXT_MAX_CHARACTERS: Final = 500
 """Longest message, description or cancel reason."""
 ERROR_TEXT_MAX_CHARACTERS: Final = 8_192
 CANCEL_GRACE: Final = 10 * SECOND
+RETENTION_DEFAULT: Final = 30 * 24 * 3600 * SECOND
+RETENTION_MIN: Final = 60 * SECOND
+RETENTION_MAX_COUNT: Final = 10_000_000
 LOST_LEASES_MAX: Final = 16
 """After so many lost leases in a row the loss counts as a failure: a task that kills its workers ends."""

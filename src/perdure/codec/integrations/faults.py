@@ -26,6 +26,9 @@ from perdure.domain.limits import (
     PARAMETERS_MAX,
     PARAMETERS_MAX_BYTES,
     PRIORITY_MAX,
+    RETENTION_MAX_COUNT,
+    RETENTION_MIN,
+    SEARCHABLE_MAX,
     TASKS_MAX,
     TRIGGERS_MAX,
 )
@@ -52,6 +55,8 @@ if TYPE_CHECKING:
 
 _ROOT: Final = "integration"
 
+_SEARCHABLE_KINDS: Final = frozenset({ValueKind.STRING, ValueKind.INT, ValueKind.DOUBLE, ValueKind.BOOLEAN})
+
 
 def find_faults(message: Integration, evaluator: Evaluator) -> list[FieldViolation]:
     """Find everything that is wrong with a definition.
@@ -64,7 +69,9 @@ def find_faults(message: Integration, evaluator: Evaluator) -> list[FieldViolati
         return too_large
     return [
         *_header_faults(message),
+        *_retention_faults(f"{_ROOT}.retention", message.retention),
         *_parameters_faults(message.parameters),
+        *_searchable_faults(message.parameters),
         *chain.from_iterable(
             _trigger_faults(f"{_ROOT}.triggers[{position}]", trigger)
             for position, trigger in enumerate(message.triggers)
@@ -112,6 +119,15 @@ def _header_faults(message: Integration) -> Iterator[FieldViolation]:
             )
 
 
+def _retention_faults(path: str, retention: Integration.Retention) -> Iterator[FieldViolation]:
+    if retention.HasField("max_age"):
+        yield from length_faults(f"{path}.max_age", retention.max_age, LENGTH_MAX, minimum=RETENTION_MIN)
+    if not 0 <= retention.max_count <= RETENTION_MAX_COUNT:
+        yield FieldViolation(
+            f"{path}.max_count", f"{retention.max_count} is out of range, 1 to {RETENTION_MAX_COUNT} are allowed"
+        )
+
+
 def _parameters_faults(parameters: Iterable[IntegrationParameter]) -> Iterator[FieldViolation]:
     total = 0
     for position, parameter in enumerate(parameters):
@@ -129,6 +145,24 @@ def _parameters_faults(parameters: Iterable[IntegrationParameter]) -> Iterator[F
     if total > PARAMETERS_MAX_BYTES:
         yield FieldViolation(
             f"{_ROOT}.parameters", f"the defaults together have {total} bytes, the limit is {PARAMETERS_MAX_BYTES}"
+        )
+
+
+def _searchable_faults(parameters: Iterable[IntegrationParameter]) -> Iterator[FieldViolation]:
+    searchable = 0
+    for position, parameter in enumerate(parameters):
+        if not parameter.searchable:
+            continue
+        searchable += 1
+        kind = int(parameter.data_type)
+        if kind in KIND_NAMES and kind not in _SEARCHABLE_KINDS:
+            yield FieldViolation(
+                f"{_ROOT}.parameters[{position}].searchable",
+                f"a parameter of the kind {KIND_NAMES[ValueKind(kind)]} cannot be: only texts, numbers and booleans",
+            )
+    if searchable > SEARCHABLE_MAX:
+        yield FieldViolation(
+            f"{_ROOT}.parameters", f"{searchable} of them are searchable, the limit is {SEARCHABLE_MAX}"
         )
 
 

@@ -41,16 +41,14 @@ def text_faults(path: str, text: str) -> Iterator[FieldViolation]:
         yield FieldViolation(path, f"has {len(text)} characters, the limit is {TEXT_MAX_CHARACTERS}")
 
 
-def length_faults(
-    path: str, length: Duration, maximum: int | None, *, positive: bool = False
-) -> Iterator[FieldViolation]:
-    """Find a length of time that is malformed, negative, too long, or zero where it must not be.
+def length_faults(path: str, length: Duration, maximum: int | None, *, minimum: int = 0) -> Iterator[FieldViolation]:
+    """Find a length of time that is malformed, negative, too long or too short.
 
     Args:
         path: Where it stands.
         length: As received; the wire can carry seconds and nanoseconds that contradict each other.
         maximum: The longest that is allowed, in microseconds; None for none.
-        positive: Whether it must be at least a microsecond.
+        minimum: The shortest that is allowed, in microseconds: whole seconds, or 1 for anything above zero.
     """
     if abs(length.nanos) >= _NANOS_IN_SECOND or length.seconds * length.nanos < 0:
         yield FieldViolation(path, "is no length of time: its nanoseconds do not go with its seconds")
@@ -58,8 +56,9 @@ def length_faults(
         yield FieldViolation(path, "must not be negative")
     elif maximum is not None and microseconds(length) > maximum:
         yield FieldViolation(path, f"is longer than {maximum // 1_000_000} s, the longest that is allowed")
-    elif positive and microseconds(length) == 0:
-        yield FieldViolation(path, "must be longer than zero")
+    elif microseconds(length) < minimum:
+        shortest = f"at least {minimum // 1_000_000} s" if minimum >= 1_000_000 else "longer than zero"
+        yield FieldViolation(path, f"must be {shortest}")
 
 
 def read_value(path: str, message: ValueType) -> Value | FieldViolation:

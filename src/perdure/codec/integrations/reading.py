@@ -39,12 +39,20 @@ def read_integration(message: v1.Integration, revision_id: str, ordinal: int) ->
         max_runtime=microseconds(message.max_runtime),
         default_priority=message.default_priority,
         labels=dict(message.labels),
+        retention=_read_retention(message.retention) if message.HasField("retention") else None,
     )
 
 
 def microseconds(length: Duration) -> int:
     """Count the microseconds of a length of time; what is finer is cut off."""
     return length.seconds * 1_000_000 + length.nanos // 1_000
+
+
+def _read_retention(message: v1.Integration.Retention) -> rules.Retention:
+    return rules.Retention(
+        max_age=microseconds(message.max_age) if message.HasField("max_age") else None,
+        max_count=message.max_count or None,
+    )
 
 
 def _read_parameter(message: v1.IntegrationParameter) -> rules.Parameter:
@@ -56,6 +64,7 @@ def _read_parameter(message: v1.IntegrationParameter) -> rules.Parameter:
         else None,
         is_input=message.input_output_type in {_IN, _IN_OUT},
         is_output=message.input_output_type in {_OUT, _IN_OUT},
+        searchable=message.searchable,
     )
 
 

@@ -166,7 +166,7 @@ def _policy_faults(path: str, policy: FailurePolicy) -> Iterator[FieldViolation]
     if retrying and not policy.HasField("interval"):
         yield FieldViolation(f"{path}.interval", "is required, and above zero, for a strategy that tries again")
     else:
-        yield from length_faults(f"{path}.interval", policy.interval, INTERVAL_MAX, positive=retrying)
+        yield from length_faults(f"{path}.interval", policy.interval, INTERVAL_MAX, minimum=1 if retrying else 0)
     yield from length_faults(f"{path}.max_interval", policy.max_interval, None)
     if 0 < microseconds(policy.max_interval) < microseconds(policy.interval):
         yield FieldViolation(f"{path}.max_interval", "is shorter than interval")
