@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.domain.validation import RESOURCE_ID, RESOURCE_ID_RULE
+from perdure.codec.lengths import read_length
+from perdure.domain.limits import RETENTION_DEFAULT, RETENTION_MIN
+from perdure.domain.validation import LENGTH_MAX, RESOURCE_ID, RESOURCE_ID_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +28,9 @@ FAILPOINTS_VARIABLE: Final = "PERDURE_FAILPOINTS"
 
 OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, FAILPOINTS_VARIABLE, "PERDURE_SERVER", "PERDURE_PROJECT"})
 """Variables that are no settings of the server; the last two belong to the commands that call one."""
+
+KEEP_FOR_EVER: Final = "off"
+"""The retention that deletes nothing; `0` says the same."""
 
 TEST_PREFIX: Final = "PERDURE_TESTS_"
 
@@ -46,6 +52,8 @@ class Settings:
         apps: Each `MODULE:NAME`; their handlers are performed by the server's own workers.
         workers: `process` performs them in a child process each, `in-process` in the server, `none` not at all.
         drain_seconds: How long calls under way may take at the end.
+        retention: How long executions are kept after their end, unless their integration says otherwise; None for
+            ever.
     """
 
     data: Path = Path("perdure-data")
@@ -54,6 +62,7 @@ class Settings:
     apps: tuple[str, ...] = ()
     workers: str = "process"
     drain_seconds: float = 10.0
+    retention: timedelta | None = timedelta(microseconds=RETENTION_DEFAULT)
 
     def __post_init__(self) -> None:
         """Check what has a limited choice."""
@@ -63,6 +72,9 @@ class Settings:
             raise InvalidSettings(f"workers: {self.workers!r} is none of {', '.join(WORKER_MODES)}")
         if not 0 <= self.drain_seconds <= 3600:
             raise InvalidSettings("drain_seconds: must be 0 to 3600")
+        shortest, longest = timedelta(microseconds=RETENTION_MIN), timedelta(microseconds=LENGTH_MAX)
+        if self.retention is not None and not shortest <= self.retention <= longest:
+            raise InvalidSettings(f"retention: must be 1m to {longest.days}d, or {KEEP_FOR_EVER} to keep all for ever")
 
 
 def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
@@ -149,6 +161,11 @@ def _read_seconds(value: object) -> float:
     return float(value)
 
 
+def _read_retention(value: object) -> timedelta | None:
+    text = _read_text(value)
+    return None if text in {KEEP_FOR_EVER, "0"} else read_length(text)
+
+
 _READERS: Final[dict[str, Callable[[object], object]]] = {
     "data": _read_path,
     "listen": _read_text,
@@ -156,5 +173,6 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
     "apps": _read_apps,
     "workers": _read_text,
     "drain_seconds": _read_seconds,
+    "retention": _read_retention,
 }
 """Every setting with what reads it from a file, a variable or a flag."""

@@ -1,5 +1,6 @@
 """Settings: where they come from, and what is refused."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,26 @@ def test_variables_of_others_are_left_alone():
 
 
 @pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("30d", timedelta(days=30)),
+        ("1m", timedelta(minutes=1)),
+        ("36 h", timedelta(hours=36)),
+        ("3653d", timedelta(days=3653)),
+        ("0", None),
+        ("off", None),
+    ],
+)
+def test_retention_is_a_length_of_time_or_off(written, kept):
+    assert load_settings({}, {"PERDURE_RETENTION": written}).retention == kept
+    assert load_settings({"retention": written}, {"PERDURE_RETENTION": "90d"}).retention == kept
+
+
+def test_executions_are_kept_for_thirty_days_by_default():
+    assert Settings().retention == timedelta(days=30)
+
+
+@pytest.mark.parametrize(
     ("flags", "environ", "told"),
     [
         ({"datta": "x"}, {}, "command line: there is no setting 'datta'"),
@@ -49,6 +70,10 @@ def test_variables_of_others_are_left_alone():
         ({"apps": [1]}, {}, "apps: "),
         ({"location": "The Moon"}, {}, "location: 'The Moon' is no id"),
         ({"workers": "many"}, {}, "workers: 'many' is none of"),
+        ({"retention": "long"}, {}, "command line: retention: 'long' cannot be used"),
+        ({"retention": 30}, {}, "retention: 30 cannot be used"),
+        ({"retention": "59s"}, {}, "retention: must be 1m to 3653d, or off to keep all for ever"),
+        ({"retention": "3654d"}, {}, "retention: must be 1m to 3653d"),
         ({"config": "nowhere.toml"}, {}, "nowhere.toml: No such file"),
     ],
 )
