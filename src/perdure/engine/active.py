@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from perdure.codec.base_state import encode_base_state
-from perdure.codec.records import encode_events
 from perdure.domain.commands import Wake
 from perdure.domain.decide import decide, pending_effects
 from perdure.domain.errors import IllegalCommand, NotFound, Unavailable
 from perdure.domain.limits import SECOND
 from perdure.engine.flight import Flight
+from perdure.engine.live import Live, record
 from perdure.engine.rebuild import rebuild
 from perdure.engine.timers import Timers
 from perdure.store.errors import StoreError, StoreRefused
-from perdure.store.records import BaseState, Commit, EventRecord, ExecutionKey, Progressed
+from perdure.store.records import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,59 +33,16 @@ if TYPE_CHECKING:
     from perdure.domain.execution import Execution
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment
+    from perdure.engine.live import Step
     from perdure.engine.ports import Publisher
-    from perdure.store.records import NewExecution, RequestRecord, StoredExecution
+    from perdure.store.records import ExecutionKey, NewExecution, RequestRecord, StoredExecution
 
 T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
-BASE_STATE_EVERY: Final = 64
-"""Events between two base states, so that reading an execution folds at most so many."""
-
-BASE_STATE_WORTH: Final = 16
-"""An execution that leaves memory gets a base state if at least so many events came since the last."""
-
-KEEP_IN_MEMORY: Final = 5 * SECOND
-"""An execution that has to be woken within this time stays in memory, in microseconds."""
-
 RELOAD_AFTER: Final = SECOND
 """Pause before an execution whose commit was refused is taken up again, in microseconds."""
-
-
-@dataclass(slots=True, eq=False)
-class Live:
-    """An execution in memory.
-
-    Attributes:
-        submitted: Sequence of the last event given to the store.
-        base_sequence: Sequence of the last base state given to the store.
-        revision: Store revision of the newest commit given to the store.
-        in_flight: Commits that are not durable yet.
-        newest: The newest commit given to the store.
-        dropped: Whether a commit was refused, which makes this state void.
-    """
-
-    key: ExecutionKey
-    execution: Execution
-    submitted: int = 0
-    base_sequence: int = 0
-    revision: int = 0
-    in_flight: int = 0
-    newest: Flight | None = None
-    dropped: bool = False
-
-
-@dataclass(slots=True)
-class Step:
-    """What one execution contributes to a commit."""
-
-    live: Live
-    transition: Transition
-    first_sequence: int
-    leaves: bool = False
-    wake_time: int | None = None
-    effects: list[Effect] = field(default_factory=list)
 
 
 class ActiveSet:
@@ -133,7 +88,7 @@ class ActiveSet:
 
     async def _load(self, key: ExecutionKey) -> Live | None:
         stored = await self._store.load(key)
-        return None if stored is None or stored.row.end_time is not None else await self.adopt(stored)
+        return None if stored is None or stored.row.facts.end_time is not None else await self.adopt(stored)
 
     async def adopt(self, stored: StoredExecution) -> Live:
         """Take a stored execution into memory. What it needs is done only if a refused commit made it be read again."""
@@ -142,11 +97,12 @@ class ActiveSet:
         live = self._live.get(key)
         if live is None:
             live = Live(
-                key=key,
+                created=stored.row.created,
                 execution=execution,
                 submitted=execution.sequence,
                 base_sequence=stored.base.sequence if stored.base else 0,
                 revision=stored.row.revision,
+                facts=stored.row.facts,
             )
             self._live[key] = live
             self.timers.arm(key, execution.next_wake())
@@ -188,7 +144,7 @@ class ActiveSet:
         transition = decide(live.execution, command, self._env.context())
         if transition.events:
             commit = Commit(self._next_revision(), requests=[request] if request else [])
-            self._submit([self._step(live, transition)], commit)
+            self._submit([self._record(live, transition, commit)], commit)
         return transition
 
     async def durable(self, live: Live) -> None:
@@ -210,12 +166,35 @@ class ActiveSet:
         commit = Commit(self._next_revision(), requests=[request] if request else [])
         steps = []
         for columns, transition in created:
-            live = Live(columns.key, transition.execution)
+            live = Live(columns, transition.execution)
             self._live[columns.key] = live
             self._dropped.discard(columns.key)
             commit.created.append(columns)
-            steps.append(self._step(live, transition))
+            steps.append(self._record(live, transition, commit))
         return self._submit(steps, commit).landing()
+
+    async def delete(self, keys: Sequence[ExecutionKey], forgotten: Sequence[tuple[str, str, str]]) -> int:
+        """Delete executions that have ended, and forget request ids; returns the store revision when it is durable.
+
+        Raises:
+            Unavailable: The store refused; nothing has changed.
+        """
+        commit = Commit(self._next_revision(), deleted=list(keys), forgotten=list(forgotten))
+        flight = Flight(self._give(commit))
+        # Told where the commit is settled, so that watchers hear of it in the order of the commits.
+        flight.outcome.add_done_callback(lambda _: self._deleted(flight, commit))
+        try:
+            await flight.landing()
+        except StoreError as error:
+            raise Unavailable("the store refused to write") from error
+        return commit.revision
+
+    def _deleted(self, flight: Flight, commit: Commit) -> None:
+        try:
+            if flight.outcome.exception() is None and commit.deleted:
+                self._publisher.deleted(commit.deleted, commit.revision)
+        finally:
+            flight.land()
 
     def next_commit(self) -> Commit:
         """Begin a commit that concerns no execution."""
@@ -225,55 +204,27 @@ class ActiveSet:
         self._revision += 1
         return self._revision
 
-    def _step(self, live: Live, transition: Transition) -> Step:
-        return Step(live, transition, first_sequence=live.submitted + 1, effects=transition.effects)
+    def _record(self, live: Live, transition: Transition, commit: Commit) -> Step:
+        return record(live, transition, commit, self._env.clock.now())
 
     def _submit(self, steps: list[Step], commit: Commit) -> Flight:
-        for step in steps:
-            self._record(step, commit)
-        try:
-            outcome = self._store.submit(commit)
-        except StoreError as error:
-            outcome = asyncio.get_running_loop().create_future()
-            outcome.set_exception(error)
-        flight = Flight(outcome)
+        flight = Flight(self._give(commit))
         for step in steps:
             step.live.newest = flight
             step.live.in_flight += 1
-        outcome.add_done_callback(lambda _: self._settled(flight, steps, commit.revision))
+        flight.outcome.add_done_callback(lambda _: self._settled(flight, steps))
         return flight
 
-    def _record(self, step: Step, commit: Commit) -> None:
-        live, transition = step.live, step.transition
-        execution = live.execution
-        wake_time = execution.next_wake()
-        far = wake_time is None or wake_time > self._env.clock.now() + KEEP_IN_MEMORY
-        step.leaves = execution.is_terminal or (far and execution.is_waiting())
-        step.wake_time = None if execution.is_terminal else wake_time
-        commit.progressed.append(
-            Progressed(
-                key=live.key,
-                expected_sequence=live.submitted,
-                sequence=execution.sequence,
-                state=execution.state,
-                active=not step.leaves,
-                wake_time=step.wake_time if step.leaves else None,
-                start_time=execution.start_time,
-                update_time=execution.update_time,
-                end_time=execution.end_time,
-                error_code=execution.failure.code if execution.failure else None,
-            )
-        )
-        payload = encode_events(transition.events, transition.now)
-        commit.events.append(EventRecord(live.key, step.first_sequence, len(transition.events), payload))
-        since = execution.sequence - live.base_sequence
-        if since >= BASE_STATE_EVERY or (step.leaves and since >= BASE_STATE_WORTH):
-            commit.base_states.append(BaseState(live.key, execution.sequence, encode_base_state(execution)))
-            live.base_sequence = execution.sequence
-        live.submitted = execution.sequence
-        live.revision = commit.revision
+    def _give(self, commit: Commit) -> asyncio.Future[None]:
+        """Give a commit to the store; a store that takes none refuses it like any other."""
+        try:
+            return self._store.submit(commit)
+        except StoreError as error:
+            refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
 
-    def _settled(self, flight: Flight, steps: list[Step], revision: int) -> None:
+    def _settled(self, flight: Flight, steps: list[Step]) -> None:
         error = flight.outcome.exception()
         try:
             for step in steps:
@@ -281,14 +232,14 @@ class ActiveSet:
                 if error is not None:
                     self._drop(step.live)
                 elif not step.live.dropped:
-                    self._durable_step(step, revision)
+                    self._durable_step(step)
         finally:
             flight.land()
 
-    def _durable_step(self, step: Step, revision: int) -> None:
-        live, transition = step.live, step.transition
+    def _durable_step(self, step: Step) -> None:
+        live = step.live
         execution = live.execution
-        self._publisher.publish(execution, step.first_sequence, transition.events, transition.now, revision)
+        self._publisher.publish(step.change)
         if not live.in_flight:
             self._rest(step)
         if step.effects:

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from perdure.domain.execution import Execution, TaskRun
-    from perdure.engine.active import ActiveSet, Live
+    from perdure.engine.active import ActiveSet
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment
     from perdure.engine.fan_out import FanOut
+    from perdure.engine.live import Live
     from perdure.engine.ports import Offers
     from perdure.engine.starting import Starter
 
@@ -125,7 +126,7 @@ class Performer:
         if not _waits(run):
             return  # An orphan is nobody's any more: neither its end nor its cancel concerns the parent.
         row = await self._env.store.get_row(child_key)
-        if row is not None and row.end_time is not None:
+        if row is not None and row.facts.end_time is not None:
             await self._active.view(child_key, lambda child, _: self._tell_parent(child))
         elif parent.execution.cancel_requested or _current(parent.execution, effect) is None:
             await self._cancel_child(child_key, parent.execution)

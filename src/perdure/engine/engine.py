@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from perdure.domain.effects import Effect
     from perdure.domain.execution import Execution
-    from perdure.engine.active import Live
     from perdure.engine.environment import Environment
+    from perdure.engine.live import Live
     from perdure.engine.ports import Offers, Publisher
     from perdure.store.records import ExecutionKey
 
@@ -148,6 +148,25 @@ class Engine:
         """
         await self._active.command(key, Cancel(reason, principal))
         return await self._active.view(key, show)
+
+    async def delete(self, keys: Sequence[ExecutionKey], forgotten: Sequence[tuple[str, str, str]] = ()) -> int:
+        """Delete executions with all that belongs to them, and forget request ids.
+
+        Args:
+            keys: All of them have ended.
+            forgotten: Each as (project, method, request id).
+
+        Returns:
+            Store revision of the deletion, which is durable.
+
+        Raises:
+            Unavailable: The store refused; nothing has changed.
+        """
+        self.starter.request_ids.forget(forgotten)
+        try:
+            return await self._active.delete(keys, forgotten)
+        finally:
+            self.queries.forget(keys)
 
     def active_count(self) -> int:
         """Count the executions in memory."""

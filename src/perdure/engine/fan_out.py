@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from perdure.domain.decide.transition import Transition
     from perdure.domain.execution import Execution, TaskRun
     from perdure.domain.value import Value
-    from perdure.engine.active import ActiveSet, Live
+    from perdure.engine.active import ActiveSet
     from perdure.engine.definitions import Definition, Definitions
     from perdure.engine.environment import Environment
+    from perdure.engine.live import Live
     from perdure.engine.starting import Starter
     from perdure.store.records import NewExecution
 

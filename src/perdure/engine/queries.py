@@ -1,24 +1,34 @@
-"""Reading: lists, histories and facts about the store. Everything here is committed."""
+"""Reading: lists, counts, the log, histories. Everything here is committed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from perdure.codec.records import decode_events, first_created
 from perdure.domain.errors import NotFound, Unavailable
+from perdure.domain.value import NO_VALUES
 from perdure.store.errors import StoreError
-from perdure.store.records import ListRange
+from perdure.store.records import ListQuery, Scope
 
 if TYPE_CHECKING:
-    from perdure.domain.events import Event
+    from collections.abc import Awaitable, Sequence
+
+    from perdure.domain.events import Event, ExecutionCreated
     from perdure.domain.graph import Graph
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment
-    from perdure.store.records import ExecutionKey, ExecutionRow
+    from perdure.store.filter.filter import Filter
+    from perdure.store.records import Counted, ExecutionKey, ExecutionRow, ListPage, LogPage
+
+T = TypeVar("T")
 
 HISTORY_PAGE_BYTES: Final = 2 << 20
 """Size of the records read at a time."""
+
+KEPT_CREATIONS: Final = 4_096
+"""First events kept in memory; the least recently used one goes first."""
 
 
 class HistoryEvent(NamedTuple):
@@ -45,22 +55,41 @@ class History:
 
 
 class Queries:
-    """Reads from the store what use cases and streams show."""
+    """Reads from the store what use cases and streams show.
+
+    All methods raise `Unavailable` while the store cannot be read.
+    """
 
     def __init__(self, environment: Environment, definitions: Definitions) -> None:
         self._store = environment.store
         self._definitions = definitions
+        self._created: OrderedDict[ExecutionKey, tuple[ExecutionCreated, Graph]] = OrderedDict()
+        self._deletions = 0
 
-    async def list_rows(self, wanted: ListRange) -> list[ExecutionRow]:
-        """Read one page of executions, newest created first (row 22)."""
-        try:
-            return await self._store.list_rows(wanted)
-        except StoreError as error:
-            raise Unavailable("the store cannot be read now") from error
+    async def list_page(self, wanted: ListQuery) -> ListPage:
+        """Read one page of a list (row 22).
+
+        Raises:
+            OrderTooWide: The filter leaves too many executions to sort.
+        """
+        return await _read(self._store.list_page(wanted))
 
     async def children(self, key: ExecutionKey, limit: int) -> list[ExecutionRow]:
         """Read the newest direct sub-executions of an execution (row 28)."""
-        return await self.list_rows(ListRange(key.project, parent=key.execution, limit=limit))
+        page = await self.list_page(ListQuery(Scope(key.project, parent=key.execution), limit=limit))
+        return page.rows
+
+    async def count(self, scope: Scope, chosen: Filter | None) -> Counted:
+        """Count executions by state (row 26)."""
+        return await _read(self._store.count(scope, chosen))
+
+    async def log_page(self, scope: Scope, after: int, *, max_records: int, max_bytes: int) -> LogPage:
+        """Read records of a scope behind a position of the log; see `Store.log_page`."""
+        return await _read(self._store.log_page(scope, after, max_records=max_records, max_bytes=max_bytes))
+
+    async def log_floor(self, scope: Scope) -> int:
+        """Read the store revision up to which records of a scope may have been deleted."""
+        return await _read(self._store.log_floor(scope))
 
     async def row(self, key: ExecutionKey) -> ExecutionRow:
         """Read the columns of an execution.
@@ -68,10 +97,7 @@ class Queries:
         Raises:
             NotFound: There is no such execution.
         """
-        try:
-            row = await self._store.get_row(key)
-        except StoreError as error:
-            raise Unavailable("the store cannot be read now") from error
+        row = await _read(self._store.get_row(key))
         if row is None:
             raise NotFound("execution", key.execution)
         return row
@@ -83,12 +109,9 @@ class Queries:
             NotFound: There is no such execution.
         """
         row = await self.row(key)
-        try:
-            records = await self._store.event_page(
-                key, after_sequence, max_records=max_events, max_bytes=HISTORY_PAGE_BYTES
-            )
-        except StoreError as error:
-            raise Unavailable("the store cannot be read now") from error
+        records = await _read(
+            self._store.event_page(key, after_sequence, max_records=max_events, max_bytes=HISTORY_PAGE_BYTES)
+        )
         events: list[HistoryEvent] = []
         for record in records:
             time, decoded = decode_events(record.payload)
@@ -97,9 +120,42 @@ class Queries:
                 for sequence, event in enumerate(decoded, record.first_sequence)
                 if sequence > after_sequence
             )
-        graph = await self._graph(row)
+        _, graph = await self.created_event(key)
         return History(row, graph, events[:max_events])
 
-    async def _graph(self, row: ExecutionRow) -> Graph:
-        first = await self._store.event_page(row.created.key, 0, max_records=1, max_bytes=HISTORY_PAGE_BYTES)
-        return await self._definitions.graph_of(row.created.key.project, first_created(first[0].payload))
+    async def created_event(self, key: ExecutionKey) -> tuple[ExecutionCreated, Graph]:
+        """Read the first event of an execution, less its inputs and parameters, and the graph that it runs.
+
+        Raises:
+            NotFound: There is no such execution.
+        """
+        known = self._created.get(key)
+        if known is not None:
+            self._created.move_to_end(key)
+            return known
+        deletions = self._deletions
+        first = await _read(self._store.event_page(key, 0, max_records=1, max_bytes=HISTORY_PAGE_BYTES))
+        if not first:
+            raise NotFound("execution", key.execution)
+        created = first_created(first[0].payload)
+        graph = await _read(self._definitions.graph_of(key.project, created))
+        # Values may be large, and what was deleted meanwhile may come again under the same id.
+        found = (replace(created, inputs=NO_VALUES, parameters=NO_VALUES), graph)
+        if self._deletions == deletions:
+            self._created[key] = found
+            if len(self._created) > KEPT_CREATIONS:
+                self._created.popitem(last=False)
+        return found
+
+    def forget(self, keys: Sequence[ExecutionKey]) -> None:
+        """Take note that executions have been deleted."""
+        self._deletions += 1
+        for key in keys:
+            self._created.pop(key, None)
+
+
+async def _read(reading: Awaitable[T]) -> T:
+    try:
+        return await reading
+    except StoreError as error:
+        raise Unavailable("the store cannot be read now") from error

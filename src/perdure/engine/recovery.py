@@ -22,8 +22,9 @@ from perdure.store.records import ExecutionKey
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from perdure.engine.active import ActiveSet, Live
+    from perdure.engine.active import ActiveSet
     from perdure.engine.environment import Environment
+    from perdure.engine.live import Live
     from perdure.engine.ports import Offers
     from perdure.store.records import LiveChild
 

@@ -1,12 +1,10 @@
-"""Starting executions: the Execute use case, request ids, and the making of sub-executions."""
+"""Starting executions: the Execute use case, and the making of sub-executions."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-from collections import OrderedDict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.commands import Start
@@ -15,8 +13,9 @@ from perdure.domain.errors import AlreadyExists, IllegalCommand, LimitReached, N
 from perdure.domain.events import ExecutionCreated
 from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.engine.inputs import check_inputs, merge_labels
+from perdure.engine.request_ids import RequestId, RequestIds
 from perdure.store.errors import DuplicateKey, StoreError
-from perdure.store.records import ExecutionKey, IntegrationKey, NewExecution, Origin, RequestRecord
+from perdure.store.records import ExecutionKey, IntegrationKey, NewExecution, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +27,11 @@ if TYPE_CHECKING:
     from perdure.engine.definitions import Definition, Definitions
     from perdure.engine.environment import Environment
 
-EXECUTE_METHOD: Final = "Execute"
 ALL_INTEGRATIONS: Final = "-"
 ACTIVE_MAX: Final = 200_000
 """Executions in memory beyond which new ones are refused."""
 WILDCARD_MAX: Final = 100
 """Executions that one wildcard call may start."""
-RECENT_REQUESTS: Final = 10_000
-"""Request ids remembered in memory, so that a repeated one needs no look at the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +109,17 @@ class ParentLink:
 
 
 class Starter:
-    """Makes executions durable and sets them going."""
+    """Makes executions durable and sets them going.
+
+    Attributes:
+        request_ids: What the request ids of `Execute` were used for.
+    """
 
     def __init__(self, environment: Environment, definitions: Definitions, active: ActiveSet) -> None:
         self._env = environment
         self._definitions = definitions
         self._active = active
-        self._recent: OrderedDict[tuple[str, str], tuple[bytes, asyncio.Future[Accepted]]] = OrderedDict()
+        self.request_ids: RequestIds[Accepted] = RequestIds(environment)
 
     async def execute(self, request: StartRequest) -> Accepted:
         """Start what a caller asks for; returns when it is durable (rows 1 to 3, 5 to 9).
@@ -128,19 +128,12 @@ class Starter:
             PerdureError: Nothing was started; or, for `Unavailable`, a retry with the same request id is safe.
         """
         if not request.request_id:
-            return await self._start(request, b"")
-        digest = request.digest()
-        key = (request.project, request.request_id)
-        recent = self._recent.get(key)
-        if recent is not None and recent[0] != digest and not recent[1].done():
-            # Only a request that has become durable uses the id up.
-            await asyncio.wait([recent[1]])
-            recent = self._recent.get(key)
-        if recent is not None:
-            _check_same(recent[0], digest, request.request_id)
-            accepted = await asyncio.shield(recent[1])
-            return Accepted(accepted.executions, accepted.revision, repeated=True)
-        return await self._start_once(request, digest)
+            return await self._start(request, RequestId(request.project, "", b""))
+        request_id = RequestId(request.project, request.request_id, request.digest())
+        accepted = await self.request_ids.recent(request_id)
+        if accepted is not None:
+            return replace(accepted, repeated=True)
+        return await self.request_ids.once(request_id, lambda: self._start(request, request_id))
 
     async def check(self, request: StartRequest) -> None:
         """Find out whether a new execution could be started, and start nothing.
@@ -155,31 +148,15 @@ class Starter:
         if self._active.get(key) is not None or await self._env.store.get_row(key) is not None:
             raise AlreadyExists(f"execution {key.execution} exists already", reason="EXECUTION_ALREADY_EXISTS")
 
-    async def _start_once(self, request: StartRequest, digest: bytes) -> Accepted:
-        """Start under a request id; a caller that goes away meanwhile leaves the start running."""
-        key = (request.project, request.request_id)
-        started = self._env.supervisor.share(self._start(request, digest), "execute")
-        self._recent[key] = (digest, started)
-        while len(self._recent) > RECENT_REQUESTS:
-            self._recent.popitem(last=False)
-        started.add_done_callback(lambda done: self._forget_refusal(key, done))
-        return await asyncio.shield(started)
-
-    def _forget_refusal(self, key: tuple[str, str], done: asyncio.Future[Accepted]) -> None:
-        recent = self._recent.get(key)
-        failed = done.cancelled() or done.exception() is not None
-        if failed and recent is not None and recent[1] is done:
-            del self._recent[key]
-
-    async def _start(self, request: StartRequest, digest: bytes) -> Accepted:
+    async def _start(self, request: StartRequest, request_id: RequestId) -> Accepted:
         if request.held_execution_id:
-            return await self._start_held(request, digest)
+            return await self._start_held(request, request_id)
         if len(self._active) >= ACTIVE_MAX:
             raise LimitReached("too many executions are under way", reason="TOO_MANY_REQUESTS", retry_after=1.0)
         created = [self._prepare(request, found) for found in await self._matching(request)]
         if request.user_execution_id and await self._exists(created[0][0].key):
-            return await self._taken(request, digest)
-        return await self._commit(request, digest, created)
+            return await self._taken(request, request_id)
+        return await self._commit(request, request_id, created)
 
     async def _exists(self, key: ExecutionKey) -> bool:
         """Find out whether an execution is there, durably.
@@ -263,13 +240,21 @@ class Starter:
             root=created.root,
             origin=origin,
             orphan=created.orphan,
+            root_integration=created.root_integration,
+            parent_integration=created.parent_integration,
+            ancestors=created.ancestors,
+            started_by=created.started_by,
+            principal=created.principal,
+            description=created.description,
+            schedule_time=created.schedule_time if created.method is ExecutionMethod.SCHEDULE else None,
+            max_runtime=created.max_runtime,
         )
         return columns, transition
 
     async def _commit(
-        self, request: StartRequest, digest: bytes, created: list[tuple[NewExecution, Transition]]
+        self, request: StartRequest, request_id: RequestId, created: list[tuple[NewExecution, Transition]]
     ) -> Accepted:
-        record = self._request_record(request, digest, [columns.key.execution for columns, _ in created])
+        record = self.request_ids.record(request_id, [columns.key.execution for columns, _ in created])
         future = self._active.create(created, record)
         started = tuple((columns.key, columns.integration) for columns, _ in created)
         live = self._active.get(started[0][0])
@@ -277,41 +262,41 @@ class Starter:
         try:
             await future
         except DuplicateKey:
-            return await self._taken(request, digest)
+            return await self._taken(request, request_id)
         except StoreError as error:
             raise Unavailable("the store refused to write") from error
         return Accepted(started, revision)
 
-    def _request_record(self, request: StartRequest, digest: bytes, executions: list[str]) -> RequestRecord | None:
-        if not request.request_id:
-            return None
-        now = self._env.clock.now()
-        return RequestRecord(request.project, EXECUTE_METHOD, request.request_id, digest, tuple(executions), now)
-
-    async def _taken(self, request: StartRequest, digest: bytes) -> Accepted:
+    async def _taken(self, request: StartRequest, request_id: RequestId) -> Accepted:
         """Answer a request whose key is in the store: repeated, reused, or another's execution id."""
-        repeated = await self._repeated(request, digest)
+        repeated = await self._repeated(request_id)
         if repeated is None:
             message = f"execution {request.user_execution_id} exists already"
             raise AlreadyExists(message, reason="EXECUTION_ALREADY_EXISTS")
         return repeated
 
-    async def _repeated(self, request: StartRequest, digest: bytes) -> Accepted | None:
-        """Find what an earlier request with the same id has started; None if there was none."""
-        store = self._env.store
-        if not request.request_id:
-            return None
-        record = await store.get_request(request.project, EXECUTE_METHOD, request.request_id)
+    async def _repeated(self, request_id: RequestId) -> Accepted | None:
+        """Find what an earlier request with the same id has started; None if there was none.
+
+        Raises:
+            NotFound: What it has started has been deleted since; the id is kept longer.
+        """
+        record = await self.request_ids.stored(request_id)
         if record is None:
             return None
-        _check_same(record.digest, digest, request.request_id)
-        rows = [await store.get_row(ExecutionKey(record.project, each)) for each in record.executions]
-        found = tuple((row.created.key, row.created.integration) for row in rows if row is not None)
-        return Accepted(found, store.committed_revision(), repeated=True)
+        store = self._env.store
+        found = []
+        for execution_id in record.executions:
+            key = ExecutionKey(record.project, execution_id)
+            row = await store.get_row(key)
+            if row is None:
+                raise NotFound("execution", execution_id)
+            found.append((key, row.created.integration))
+        return Accepted(tuple(found), store.committed_revision(), repeated=True)
 
-    async def _start_held(self, request: StartRequest, digest: bytes) -> Accepted:
+    async def _start_held(self, request: StartRequest, request_id: RequestId) -> Accepted:
         """Start an execution that is on hold, now (row 9)."""
-        repeated = await self._repeated(request, digest)
+        repeated = await self._repeated(request_id)
         if repeated is not None:
             return repeated
         key = ExecutionKey(request.project, request.held_execution_id)
@@ -320,7 +305,7 @@ class Starter:
         if row is None or not named:
             raise NotFound("execution", key.execution)
         try:
-            record = self._request_record(request, digest, [key.execution])
+            record = self.request_ids.record(request_id, [key.execution])
             transition = await self._active.command(key, Start(), record)
         except IllegalCommand as error:
             raise WrongState(str(error), reason="EXECUTION_NOT_ON_HOLD") from error
@@ -383,15 +368,10 @@ class Starter:
             implicit_task=link.implicit_task,
             trace_parent=parent.trace_parent,
             trace_state=parent.trace_state,
+            ancestors=() if link.orphan else (*parent.ancestors, link.parent.execution),
         )
         origin = Origin(link.parent.execution, link.task_id, link.generation, link.item)
         return self._new(created, graph, key, origin)
-
-
-def _check_same(first: bytes, again: bytes, request_id: str) -> None:
-    if first != again:
-        message = f"request id {request_id} was used for another request"
-        raise AlreadyExists(message, reason="REQUEST_ID_REUSED", request_id=request_id)
 
 
 def _labels_text(labels: Mapping[str, str]) -> str:
