@@ -39,20 +39,24 @@ def read_integration(message: v1.Integration, revision_id: str, ordinal: int) ->
         max_runtime=microseconds(message.max_runtime),
         default_priority=message.default_priority,
         labels=dict(message.labels),
-        retention=_read_retention(message.retention) if message.HasField("retention") else None,
+        retention=read_retention(message),
+    )
+
+
+def read_retention(message: v1.Integration) -> rules.Retention | None:
+    """Read how long executions are kept, if the definition says so."""
+    if not message.HasField("retention"):
+        return None
+    retention = message.retention
+    return rules.Retention(
+        max_age=microseconds(retention.max_age) if retention.HasField("max_age") else None,
+        max_count=retention.max_count or None,
     )
 
 
 def microseconds(length: Duration) -> int:
     """Count the microseconds of a length of time; what is finer is cut off."""
     return length.seconds * 1_000_000 + length.nanos // 1_000
-
-
-def _read_retention(message: v1.Integration.Retention) -> rules.Retention:
-    return rules.Retention(
-        max_age=microseconds(message.max_age) if message.HasField("max_age") else None,
-        max_count=message.max_count or None,
-    )
 
 
 def _read_parameter(message: v1.IntegrationParameter) -> rules.Parameter:
