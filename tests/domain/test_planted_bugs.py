@@ -114,6 +114,14 @@ def not_counting_the_states(patch: Patch) -> None:
     patch.setattr(applying, "_enter", plant)
 
 
+def forgetting_that_a_task_has_ended(patch: Patch) -> None:
+    def plant(current, task_id, state):
+        if task_id not in current:
+            current.append(task_id)
+
+    patch.setattr(applying, "_keep_current", plant)
+
+
 def keeping_what_was_due_in_the_old_state(patch: Patch) -> None:
     enter = applying._enter
 
@@ -215,6 +223,7 @@ BUGS = {
     forgetting_the_results_of_the_edges: "is skipped although it may run",
     running_a_join_of_any_twice: "is not in the table",
     not_counting_the_states: "the counts of states are wrong",
+    forgetting_that_a_task_has_ended: "the current tasks are wrong",
     keeping_what_was_due_in_the_old_state: "the dues are not those of the tasks",
     retrying_without_a_delay: "sooner than its delay",
     retrying_for_ever: "a retry that no policy allows",

@@ -38,6 +38,7 @@ TASK_CHANGE_EVENTS = (
     | ev.TaskAttemptFailed
     | ev.TaskCancelled
 )
+CURRENT = {TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED}
 ATTEMPT_ENDS = ev.TaskSucceeded | ev.TaskAttemptFailed | ev.TaskCancelled
 FORWARD_EFFECTS = ef.OfferAttempt | ef.RunChild | ef.RunItems
 Key = tuple[str, int, int]
@@ -93,10 +94,19 @@ class Witness:
         assert execution.sequence == len(self.history), "sequences are not dense"
         counts = Counter(run.state for run in execution.tasks.values())
         assert all(execution.count(state) == counts[state] for state in TaskState), "the counts of states are wrong"
+        self._compare_current_tasks(execution)
         self._compare_dues(execution)
         self._compare_effects(execution)
         self._refuse_undecided_joins(execution)
         self._refuse_stuck(execution)
+
+    def _compare_current_tasks(self, execution: Execution) -> None:
+        current = [task_id for task_id, run in execution.tasks.items() if run.state in CURRENT]
+        if execution.is_terminal:
+            ends = {task_id: run.attempts[-1].end_time for task_id, run in execution.tasks.items() if run.attempts}
+            last = max((end for end in ends.values() if end is not None), default=None)
+            current = [task_id for task_id, end in ends.items() if end == last]
+        assert execution.current_tasks == tuple(sorted(current)[:20]), "the current tasks are wrong"
 
     def _compare_dues(self, execution: Execution) -> None:
         dues = {task_id: run.due for task_id, run in execution.tasks.items() if run.due is not None}
