@@ -115,6 +115,6 @@ def parameter_text(value: str | float | bool) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 2**53):
         return str(int(value))
     return repr(value)

@@ -1,0 +1,59 @@
+"""The fields of a filter: their names, and what each is compared with (semantics.md row 23)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
+from perdure.store.filter.constants import BOOLEAN, INSTANT, LABEL, LENGTH, REFERENCE, TEXT, WHOLE, Kind, one_of
+from perdure.store.filter.tree import Field
+
+STARTED_BY_PREFIX: Final = "STARTED_BY_"
+"""What the names of `Execution.StartedBy` begin with; filters may leave it out."""
+
+KEYED: Final = frozenset({Field.LABEL, Field.PARAMETER})
+"""The fields that hold a value for each of several keys."""
+
+NAMES: Final[dict[Field, dict[str, int]]] = {
+    Field.STATE: {each.name: each for each in ExecutionState},
+    Field.EXECUTION_METHOD: {each.name: each for each in ExecutionMethod},
+    Field.STARTED_BY: {each.name: each for each in StartedBy},
+}
+"""The fields that have one of a few named values, and the number of each."""
+
+_STARTED_BY: Final = {f"{STARTED_BY_PREFIX}{name}": number for name, number in NAMES[Field.STARTED_BY].items()}
+
+KINDS: Final[dict[Field, Kind]] = {
+    Field.EXECUTION_ID: TEXT,
+    Field.STATE: one_of(NAMES[Field.STATE]),
+    Field.CREATE_TIME: INSTANT,
+    Field.START_TIME: INSTANT,
+    Field.UPDATE_TIME: INSTANT,
+    Field.END_TIME: INSTANT,
+    Field.DURATION: LENGTH,
+    Field.REVISION_ID: TEXT,
+    Field.SNAPSHOT_NUMBER: WHOLE,
+    Field.LABEL: LABEL,
+    Field.TRIGGER_ID: TEXT,
+    Field.EXECUTION_METHOD: one_of(NAMES[Field.EXECUTION_METHOD]),
+    Field.PRIORITY: WHOLE,
+    Field.PARENT: REFERENCE,
+    Field.ROOT: REFERENCE,
+    Field.ORPHAN: BOOLEAN,
+    Field.STARTED_BY: one_of(NAMES[Field.STARTED_BY] | _STARTED_BY),
+    Field.CURRENT_TASK: TEXT,
+    Field.ERROR_CODE: TEXT,
+}
+"""What a field is compared with; a parameter can be of several kinds (`read_parameter`)."""
+
+
+def _camel_case(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+
+FIELDS: Final = {field.value: field for field in Field} | {_camel_case(field.value): field for field in Field}
+"""Fields by the names that they have in filters, in snake case and in camel case."""
+
+FIELD_LIST: Final = ", ".join(f"{field.value}.KEY" if field in KEYED else field.value for field in Field)
+"""All fields, for people."""
