@@ -7,19 +7,23 @@ from tests.domain.builders import ON_HOLD, Run, both_ways, task
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=1, interval=9 * SECOND))
 
 
+def current(run: Run) -> tuple[str, ...]:
+    return run.execution.current_tasks
+
+
 def test_nothing_is_current_before_the_start():
     run = Run(task("a"), **ON_HOLD)
-    assert run.execution.current_tasks == ()
+    assert current(run) == ()
     run.start()
-    assert run.execution.current_tasks == ("a",)
+    assert current(run) == ("a",)
 
 
 def test_tasks_at_work_and_waiting_are_current_by_id():
     run = Run(task("late", "end", **RETRY), task("early"), task("wait", built_in=Timer(duration=SECOND)), task("end"))
     run.fail("late")
-    assert run.execution.current_tasks == ("early", "late", "wait")
+    assert current(run) == ("early", "late", "wait")
     run.pass_time(5)
-    assert run.execution.current_tasks == ("early", "late")
+    assert current(run) == ("early", "late")
 
 
 def test_after_the_end_those_that_ended_last_are_current():
@@ -27,7 +31,7 @@ def test_after_the_end_those_that_ended_last_are_current():
     run.succeed("a")
     run.now += SECOND
     run.succeed("b")
-    assert run.execution.current_tasks == ("b",)
+    assert current(run) == ("b",)
 
 
 def test_a_restart_begins_with_none_of_the_former_tasks():
@@ -35,12 +39,12 @@ def test_a_restart_begins_with_none_of_the_former_tasks():
     run = Run(task("a", "b"), task("b", **both_ways(policy)))
     run.succeed("a")
     run.fail("b")
-    assert run.execution.current_tasks == ()
+    assert current(run) == ()
     run.pass_time(1)
-    assert run.execution.current_tasks == ("a",)
+    assert current(run) == ("a",)
 
 
 def test_no_more_than_twenty_are_named():
     run = Run(*(task(f"t{number:02}") for number in range(25)))
-    assert run.execution.current_tasks == tuple(f"t{number:02}" for number in range(20))
+    assert current(run) == tuple(f"t{number:02}" for number in range(20))
     assert len(run.execution.current) == 25

@@ -15,11 +15,11 @@ from perdure.domain.states import ExecutionMethod
 from perdure.engine.engine import Engine
 from perdure.engine.environment import Environment
 from perdure.engine.integrations import Draft
-from perdure.engine.ports import Offer, Stopped
+from perdure.engine.ports import Change, Offer, Stopped
 from perdure.engine.starting import Accepted, StartRequest
 from perdure.expression.cel import DIALECT, CelEvaluator
 from perdure.runtime.supervisor import Supervisor
-from perdure.store.records import ExecutionKey, IntegrationKey
+from perdure.store.records import ExecutionKey, IntegrationKey, ListQuery, Scope
 from perdure.store.sqlite.store import SqliteStore
 from perdure.testing.chance import ScriptedChance
 from perdure.testing.clock import FakeClock
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from perdure.domain.events import Event
     from perdure.domain.execution import Execution
+    from perdure.store.records import ExecutionRow
 
 PATIENCE_SECONDS = 20.0
 
@@ -68,14 +68,18 @@ class Published:
     """The port to the watchers: keeps what becomes durable, in order."""
 
     def __init__(self) -> None:
-        self.events: list[tuple[str, int, Event, int]] = []
+        self.changes: list[Change] = []
+        self.deletions: list[tuple[list[ExecutionKey], int]] = []
 
-    def publish(
-        self, execution: Execution, first_sequence: int, events: Sequence[Event], time: int, revision: int
-    ) -> None:
-        self.events.extend(
-            (execution.id, sequence, event, revision) for sequence, event in enumerate(events, first_sequence)
-        )
+    def publish(self, change: Change) -> None:
+        self.changes.append(change)
+
+    def deleted(self, keys: Sequence[ExecutionKey], revision: int) -> None:
+        self.deletions.append((list(keys), revision))
+
+    def of(self, key: ExecutionKey) -> list[Change]:
+        """List what changed in one execution."""
+        return [change for change in self.changes if change.created.key == key]
 
 
 class Bench:
@@ -118,6 +122,11 @@ class Bench:
     async def state(self, key: ExecutionKey) -> Execution:
         """Read an execution as the store has it, not as memory has it."""
         return await self.engine.view(key, lambda execution, _: execution)
+
+    async def rows(self, parent: ExecutionKey | None = None) -> list[ExecutionRow]:
+        """List all executions, or the direct sub-executions of one, newest first."""
+        scope = Scope("p", parent=parent.execution if parent else None)
+        return (await self.engine.queries.list_page(ListQuery(scope, limit=1_000))).rows
 
     async def settle(self) -> None:
         """Wait until nothing is under way in the background."""

@@ -76,7 +76,7 @@ async def test_an_attempt_that_nobody_claims_is_offered_again_after_the_lease(tm
         await bench.engine.reports.session_opened("p/remote", "i1", embedded=False)
     async with running(tmp_path, lease_seconds=0.0) as bench:
         assert (await bench.workers.next()).attempt == 2
-        assert [type(event) for _, _, event, _ in bench.published.events] == [TaskAttemptLost]
+        assert [type(event) for change in bench.published.changes for event in change.events] == [TaskAttemptLost]
 
 
 async def test_an_embedded_worker_is_not_waited_for(tmp_path: Path) -> None:

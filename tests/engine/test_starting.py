@@ -10,7 +10,7 @@ import pytest
 from perdure.domain.errors import AlreadyExists, InvalidRequest, NotFound, WrongState
 from perdure.domain.limits import LABELS_MAX, SECOND
 from perdure.domain.states import ExecutionMethod, ExecutionState
-from perdure.store.records import IntegrationKey, ListRange
+from perdure.store.records import IntegrationKey
 from tests.engine.harness import ONE, TWO, running
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def test_the_same_request_id_starts_one_execution(tmp_path: Path) -> None:
         answers = await asyncio.gather(*(bench.execute("one", request_id="r1") for _ in range(20)))
         assert len({answer.executions for answer in answers}) == 1
         assert [answer.repeated for answer in answers].count(False) == 1
-        assert len(await bench.store.list_rows(ListRange("p"))) == 1
+        assert len(await bench.rows()) == 1
 
 
 async def test_a_request_id_is_remembered_over_a_restart(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ async def test_a_caller_that_goes_away_leaves_the_start_running(tmp_path: Path) 
             await calling
         answer = await bench.execute("one", request_id="r1")
         assert answer.repeated
-        assert len(await bench.store.list_rows(ListRange("p"))) == 1
+        assert len(await bench.rows()) == 1
 
 
 async def test_an_execution_id_that_is_taken_is_refused(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ async def test_labels_of_the_call_and_of_the_integration_share_one_limit(tmp_pat
         await bench.start("one", labels={"own-0": "overridden"})
         with pytest.raises(InvalidRequest, match="labels: are 65 with those of the integration"):
             await bench.start("one", labels={"more": ""})
-        assert len(await bench.store.list_rows(ListRange("p"))) == 1
+        assert len(await bench.rows()) == 1
 
 
 async def test_a_scheduled_execution_waits_for_its_time(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_every_fault_of_the_inputs_is_reported_at_once(tmp_path: Path) -> 
             await bench.execute("typed", {"n": "three", "x": 1})
         paths = [violation.path for violation in refused.value.violations]
         assert paths == ['input_parameters["n"]', 'input_parameters["x"]', 'input_parameters["s"]']
-        assert await bench.store.list_rows(ListRange("p")) == []
+        assert await bench.rows() == []
 
 
 async def test_a_deployed_integration_carries_the_store_revision_of_its_commit(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from perdure.codec.values import decode_value
 from perdure.domain.errors import WrongState
 from perdure.domain.states import ExecutionState, Failure
-from perdure.store.records import IntegrationKey, ListRange
+from perdure.store.records import IntegrationKey
 from tests.engine.harness import ONE, Bench, results, running
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def fail(bench: Bench, offer: Offer) -> bool:
 
 
 async def children(bench: Bench, key: ExecutionKey) -> int:
-    return len(await bench.store.list_rows(ListRange("p", parent=key.execution, limit=1000)))
+    return len(await bench.rows(key))
 
 
 async def test_a_parent_waits_for_its_child_and_gets_its_outputs(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ async def test_nesting_ends_at_the_deepest_level(tmp_path: Path) -> None:
         ended = await bench.ended(await bench.start("child"))
         assert ended.failure is not None
         assert ended.failure.code == "SUB_EXECUTION_DEPTH"
-        assert len(await bench.store.list_rows(ListRange("p", limit=100))) == 16
+        assert len(await bench.rows()) == 16
 
 
 async def test_deleting_an_integration_by_force_cancels_what_runs(tmp_path: Path) -> None:

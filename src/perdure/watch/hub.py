@@ -6,14 +6,14 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from perdure.store.records import ExecutionKey
+from perdure.store.records import revision_of
 from perdure.watch.ring import Ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from perdure.domain.events import Event
-    from perdure.domain.execution import Execution
+    from perdure.engine.ports import Change
+    from perdure.store.records import ExecutionKey
 
 PAGES_AT_ONCE: Final = 8
 """Pages of history that all watchers together read at a time."""
@@ -37,15 +37,17 @@ class WatchHub:
         self.draining = False
         self._rings: dict[ExecutionKey, Ring] = {}
 
-    def publish(
-        self, execution: Execution, first_sequence: int, events: Sequence[Event], time: int, revision: int
-    ) -> None:
-        """Take the events of one commit, in commit order; see `perdure.engine.ports.Publisher`."""
-        self.revision = revision
+    def publish(self, change: Change) -> None:
+        """Take what one commit changed in one execution, in commit order; see `perdure.engine.ports.Publisher`."""
+        self.revision = revision_of(change.position)
         if self._rings:
-            ring = self._rings.get(ExecutionKey(execution.project, execution.id))
+            ring = self._rings.get(change.created.key)
             if ring is not None:
-                ring.add(first_sequence, events, time, revision)
+                ring.add(change.first_sequence, change.events, change.time, self.revision)
+
+    def deleted(self, keys: Sequence[ExecutionKey], revision: int) -> None:
+        """Take note that executions were deleted; those who watch one find out when they read on."""
+        self.revision = revision
 
     @contextmanager
     def follow(self, key: ExecutionKey) -> Iterator[Ring]:
