@@ -35,11 +35,13 @@ class Extent(NamedTuple):
         sequence: Of its last event.
         snapshots: How many it had.
         final: Whether it had ended, so that there will be no more.
+        create_time: Tells it from an earlier one of the same id that was deleted.
     """
 
     sequence: int
     snapshots: int
     final: bool
+    create_time: int
 
 
 class SnapshotReader:
@@ -48,16 +50,17 @@ class SnapshotReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._location = engine.environment.location
-        self._kept: OrderedDict[tuple[ExecutionKey, int], list[ExecutionSnapshot]] = OrderedDict()
+        self._kept: OrderedDict[tuple[ExecutionKey, int, int], list[ExecutionSnapshot]] = OrderedDict()
         self._kept_bytes = 0
 
     async def newest(self, key: ExecutionKey, extent: Extent, max_bytes: int) -> list[ExecutionSnapshot]:
         """Read all snapshots for the FULL view, newest first, as far as they fit."""
         if not extent.snapshots:
             return []
-        kept = self._kept.get((key, max_bytes))
+        wanted = (key, extent.create_time, max_bytes)
+        kept = self._kept.get(wanted)
         if kept is not None:
-            self._kept.move_to_end((key, max_bytes))
+            self._kept.move_to_end(wanted)
             return kept
         collected = NewestSnapshots(max_bytes)
         async with aclosing(self._snapshots(key, extent, 1, with_params=True)) as snapshots:
@@ -65,7 +68,7 @@ class SnapshotReader:
                 collected.add(snapshot)
         newest = collected.shown()
         if extent.final:
-            self._keep((key, max_bytes), newest)
+            self._keep(wanted, newest)
         return newest
 
     async def some(
@@ -80,7 +83,7 @@ class SnapshotReader:
                     break
         return found
 
-    def _keep(self, key: tuple[ExecutionKey, int], newest: list[ExecutionSnapshot]) -> None:
+    def _keep(self, key: tuple[ExecutionKey, int, int], newest: list[ExecutionSnapshot]) -> None:
         self._kept[key] = newest
         self._kept_bytes += _shown_bytes(newest)
         while self._kept_bytes > KEPT_MAX_BYTES:
@@ -125,7 +128,8 @@ class SnapshotReader:
 
     async def _ancestors(self, key: ExecutionKey, created: ExecutionCreated) -> list[Ancestor]:
         ancestors: list[Ancestor] = []
-        while created.parent:
+        # An orphan is the topmost of its tree; what started it may be deleted already.
+        while created.parent and not created.orphan:
             key = ExecutionKey(key.project, created.parent)
             above = await self._engine.queries.history(key, 0, 1)
             is_loop = isinstance(above.graph.tasks[created.parent_task].built_in, ForEach)

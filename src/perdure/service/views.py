@@ -116,7 +116,7 @@ class Views:
 
 
 def _extent(execution: Execution) -> Extent:
-    return Extent(execution.sequence, len(execution.snapshots), execution.is_terminal)
+    return Extent(execution.sequence, len(execution.snapshots), execution.is_terminal, execution.create_time)
 
 
 def _check_integration(name: ExecutionName | SnapshotName, execution: Execution) -> None:
