@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self
 
 import grpc
@@ -19,6 +20,7 @@ from perdure.dispatch.private_socket import PrivateSocket
 from perdure.dispatch.settings import DispatchSettings
 from perdure.engine.engine import Engine
 from perdure.engine.environment import Environment
+from perdure.engine.retention import Retention
 from perdure.expression.cel import CelEvaluator
 from perdure.runtime.chance import SystemChance
 from perdure.runtime.clock import SystemClock
@@ -52,6 +54,7 @@ class Server:
     Attributes:
         address: Where callers connect, `HOST:PORT`.
         engine: Interprets the integrations.
+        retention: Deletes executions that have ended when their time has come.
         failure: Why the server must not go on; None as long as it may.
         socket: Where the server's own worker processes connect; None if there are none.
     """
@@ -60,6 +63,7 @@ class Server:
         self.address = ""
         self.failure: BaseException | None = None
         self.engine = engine
+        self.retention = Retention(engine.environment, engine.delete, _microseconds(settings.retention))
         self._settings = settings
         self._dispatcher = dispatcher
         self._hub = hub
@@ -128,6 +132,7 @@ class Server:
         """
         self.engine.environment.supervisor.spawn(self._stop_on_failure(), "stop on failure")
         await self.engine.start(self._dispatcher, self._edge.dispatch.lease_ttl)
+        self.retention.start()
         self.address = self._bind(host, port)
         self._workers = self._make_workers()
         await self._grpc.start()
@@ -220,12 +225,17 @@ class Server:
         if self._closed:
             return
         self._closed = True
+        self.retention.close()
         await self._grpc.stop(grace)
         self.engine.close()
         await self.engine.environment.supervisor.close()
         await self.engine.environment.store.close()
         if self.socket is not None:
             self.socket.close()
+
+
+def _microseconds(length: timedelta | None) -> int | None:
+    return None if length is None else length // timedelta(microseconds=1)
 
 
 def read_listen(listen: str) -> tuple[str, int]:

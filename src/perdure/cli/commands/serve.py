@@ -14,6 +14,7 @@ from perdure.cli.running import run
 from perdure.cli.serving import WORKERS, read_settings, start_server
 from perdure.client import Client
 from perdure.config import Settings
+from perdure.domain.limits import RETENTION_DEFAULT, SECOND
 from perdure.runtime.garbage import tune_garbage_collection
 from perdure.runtime.logs import log_to_stderr
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _DEFAULTS: Final = Settings()
 """What a setting is that neither a flag nor the environment nor the TOML file gives."""
+
+_DEFAULT_RETENTION_DAYS: Final = RETENTION_DEFAULT // (24 * 3600 * SECOND)
 
 
 @click.command(
@@ -45,24 +48,22 @@ The first line on stdout says where it listens: perdure: listening on 127.0.0.1:
     metavar="HOST:PORT",
     help=f"Where callers connect; port 0 picks a free one.  [default: {_DEFAULTS.listen}]",
 )
-@click.option("--app", "app_paths", multiple=True, metavar="MODULE:NAME", help="App to deploy; may be repeated.")
+@click.option("--app", "apps", multiple=True, metavar="MODULE:NAME", help="App to deploy; may be repeated.")
 @click.option(
     "--workers",
     type=click.Choice(list(WORKERS)),
     help=f"Who performs the tasks of the apps.  [default: {_DEFAULTS.workers}]",
 )
+@click.option(
+    "--retention",
+    metavar="LENGTH",
+    help="How long executions are kept after their end unless their integration says otherwise, such as 36h; "
+    f"off keeps them for ever.  [default: {_DEFAULT_RETENTION_DAYS}d]",
+)
 @click.option("--project", default="default", show_default=True, help="Where the apps are deployed.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file with settings.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more to stderr.")
-def command(
-    data: Path | None,
-    listen: str | None,
-    app_paths: Sequence[str],
-    workers: str | None,
-    project: str,
-    config: Path | None,
-    verbose: bool,
-) -> None:
+def command(project: str, verbose: bool, **flags: object) -> None:
     """Serve executions from a data directory.
 
     Takes up what a former server left there. The apps' integrations are deployed at the start, and their tasks are
@@ -71,7 +72,7 @@ def command(
     acknowledged is durable, what is under way goes on with the next server. A second one ends it at once.
     """
     log_to_stderr(logging.DEBUG if verbose else logging.INFO)
-    settings = read_settings({"data": data, "listen": listen, "workers": workers, "apps": app_paths, "config": config})
+    settings = read_settings(flags)
     integrations = [each for path in settings.apps for each in load_deployables(path)]
     run(_serve(settings, project, integrations))
 
