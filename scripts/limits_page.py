@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perdure.codec import json_text, tokens
 from perdure.definition import yaml_loader
 from perdure.dispatch import settings
-from perdure.domain import limits
+from perdure.domain import limits, validation
+from perdure.engine import facts, retention
 from perdure.expression import cel, work
 from perdure.service import admission, fields, options, paging
 
@@ -56,9 +57,9 @@ def size(module: ModuleType, name: str) -> str:
 
 def length(seconds: float) -> str:
     """Writes a length of time with the largest unit that it is a multiple of."""
-    for unit, each in (("days", 24 * 3600), ("minutes", 60)):
+    for unit, each in (("day", 24 * 3600), ("minute", 60)):
         if seconds % each == 0:
-            return f"{seconds / each:g} {unit}"
+            return f"{seconds / each:g} {unit}" + ("s" if seconds > each else "")
     return f"{seconds:g} s"
 
 
@@ -99,6 +100,13 @@ def integrations() -> list[Limit]:
         Limit("Edges", count(limits, "EDGES_MAX"), refused),
         Limit("Declared parameters", count(limits, "PARAMETERS_MAX"), refused),
         Limit("Triggers", count(limits, "TRIGGERS_MAX"), refused),
+        Limit("Searchable parameters", count(limits, "SEARCHABLE_MAX"), refused),
+        Limit(
+            "How long executions are kept",
+            f"{length(limits.RETENTION_MIN / limits.SECOND)} to {length(validation.LENGTH_MAX / limits.SECOND)}",
+            refused,
+        ),
+        Limit("How many executions are kept", f"1 to {limits.RETENTION_MAX_COUNT:,}", refused),
         Limit("Retries of a failure policy", count(limits, "RETRIES_MAX"), refused),
         Limit(
             "Interval of a failure policy",
@@ -143,6 +151,16 @@ def executions() -> list[Limit]:
             count(limits, "LOST_LEASES_MAX"),
             "the loss counts as a failure of the task",
         ),
+        Limit(
+            "Text of a searchable parameter",
+            count(facts, "SEARCHABLE_TEXT_MAX_CHARACTERS", characters),
+            "the execution is not found by it",
+        ),
+        Limit(
+            "Kept after the end, unless integration or server say otherwise",
+            length(limits.RETENTION_DEFAULT / limits.SECOND),
+            "deleted within an hour, with its sub-executions",
+        ),
     ]
 
 
@@ -155,6 +173,11 @@ def calls() -> list[Limit]:
         Limit("Elements of a page", count(paging, "PAGE_MAX"), "read as this"),
         Limit("Executions in the view FULL of a page", count(paging, "FULL_PAGE_MAX"), "read as this"),
         Limit("A request id", count(fields, "REQUEST_ID_MAX_CHARACTERS", "printable characters"), "`INVALID_FIELD`"),
+        Limit(
+            "A request id is known for at least",
+            length(retention.REQUEST_ID_AGE / limits.SECOND),
+            "forgotten once its executions are deleted",
+        ),
         Limit(
             "A page token or cursor",
             count(tokens, "TOKEN_MAX_CHARACTERS", "characters"),
