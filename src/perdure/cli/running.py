@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 
-def run(work: Coroutine[None, None, ExitCode], server: str = "", goes_on: str = "") -> None:
+def run(work: Coroutine[None, None, ExitCode], server: str = "", goes_on: str = "", filter_text: str = "") -> None:
     """Run a command to its end.
 
     Args:
         work: What it does; its result is the exit code.
         server: The address that it uses, for messages.
         goes_on: What to say when it is interrupted and the server carries on with what it began.
+        filter_text: The filter that it sends, to show where a fault is in it.
 
     Raises:
         click.exceptions.Exit: The exit code is not 0.
@@ -31,7 +32,7 @@ def run(work: Coroutine[None, None, ExitCode], server: str = "", goes_on: str = 
     try:
         code = asyncio.run(work)
     except (ClientError, DefinitionError) as error:
-        code = report(error, server)
+        code = report(error, server, filter_text)
     except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("interrupted", err=True)
         if goes_on:
