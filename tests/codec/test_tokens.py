@@ -105,7 +105,11 @@ def test_a_page_token_opens_as_it_was(page: Page):
     assert codec.open_page(codec.seal_page(page)) == page
 
 
-@given(st.builds(Cursor, st.text(max_size=36), st.text(max_size=63), st.text(max_size=63), revisions, revisions))
+@given(
+    st.builds(
+        Cursor, st.text(max_size=36), st.text(max_size=63), st.binary(max_size=32), revisions, attempts, st.booleans()
+    )
+)
 def test_a_cursor_opens_as_it_was(cursor: Cursor):
     assert codec.open_cursor(codec.seal_cursor(cursor)) == cursor
 

@@ -19,6 +19,7 @@ from perdure.engine.ports import Change, Offer, Stopped
 from perdure.engine.starting import Accepted, StartRequest
 from perdure.expression.cel import DIALECT, CelEvaluator
 from perdure.runtime.supervisor import Supervisor
+from perdure.store.errors import StoreRefused
 from perdure.store.records import ExecutionKey, IntegrationKey, ListQuery, Scope
 from perdure.store.sqlite.store import SqliteStore
 from perdure.testing.chance import ScriptedChance
@@ -132,6 +133,22 @@ class Bench:
         """Wait until nothing is under way in the background."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.supervisor.wait_idle()
+
+
+class Refusing:
+    """Lets a test refuse the next commits that the engine gives to the real store."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._submit = bench.store.submit
+        self.refuse = False
+        bench.store.submit = self._maybe  # type: ignore[method-assign]
+
+    def _maybe(self, commit: object) -> asyncio.Future[None]:
+        if not self.refuse:
+            return self._submit(commit)  # type: ignore[arg-type]
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_exception(StoreRefused("disk full"))
+        return future
 
 
 def results(execution: Execution, task_id: str) -> dict[str, object]:

@@ -10,8 +10,7 @@ import pytest
 from perdure.domain.errors import Unavailable
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionMethod, ExecutionState, Failure
-from perdure.store.errors import StoreRefused
-from tests.engine.harness import ONE, TWO, Bench, running
+from tests.engine.harness import ONE, TWO, Refusing, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,28 +65,12 @@ async def test_a_scheduled_execution_can_be_cancelled_out_of_memory(tmp_path: Pa
         assert bench.engine.active_count() == 0
 
 
-class _Refusing:
-    """Lets a test refuse the next commits that the engine gives to the real store."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._submit = bench.store.submit
-        self.refuse = False
-        bench.store.submit = self._maybe  # type: ignore[method-assign]
-
-    def _maybe(self, commit: object) -> asyncio.Future[None]:
-        if not self.refuse:
-            return self._submit(commit)  # type: ignore[arg-type]
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        future.set_exception(StoreRefused("disk full"))
-        return future
-
-
 async def test_what_was_decided_on_a_refused_commit_is_dropped(tmp_path: Path) -> None:
     async with running(tmp_path) as bench:
         await bench.deploy("two", TWO)
         key = await bench.start("two")
         offer = await bench.workers.next()
-        store = _Refusing(bench)
+        store = Refusing(bench)
         store.refuse = True
         with pytest.raises(Unavailable):
             await bench.succeed(offer)
@@ -102,7 +85,7 @@ async def test_what_was_decided_on_a_refused_commit_is_dropped(tmp_path: Path) -
 async def test_an_execution_whose_creation_was_refused_does_not_exist(tmp_path: Path) -> None:
     async with running(tmp_path) as bench:
         await bench.deploy("one", ONE)
-        store = _Refusing(bench)
+        store = Refusing(bench)
         store.refuse = True
         with pytest.raises(Unavailable):
             await bench.execute("one", request_id="r1")
@@ -117,7 +100,7 @@ async def test_an_execution_goes_on_by_itself_after_a_refused_commit(tmp_path: P
         await bench.deploy("one", ONE)
         key = await bench.start("one")
         first = await bench.workers.next()
-        store = _Refusing(bench)
+        store = Refusing(bench)
         store.refuse = True
         with pytest.raises(Unavailable):
             await bench.engine.reports.lost(key, "a", 1, 1)

@@ -7,21 +7,18 @@ The records are mutable for one reason: a transition costs its events, not the g
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
 from perdure.domain.value import NO_VALUES, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from perdure.domain.events import ExecutionCreated
     from perdure.domain.graph import Graph
     from perdure.domain.integration import TaskConfig
     from perdure.domain.states import Failure, Severity
-
-CURRENT_TASKS_SHOWN: Final = 20
-"""Tasks that `Execution.current_tasks` names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +173,9 @@ class Execution:
         return sum(self.state_counts[state] for state in TERMINAL_TASK_STATES)
 
     @property
-    def current_tasks(self) -> tuple[str, ...]:
-        """Name the tasks that are at work or wait, sorted, at most 20; after the end those that were last (row 32)."""
-        current = self._last_tasks() if self.is_terminal else self.current
-        return tuple(current[:CURRENT_TASKS_SHOWN])
+    def current_tasks(self) -> Sequence[str]:
+        """Name the tasks that are at work or wait, sorted; after the end those that were last (row 32)."""
+        return self._last_tasks() if self.is_terminal else self.current
 
     def _last_tasks(self) -> list[str]:
         """Name the tasks with which an ended execution was busy at last: those whose attempts ended last."""

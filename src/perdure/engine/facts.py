@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from perdure.domain.execution import Execution
     from perdure.domain.value import Value
 
+CURRENT_TASKS_KEPT: Final = 20
+"""Current tasks that are kept; an execution with more at a time is not found by the rest."""
+
 SEARCHABLE_TEXT_MAX_CHARACTERS: Final = 256
 """Longest text of a searchable parameter; an execution is not found by a longer one."""
 
@@ -37,7 +40,7 @@ def facts_of(execution: Execution) -> Facts:
         execution.start_time,
         execution.end_time,
         None if failure is None else failure.code,
-        execution.current_tasks,
+        tuple(execution.current_tasks[:CURRENT_TASKS_KEPT]),
         _searchable_text(searchable, execution.parameters) if searchable else _NO_PARAMETERS,
         execution.execution_attempt,
     )

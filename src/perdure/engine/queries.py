@@ -112,6 +112,8 @@ class Queries:
         records = await _read(
             self._store.event_page(key, after_sequence, max_records=max_events, max_bytes=HISTORY_PAGE_BYTES)
         )
+        if not records and row.sequence > after_sequence:
+            raise NotFound("execution", key.execution)  # Deleted after its row was read.
         events: list[HistoryEvent] = []
         for record in records:
             time, decoded = decode_events(record.payload)
