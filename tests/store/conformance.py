@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.store.errors import DuplicateKey, StoreConflict, StoreRefused
-from perdure.store.records import BaseState, ListRange, Origin, WorkerSessionRecord
+from perdure.store.records import BaseState, ListQuery, Origin, Scope, WorkerSessionRecord
 from tests.store.records import (
     PROJECT,
     START,
@@ -63,9 +63,9 @@ class StoreConformance:
         row = await store.get_row(key("a"))
         assert row is not None
         assert row.created == created
-        assert (row.sequence, row.revision, row.state, row.active) == (4, 1, state.state, False)
-        assert (row.wake_time, row.start_time, row.update_time) == (START + 9, None, state.update_time)
-        assert row.end_time is None
+        assert (row.sequence, row.revision, row.active, row.wake_time) == (4, 1, False, START + 9)
+        assert row.facts == state.facts
+        assert row.summary == state.summary
         assert store.committed_revision() == 1
         assert await store.oldest_revision() == 1
 
@@ -80,7 +80,7 @@ class StoreConformance:
         await store.commit(commit)
         row = await store.get_row(key("a"))
         assert row is not None
-        assert (row.state, row.end_time, row.error_code) == (4, START + 2, "FAILED")
+        assert (row.facts.state, row.facts.end_time, row.facts.error_code) == (4, START + 2, "FAILED")
 
     async def test_what_is_unknown_reads_as_none(self, store: Store):
         assert await store.get_row(key("a")) is None
@@ -132,7 +132,7 @@ class StoreConformance:
         commit.progressed.append(progressed(key("parent"), 1, 2))
         commit.events.append(events(key("parent"), 2, 1))
         await store.commit(commit)
-        assert len(await store.list_rows(ListRange(PROJECT))) == 51
+        assert len((await store.list_page(ListQuery(Scope(PROJECT)))).rows) == 51
         parent = await store.get_row(key("parent"))
         assert parent is not None
         assert (parent.sequence, parent.revision) == (2, 2)
@@ -341,34 +341,7 @@ class StoreConformance:
         assert len(pages) > 1
         assert all(len(stored.events) == 1 for page in pages for stored in page)
 
-    # Lists
-
-    async def test_lists_are_newest_first_and_go_on_where_a_page_ended(self, store: Store):
-        commits = Commits()
-        for number in range(10):
-            await store.commit(commits.create(key(f"e{number}"), create_time=START + number // 2))
-        first = await store.list_rows(ListRange(PROJECT, limit=4))
-        assert [row.created.key.execution for row in first] == ["e9", "e8", "e7", "e6"]
-        last = first[-1].created
-        rest = await store.list_rows(ListRange(PROJECT, before=(last.create_time, last.key.execution)))
-        assert [row.created.key.execution for row in rest] == ["e5", "e4", "e3", "e2", "e1", "e0"]
-
-    async def test_lists_keep_to_a_project_an_integration_and_a_parent(self, store: Store):
-        commits = Commits()
-        await store.commit(commits.create(key("a")))
-        await store.commit(commits.create(key("b"), integration="refund"))
-        await store.commit(commits.create(key("c", "other")))
-        child = Origin("a", "charge", 1, 0)
-        await store.commit(commits.create(key("d"), integration="refund", origin=child))
-
-        async def ids(wanted: ListRange) -> list[str]:
-            return [row.created.key.execution for row in await store.list_rows(wanted)]
-
-        assert await ids(ListRange(PROJECT)) == ["d", "b", "a"]
-        assert await ids(ListRange(PROJECT, integration="refund")) == ["d", "b"]
-        assert await ids(ListRange(PROJECT, parent="a")) == ["d"]
-        assert await ids(ListRange(PROJECT, integration="order", parent="a")) == []
-        assert await ids(ListRange("other")) == ["c"]
+    # Timers and sub-executions
 
     async def test_waiting_executions_are_due_soonest_first(self, store: Store):
         commits = Commits()

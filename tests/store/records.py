@@ -10,12 +10,14 @@ from perdure.store.records import (
     Commit,
     EventRecord,
     ExecutionKey,
+    Facts,
     IntegrationKey,
     IntegrationRecord,
     NewExecution,
     Progressed,
     RequestRecord,
     RevisionRecord,
+    Summary,
 )
 
 if TYPE_CHECKING:
@@ -55,25 +57,27 @@ def new_execution(of: ExecutionKey, **changes: Any) -> NewExecution:
 
 
 def progressed(of: ExecutionKey, expected_sequence: int, sequence: int, **changes: Any) -> Progressed:
+    """Makes a change; what is given besides is a column of it, of its facts or of its summary."""
+    facts = Facts(state=PROCESSING, update_time=START + sequence, start_time=START)
     usual = Progressed(
         key=of,
         expected_sequence=expected_sequence,
         sequence=sequence,
-        state=PROCESSING,
         active=True,
         wake_time=None,
-        start_time=START,
-        update_time=START + sequence,
-        end_time=None,
-        error_code=None,
+        facts=facts._replace(**_taken(changes, Facts._fields)),
+        summary=Summary(**_taken(changes, Summary._fields)),
     )
     return replace(usual, **changes)
 
 
+def _taken(changes: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: changes.pop(name) for name in names if name in changes}
+
+
 def ended(of: ExecutionKey, expected_sequence: int, sequence: int, **changes: Any) -> Progressed:
-    return progressed(
-        of, expected_sequence, sequence, state=SUCCEEDED, active=False, end_time=START + sequence, **changes
-    )
+    usual = {"state": SUCCEEDED, "active": False, "end_time": START + sequence}
+    return progressed(of, expected_sequence, sequence, **{**usual, **changes})
 
 
 def events(of: ExecutionKey, first_sequence: int, count: int) -> EventRecord:
@@ -124,10 +128,10 @@ class Commits:
         commit.events.append(events(of, expected_sequence + 1, count))
         return commit
 
-    def end(self, of: ExecutionKey, expected_sequence: int) -> Commit:
+    def end(self, of: ExecutionKey, expected_sequence: int, **columns: Any) -> Commit:
         """Adds the last event of an execution."""
         commit = self.empty()
-        commit.progressed.append(ended(of, expected_sequence, expected_sequence + 1))
+        commit.progressed.append(ended(of, expected_sequence, expected_sequence + 1, **columns))
         commit.events.append(events(of, expected_sequence + 1, 1))
         return commit
 

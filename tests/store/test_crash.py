@@ -6,12 +6,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from perdure.runtime import failpoints
-from perdure.store.records import ListRange
+from perdure.store.records import ListQuery, Scope
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import PROJECT, Commits, events, key, request
 
@@ -57,11 +58,13 @@ def commit_until_killed(directory, prefix, acknowledged, *, kill_after=None, arm
 
 async def all_rows(store):
     rows = []
-    before = None
-    while page := await store.list_rows(ListRange(PROJECT, before=before, limit=500)):
-        rows += page
-        before = (page[-1].created.create_time, page[-1].created.key.execution)
-    return rows
+    wanted = ListQuery(Scope(PROJECT), limit=500)
+    while True:
+        page = await store.list_page(wanted)
+        rows += page.rows
+        if page.next is None:
+            return rows
+        wanted = replace(wanted, after=page.next)
 
 
 async def check(store, acknowledged):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from perdure.store.records import ListRange
 from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import PROJECT, START, integration_key, key
@@ -10,19 +9,11 @@ from tests.store.records import PROJECT, START, integration_key, key
 READ_WHOLE = {"worker_sessions", "child USING INDEX executions_live_children"}
 """Tables that hold only what is open now."""
 
-BEFORE = (START, "a")
-
 READS = {
     "get_row": lambda store: store.get_row(key("a")),
     "load": lambda store: store.load(key("a")),
     "event_page": lambda store: store.event_page(key("a"), 3, max_records=5, max_bytes=100),
     "oldest_revision": lambda store: store.oldest_revision(),
-    "list": lambda store: store.list_rows(ListRange(PROJECT)),
-    "list, next page": lambda store: store.list_rows(ListRange(PROJECT, before=BEFORE)),
-    "list by integration": lambda store: store.list_rows(ListRange(PROJECT, integration="order")),
-    "list by integration, next page": lambda store: store.list_rows(ListRange(PROJECT, "order", before=BEFORE)),
-    "list by parent": lambda store: store.list_rows(ListRange(PROJECT, parent="p")),
-    "list by parent, next page": lambda store: store.list_rows(ListRange(PROJECT, parent="p", before=BEFORE)),
     "load_active": lambda store: anext(store.load_active(), None),
     "due": lambda store: store.due(START, 10),
     "children": lambda store: store.children(key("p"), "each", 1),

@@ -14,7 +14,7 @@ import pytest
 
 from perdure.runtime import failpoints
 from perdure.store.errors import StoreBroken, StoreConflict, StoreError, StoreRefused
-from perdure.store.records import BaseState, ExecutionKey, ListRange, Origin
+from perdure.store.records import BaseState, ExecutionKey, ListQuery, Origin, Scope
 from perdure.store.sqlite import writer as writer_module
 from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore
@@ -166,8 +166,8 @@ async def test_a_batch_stores_and_refuses_what_its_commits_one_by_one_would(tmp_
         assert [type(outcome) for outcome in outcomes] == [type(outcome) for outcome in expected]
         assert None in outcomes
         assert any(outcomes) == (make is mixed_commits)
-        rows = await together.list_rows(ListRange(PROJECT))
-        assert rows == await alone.list_rows(ListRange(PROJECT))
+        rows = (await together.list_page(ListQuery(Scope(PROJECT)))).rows
+        assert rows == (await alone.list_page(ListQuery(Scope(PROJECT)))).rows
         for row in rows:
             of = row.created.key
             assert await together.load(of) == await alone.load(of)
@@ -196,7 +196,7 @@ async def test_callers_cancelled_at_any_moment_leave_no_lock_and_lose_no_commit(
     async with asyncio.timeout(5):
         await store.commit(commits.create(key("fresh")))
     assert not store._database.writer.in_transaction
-    assert len(await store.list_rows(ListRange(PROJECT, limit=1_000))) == 301
+    assert len((await store.list_page(ListQuery(Scope(PROJECT), limit=1_000))).rows) == 301
 
 
 async def test_a_full_disk_refuses_commits_serves_reads_and_passes(store):
@@ -213,7 +213,7 @@ async def test_a_full_disk_refuses_commits_serves_reads_and_passes(store):
     outcomes = await asyncio.gather(*(store.commit(filling(f"f{n}")) for n in range(20)), return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {StoreRefused}
     assert await store.get_row(key("a")) is not None
-    assert len(await store.list_rows(ListRange(PROJECT))) == 1
+    assert len((await store.list_page(ListQuery(Scope(PROJECT)))).rows) == 1
     assert store.committed_revision() == 1
 
     await pragma(store, "PRAGMA max_page_count = 1000000")

@@ -127,7 +127,7 @@ class Store(Protocol):
         ...
 
     async def integrations_with_executions(self) -> list[IntegrationKey]:
-        """Read all integrations that have root executions, deleted ones included."""
+        """Read all integrations that have root executions which have ended, deleted integrations included."""
         ...
 
     async def forgettable_requests(

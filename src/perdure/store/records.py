@@ -386,7 +386,8 @@ class ListQuery:
     Attributes:
         filter: Which of the scope; None for all.
         order: What it is ordered by; executions without the field come last.
-        descending: Whether the greatest comes first. Ties are broken by create time and id, newest first.
+        descending: Whether the greatest comes first. Ties are broken by create time and id, newest first; in the
+            order of create time, ids go the same way.
         after: Key of the last element before the page, as `ListPage.next` has it; None for the first page.
         limit: At most so many rows.
     """
@@ -427,7 +428,8 @@ class Counted:
     lower_bound: bool
 
 
-class LogRecord(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LogRecord:
     """One record of the log: the events that one commit added to one execution.
 
     Attributes:

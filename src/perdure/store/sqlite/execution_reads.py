@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
 from perdure.store.records import (
+    POSITIONS_PER_COMMIT,
     BaseState,
     ChildRow,
     ExecutionKey,
     ExecutionRow,
     IntegrationKey,
-    ListRange,
     LiveChild,
-    NewExecution,
     Origin,
     StoredEvents,
     StoredExecution,
+    revision_of,
 )
-from perdure.store.sqlite.batch import POSITIONS_PER_COMMIT
+from perdure.store.sqlite.rows import EXECUTION, read_execution
 
 if TYPE_CHECKING:
     import sqlite3
 
-_COLUMNS: Final = """
-    project, execution, integration, revision_id, trigger_id, execution_method, priority, labels, create_time,
-    root, parent, task, generation, item, orphan,
-    sequence, revision, state, active, wake_time, start_time, update_time, end_time, error_code
-"""
+_COLUMNS: Final = ", ".join(EXECUTION)
 _GET_ROW: Final = f"SELECT {_COLUMNS} FROM executions WHERE project = ? AND execution = ?"
 _ACTIVE_PAGE: Final = f"""
     SELECT {_COLUMNS} FROM executions
@@ -67,24 +64,28 @@ _LIVE_CHILDREN: Final = """
     LEFT JOIN executions AS parent ON parent.project = child.project AND parent.execution = child.parent
     WHERE child.end_time IS NULL AND child.parent IS NOT NULL AND child.orphan = 0
 """
-_LIVE_EXECUTIONS: Final = """
-    SELECT execution FROM executions
-    WHERE project = ? AND integration = ? AND end_time IS NULL
-    ORDER BY create_time, execution
-    LIMIT ?
+_IN_A_STATE: Final = """
+    SELECT execution, create_time FROM executions INDEXED BY executions_by_integration_state
+    WHERE project = :project AND integration = :integration AND state = {}
 """
+_LIVE_STATES: Final = [state.value for state in ExecutionState if state not in TERMINAL_EXECUTION_STATES]
+# The rows of one state are in order in its index; the database merges them.
+_LIVE_EXECUTIONS: Final = (
+    " UNION ALL ".join(_IN_A_STATE.format(state) for state in _LIVE_STATES)
+    + " ORDER BY create_time, execution LIMIT :limit"
+)
 
 
 def get_row(connection: sqlite3.Connection, key: ExecutionKey) -> ExecutionRow | None:
     """Read the columns of one execution."""
     columns = connection.execute(_GET_ROW, key).fetchone()
-    return _row(columns) if columns else None
+    return read_execution(columns) if columns else None
 
 
 def load(connection: sqlite3.Connection, key: ExecutionKey) -> StoredExecution | None:
     """Read one execution with its newest base state and the events after it."""
     columns = connection.execute(_GET_ROW, key).fetchone()
-    return _with_history(connection, _row(columns)) if columns else None
+    return _with_history(connection, read_execution(columns)) if columns else None
 
 
 def active_page(
@@ -93,28 +94,7 @@ def active_page(
     """Read active executions in order of creation, after (create time, key)."""
     create_time, key = after or (-1, ExecutionKey("", ""))
     rows = connection.execute(_ACTIVE_PAGE, (create_time, *key, limit)).fetchall()
-    return [_with_history(connection, _row(columns)) for columns in rows]
-
-
-def list_rows(connection: sqlite3.Connection, wanted: ListRange) -> list[ExecutionRow]:
-    """Read the rows of one list page, newest created first."""
-    conditions = ["project = ?"]
-    values: list[object] = [wanted.project]
-    if wanted.integration is not None:
-        conditions.append("integration = ?")
-        values.append(wanted.integration)
-    if wanted.parent is not None:
-        conditions.append("parent = ?")
-        values.append(wanted.parent)
-    if wanted.before is not None:
-        conditions.append("(create_time, execution) < (?, ?)")
-        values += wanted.before
-    found = connection.execute(
-        f"SELECT {_COLUMNS} FROM executions WHERE {' AND '.join(conditions)} "
-        "ORDER BY create_time DESC, execution DESC LIMIT ?",
-        (*values, wanted.limit),
-    )
-    return [_row(columns) for columns in found]
+    return [_with_history(connection, read_execution(columns)) for columns in rows]
 
 
 def event_page(
@@ -137,7 +117,7 @@ def event_page(
 def oldest_revision(connection: sqlite3.Connection) -> int:
     """Read the store revision of the oldest event record, 0 if there is none."""
     (position,) = connection.execute("SELECT min(position) FROM events").fetchone()
-    return 0 if position is None else int(position) // POSITIONS_PER_COMMIT
+    return 0 if position is None else revision_of(position)
 
 
 def due(connection: sqlite3.Connection, until: int, limit: int) -> list[tuple[ExecutionKey, int]]:
@@ -162,8 +142,8 @@ def live_children(connection: sqlite3.Connection) -> list[LiveChild]:
 
 def live_executions(connection: sqlite3.Connection, key: IntegrationKey, limit: int) -> list[ExecutionKey]:
     """Read executions of an integration that have not ended, oldest first."""
-    found = connection.execute(_LIVE_EXECUTIONS, (*key, limit))
-    return [ExecutionKey(key.project, execution) for (execution,) in found]
+    found = connection.execute(_LIVE_EXECUTIONS, {**key._asdict(), "limit": limit})
+    return [ExecutionKey(key.project, execution) for execution, _ in found]
 
 
 def _after(key: ExecutionKey, sequence: int, limit: int) -> dict[str, object]:
@@ -177,25 +157,3 @@ def _with_history(connection: sqlite3.Connection, row: ExecutionRow) -> StoredEx
     after = _after(key, base.sequence if base else 0, _ALL)
     events = tuple(StoredEvents(*columns) for columns in connection.execute(_EVENTS_AFTER, after))
     return StoredExecution(row, base, events)
-
-
-def _row(columns: tuple[Any, ...]) -> ExecutionRow:
-    project, execution, integration, revision_id, trigger_id, execution_method, priority = columns[:7]
-    labels, create_time, root, parent, task, generation, item, orphan = columns[7:15]
-    sequence, revision, state, active, wake_time, start_time, update_time, end_time, error_code = columns[15:]
-    created = NewExecution(
-        ExecutionKey(project, execution),
-        integration,
-        revision_id,
-        trigger_id,
-        execution_method,
-        priority,
-        labels,
-        create_time,
-        root,
-        None if parent is None else Origin(parent, task, generation, item),
-        bool(orphan),
-    )
-    return ExecutionRow(
-        created, sequence, revision, state, bool(active), wake_time, start_time, update_time, end_time, error_code
-    )

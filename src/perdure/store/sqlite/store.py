@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from perdure.store.errors import StoreBroken, StoreRefused
-from perdure.store.sqlite import execution_reads, integration_reads
+from perdure.store.sqlite import execution_reads, integration_reads, list_reads, log_reads, retention_reads
 from perdure.store.sqlite.database import Database, read_head, read_identity
 from perdure.store.sqlite.faults import Fault, classify
 from perdure.store.sqlite.writer import Writer
@@ -16,17 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from perdure.store.filter.filter import Filter
     from perdure.store.records import (
         ChildRow,
         Commit,
+        Counted,
+        EndedTree,
         ExecutionKey,
         ExecutionRow,
         IntegrationKey,
         IntegrationRecord,
-        ListRange,
+        ListPage,
+        ListQuery,
         LiveChild,
+        LogPage,
         RequestRecord,
         RevisionRecord,
+        Scope,
         StoredEvents,
         StoredExecution,
         StoreIdentity,
@@ -130,9 +136,37 @@ class SqliteStore:
             last = page[-1].row.created
             after = (last.create_time, last.key)
 
-    async def list_rows(self, wanted: ListRange) -> list[ExecutionRow]:
-        """Read one list page, newest created first."""
-        return await self._read(execution_reads.list_rows, wanted)
+    async def list_page(self, wanted: ListQuery) -> ListPage:
+        """Read one page of a list; see `Store.list_page`."""
+        return await self._read(list_reads.list_page, wanted)
+
+    async def count(self, scope: Scope, chosen: Filter | None) -> Counted:
+        """Count executions by state."""
+        return await self._read(list_reads.count, scope, chosen)
+
+    async def log_page(self, scope: Scope, after: int, *, max_records: int, max_bytes: int) -> LogPage:
+        """Read records of a scope behind a position of the log; see `Store.log_page`."""
+        return await self._read(log_reads.log_page, scope, after, max_records, max_bytes)
+
+    async def log_floor(self, scope: Scope) -> int:
+        """Read the store revision up to which records of a scope may have been deleted."""
+        return await self._read(log_reads.log_floor, scope)
+
+    async def ended_trees(
+        self, key: IntegrationKey, *, ended_before: int, keep: int | None, limit: int
+    ) -> list[EndedTree]:
+        """Read trees that may be deleted, first ended first."""
+        return await self._read(retention_reads.ended_trees, key, ended_before, keep, limit)
+
+    async def integrations_with_executions(self) -> list[IntegrationKey]:
+        """Read all integrations that have root executions which have ended."""
+        return await self._read(retention_reads.integrations_with_executions)
+
+    async def forgettable_requests(
+        self, created_before: int, after: tuple[int, str, str, str] | None, limit: int
+    ) -> tuple[list[tuple[str, str, str]], tuple[int, str, str, str] | None]:
+        """Read request ids whose executions are all gone; see `Store.forgettable_requests`."""
+        return await self._read(retention_reads.forgettable_requests, created_before, after, limit)
 
     async def event_page(
         self, key: ExecutionKey, after_sequence: int, *, max_records: int, max_bytes: int

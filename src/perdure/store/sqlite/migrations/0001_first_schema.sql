@@ -55,33 +55,56 @@ CREATE TABLE revisions (
     FOREIGN KEY (project, integration) REFERENCES integrations
 ) STRICT;
 
--- The first group of columns never changes, the second follows the state.
+-- The first group of columns never changes, the others follow the state. current_tasks is a JSON array of texts,
+-- labels and parameters are JSON objects.
 CREATE TABLE executions (
-    project          TEXT    NOT NULL,
-    execution        TEXT    NOT NULL,
-    integration      TEXT    NOT NULL,
-    revision_id      TEXT    NOT NULL,
-    trigger_id       TEXT    NOT NULL,
-    execution_method INTEGER NOT NULL CHECK (execution_method BETWEEN 0 AND 3),
-    priority         INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 999),
-    labels           TEXT    NOT NULL,
-    create_time      INTEGER NOT NULL,
-    root             TEXT    NOT NULL,
-    parent           TEXT,
-    task             TEXT,
-    generation       INTEGER,
-    item             INTEGER,
-    orphan           INTEGER NOT NULL CHECK (orphan IN (0, 1)),
+    project            TEXT    NOT NULL,
+    execution          TEXT    NOT NULL,
+    integration        TEXT    NOT NULL,
+    revision_id        TEXT    NOT NULL,
+    trigger_id         TEXT    NOT NULL,
+    execution_method   INTEGER NOT NULL CHECK (execution_method BETWEEN 0 AND 3),
+    priority           INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 999),
+    labels             TEXT    NOT NULL,
+    create_time        INTEGER NOT NULL,
+    root               TEXT    NOT NULL,
+    parent             TEXT,
+    task               TEXT,
+    generation         INTEGER,
+    item               INTEGER,
+    orphan             INTEGER NOT NULL CHECK (orphan IN (0, 1)),
+    root_integration   TEXT    NOT NULL,
+    parent_integration TEXT    NOT NULL,
+    -- Ids between slashes, topmost first: '/a/b/'. Empty at the top of a tree.
+    ancestors          TEXT    NOT NULL,
+    started_by         INTEGER NOT NULL,
+    principal          TEXT    NOT NULL,
+    description        TEXT    NOT NULL,
+    schedule_time      INTEGER,
+    max_runtime        INTEGER NOT NULL,
 
-    sequence         INTEGER NOT NULL CHECK (sequence >= 1),
-    revision         INTEGER NOT NULL CHECK (revision >= 1),
-    state            INTEGER NOT NULL CHECK (state BETWEEN 0 AND 7),
-    active           INTEGER NOT NULL CHECK (active IN (0, 1)),
-    wake_time        INTEGER,
-    start_time       INTEGER,
-    update_time      INTEGER NOT NULL,
-    end_time         INTEGER CHECK (end_time IS NULL OR active = 0),
-    error_code       TEXT,
+    sequence           INTEGER NOT NULL CHECK (sequence >= 1),
+    revision           INTEGER NOT NULL CHECK (revision >= 1),
+    state              INTEGER NOT NULL CHECK (state BETWEEN 1 AND 7),
+    active             INTEGER NOT NULL CHECK (active IN (0, 1)),
+    wake_time          INTEGER,
+
+    update_time        INTEGER NOT NULL,
+    start_time         INTEGER,
+    end_time           INTEGER CHECK (end_time IS NULL OR active = 0),
+    error_code         TEXT,
+    current_tasks      TEXT    NOT NULL,
+    parameters         TEXT    NOT NULL,
+    execution_attempt  INTEGER NOT NULL,
+
+    deadline            INTEGER,
+    next_execution_time INTEGER,
+    cancel_time         INTEGER,
+    cancel_reason       TEXT    NOT NULL,
+    message             TEXT    NOT NULL,
+    error_message       TEXT    NOT NULL,
+    task_count          INTEGER NOT NULL,
+    finished_task_count INTEGER NOT NULL,
 
     PRIMARY KEY (project, execution),
     CHECK ((parent IS NULL) = (task IS NULL)
@@ -89,9 +112,27 @@ CREATE TABLE executions (
        AND (parent IS NULL) = (item IS NULL))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX executions_by_integration ON executions (project, integration, create_time, execution);
+-- Every index here is written by every Execute, so each has to be needed by a promise.
+--
+-- Lists are in the order of create_time and execution. One index for each filter that is promised to be quick, and
+-- one for the same within an integration: a filter that leaves much, in an integration that has little of it,
+-- would otherwise look at all of it.
 CREATE INDEX executions_by_create_time ON executions (project, create_time, execution);
+CREATE INDEX executions_by_integration ON executions (project, integration, create_time, execution);
+-- Also live executions, which are those in some of the states, and counts, which are by state.
+CREATE INDEX executions_by_state ON executions (project, state, create_time, execution);
+CREATE INDEX executions_by_integration_state ON executions (project, integration, state, create_time, execution);
+CREATE INDEX executions_by_trigger ON executions (project, trigger_id, create_time, execution)
+    WHERE trigger_id <> '';
+CREATE INDEX executions_by_integration_trigger ON executions
+    (project, integration, trigger_id, create_time, execution) WHERE trigger_id <> '';
+-- The rest concerns sub-executions alone, or few executions at a time.
 CREATE INDEX executions_by_parent ON executions (project, parent, create_time, execution) WHERE parent IS NOT NULL;
+-- The executions of a tree are its root and these; an orphan is a root that is among them.
+CREATE INDEX executions_by_root ON executions (project, root, create_time, execution) WHERE parent IS NOT NULL;
+-- Those below the executions of an integration that are not of the integration themselves.
+CREATE INDEX executions_by_root_integration ON executions (project, root_integration, create_time, execution)
+    WHERE root_integration <> integration;
 -- A child is never created twice.
 CREATE UNIQUE INDEX executions_by_origin ON executions (project, parent, task, generation, item)
     WHERE parent IS NOT NULL;
@@ -101,7 +142,22 @@ CREATE INDEX executions_waking ON executions (wake_time, project, execution)
     WHERE active = 0 AND wake_time IS NOT NULL;
 CREATE INDEX executions_live_children ON executions (project, parent)
     WHERE end_time IS NULL AND parent IS NOT NULL AND orphan = 0;
-CREATE INDEX executions_live ON executions (project, integration, create_time, execution) WHERE end_time IS NULL;
+-- Retention deletes whole trees, by the end of their roots.
+CREATE INDEX executions_ended_roots ON executions (project, integration, end_time, execution)
+    WHERE end_time IS NOT NULL AND ancestors = '';
+
+-- What executions are found by besides: labels and searchable parameters, each as one text made of key and value.
+-- Written and deleted together with the execution; a foreign key would only cost.
+CREATE TABLE execution_terms (
+    project     TEXT    NOT NULL,
+    term        TEXT    NOT NULL,
+    create_time INTEGER NOT NULL,
+    execution   TEXT    NOT NULL,
+    integration TEXT    NOT NULL,
+    PRIMARY KEY (project, term, create_time, execution)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX execution_terms_by_integration ON execution_terms (project, integration, term, create_time, execution);
 
 CREATE TABLE base_states (
     project   TEXT    NOT NULL,
@@ -113,26 +169,46 @@ CREATE TABLE base_states (
 ) STRICT;
 
 -- position is the store revision times 65536 plus the place in the commit, so that the table is in commit order.
+-- The last group of columns says what the record left of the execution, so that a filtered watch can go on from any
+-- place; current_tasks and parameters are as in executions, and NULL if they are empty.
 CREATE TABLE events (
-    position       INTEGER NOT NULL PRIMARY KEY,
-    project        TEXT    NOT NULL,
-    execution      TEXT    NOT NULL,
-    first_sequence INTEGER NOT NULL CHECK (first_sequence >= 1),
-    count          INTEGER NOT NULL CHECK (count >= 1),
-    payload        BLOB    NOT NULL,
+    position          INTEGER NOT NULL PRIMARY KEY,
+    project           TEXT    NOT NULL,
+    execution         TEXT    NOT NULL,
+    first_sequence    INTEGER NOT NULL CHECK (first_sequence >= 1),
+    count             INTEGER NOT NULL CHECK (count >= 1),
+    state             INTEGER NOT NULL,
+    update_time       INTEGER NOT NULL,
+    start_time        INTEGER,
+    end_time          INTEGER,
+    error_code        TEXT,
+    current_tasks     TEXT,
+    parameters        TEXT,
+    execution_attempt INTEGER NOT NULL,
+    payload           BLOB    NOT NULL,
     UNIQUE (project, execution, first_sequence),
     FOREIGN KEY (project, execution) REFERENCES executions
 ) STRICT;
 
+-- Store revision up to which records of an integration's executions may have been deleted with them.
+CREATE TABLE retention_floors (
+    project     TEXT    NOT NULL,
+    integration TEXT    NOT NULL,
+    revision    INTEGER NOT NULL,
+    PRIMARY KEY (project, integration)
+) STRICT, WITHOUT ROWID;
+
+-- number rises as request ids come, so that the oldest are found without an index by time.
 CREATE TABLE request_ids (
+    number      INTEGER NOT NULL PRIMARY KEY,
     project     TEXT    NOT NULL,
     method      TEXT    NOT NULL,
     request_id  TEXT    NOT NULL,
     digest      BLOB    NOT NULL,
     executions  TEXT    NOT NULL,
     create_time INTEGER NOT NULL,
-    PRIMARY KEY (project, method, request_id)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (project, method, request_id)
+) STRICT;
 
 -- Workers belong to the server, not to a project.
 CREATE TABLE worker_sessions (
