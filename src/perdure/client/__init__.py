@@ -1,29 +1,43 @@
-"""The typed async client of Perdure.
+"""The typed client of Perdure, asynchronous and, for scripts, synchronous.
 
 async with Client("127.0.0.1:50051") as client:
-result = await client.execute("order", {"sku": "X"})
+    result = await client.execute("order", {"sku": "X"})
+
+with SyncClient("127.0.0.1:50051") as client:
+    result = client.execute("order", {"sku": "X"})
 """
 
 from perdure.client.client import Client
 from perdure.client.errors import (
     CallFailed,
+    ClientClosed,
     ClientError,
+    CursorExpired,
     ExecutionCancelled,
     ExecutionFailed,
     ExecutionPending,
     FieldViolation,
 )
-from perdure.client.results import ExecuteResult
+from perdure.client.results import Count, ExecuteResult
+from perdure.client.updates import Left, Reset, Synced, WatchMessage, WatchUpdate
 from perdure.client.watching import Watch
 
 __all__ = [
     "CallFailed",
     "Client",
+    "ClientClosed",
     "ClientError",
+    "Count",
+    "CursorExpired",
     "ExecuteResult",
     "ExecutionCancelled",
     "ExecutionFailed",
     "ExecutionPending",
     "FieldViolation",
+    "Left",
+    "Reset",
+    "Synced",
     "Watch",
+    "WatchMessage",
+    "WatchUpdate",
 ]

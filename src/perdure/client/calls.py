@@ -8,31 +8,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import grpc
 
 from perdure.client.backoff import Backoff
+from perdure.client.connection import unless_closed
 from perdure.client.status import failure_of, is_cut_off, was_not_begun
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from typing import Protocol
+    from collections.abc import Callable
 
     from grpc.aio import UnaryUnaryMultiCallable
 
-    class Page(Protocol):
-        """An answer of a List method."""
-
-        @property
-        def next_page_token(self) -> str:
-            """Gets the next page; empty on the last."""
-
-    class PageRequest(Protocol):
-        """A request of a List method."""
-
-        page_token: str
-
-
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
-_PageRequest = TypeVar("_PageRequest", bound="PageRequest")
-_Page = TypeVar("_Page", bound="Page")
 
 SHORTEST_DEADLINE: Final = 0.001
 """A call with no time left still gets this many seconds, because zero would mean something else to gRPC."""
@@ -68,13 +53,15 @@ class Calls:
 
         Raises:
             CallFailed: The server refused, or no try got through in time.
+            ClientClosed: The client was closed.
         """
         loop = asyncio.get_running_loop()
         ends = loop.time() + (self._deadline if timeout is None else timeout)
         backoff = Backoff(self._jitter)
         while True:
             try:
-                return await method(request, timeout=max(ends - loop.time(), SHORTEST_DEADLINE))
+                with unless_closed():
+                    return await method(request, timeout=max(ends - loop.time(), SHORTEST_DEADLINE))
             except grpc.aio.AioRpcError as error:
                 failure = failure_of(error)
             delay = backoff.delay(failure.refusal.retry_after)
@@ -82,18 +69,3 @@ class Calls:
             if not again or loop.time() + delay >= ends:
                 raise failure
             await asyncio.sleep(delay)
-
-    async def pages(
-        self, method: UnaryUnaryMultiCallable[_PageRequest, _Page], request: _PageRequest
-    ) -> AsyncIterator[_Page]:
-        """Ask for page after page until the last; the request is advanced in place.
-
-        Raises:
-            CallFailed: A page could not be read.
-        """
-        while True:
-            page = await self.call(method, request)
-            yield page
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token

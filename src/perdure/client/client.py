@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
-import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from perdure.client.calls import Calls
+from perdure.client.connection import Connection
 from perdure.client.deploying import message_of
 from perdure.client.executing import ExecuteCall
 from perdure.client.integrations import Integrations
 from perdure.client.names import Scope
 from perdure.client.options import set_options
-from perdure.client.results import ExecuteResult, result_of
+from perdure.client.paging import ExecutionPages, Pages
+from perdure.client.read_options import set_count_options, set_get_options, set_list_options, set_watch_options
+from perdure.client.results import Count, ExecuteResult, count_of, result_of
 from perdure.client.values import to_messages
 from perdure.client.waiting import wait_until_terminal
+from perdure.client.watched import ManyExecutions, OneExecution
 from perdure.client.watching import Watch
 from perdure.runtime.chance import SystemChance
 from perdure.v1.execution_pb2 import Execution, ExecutionSnapshot
 from perdure.v1.execution_service_pb2 import (
     CancelExecutionRequest,
+    CountExecutionsRequest,
     ExecuteRequest,
     GetExecutionRequest,
     GetExecutionSnapshotRequest,
@@ -28,21 +32,21 @@ from perdure.v1.execution_service_pb2 import (
     ListExecutionSnapshotsRequest,
     ListExecutionsRequest,
     WatchExecutionRequest,
+    WatchExecutionsRequest,
 )
-from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
 from perdure.v1.integration_service_pb2 import UpdateIntegrationRequest
-from perdure.v1.integration_service_pb2_grpc import IntegrationServiceStub
 from perdure.v1.server_service_pb2 import GetServerInfoRequest, ServerInfo
-from perdure.v1.server_service_pb2_grpc import ServerServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import Mapping
+    from datetime import datetime
     from types import TracebackType
     from typing import Unpack
 
     from perdure.client.deploying import Deployable
     from perdure.client.options import ExecuteOptions
+    from perdure.client.read_options import CountOptions, GetOptions, ListOptions, WatchAllOptions, WatchOptions
+    from perdure.client.watched import Watched
     from perdure.v1.event_pb2 import ExecutionEvent
     from perdure.v1.integration_pb2 import Integration
 
@@ -50,19 +54,6 @@ DEADLINE_SECONDS: Final = 10.0
 """How long a call may take with all its tries, unless told otherwise."""
 PATIENCE_SECONDS: Final = 60.0
 """How long an Execute or a watch looks for a lost server before it gives up."""
-
-_CHANNEL_OPTIONS: Final = (
-    # gRPC waits a second and then longer before it connects again, a restarted server is there sooner.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    # A silent connection is checked no more often than servers allow.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.max_receive_message_length", 16 << 20),
-    # Each client has a connection of its own, whose trouble is nobody else's.
-    ("grpc.use_local_subchannel_pool", 1),
-)
 
 
 class Client:
@@ -89,19 +80,14 @@ class Client:
         deadline: float = DEADLINE_SECONDS,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self.target = target
         self.scope = Scope(project, location)
+        self._connection = Connection(target)
         self._chance = SystemChance()
         self._calls = Calls(deadline, self._chance.jitter)
         self._patience = patience
-        self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
-        channel = grpc.aio.insecure_channel(self.target, options=_CHANNEL_OPTIONS)
-        self._channel = channel
-        self._executions = ExecutionServiceStub(channel)
-        self._integrations = IntegrationServiceStub(channel)
-        self._server = ServerServiceStub(channel)
+        self._connection.open()
         return self
 
     async def __aexit__(
@@ -110,15 +96,18 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """End every call and the connection; safe to call twice."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        """End every call and the connection; safe to call twice. Calls that wait get `ClientClosed`."""
+        await self._connection.close()
+
+    @property
+    def target(self) -> str:
+        """Where the server is, as it was given."""
+        return self._connection.target
 
     @property
     def integrations(self) -> Integrations:
         """The definitions on the server."""
-        return Integrations(self._integrations, self._calls, self.scope)
+        return Integrations(self._connection.integrations, self._calls, self.scope)
 
     async def execute(
         self,
@@ -196,19 +185,41 @@ class Client:
         request = ExecuteRequest(name=name, execution_id=execution_id, request_id=self._chance.execution_id())
         return await self._answer(request, timeout)
 
-    async def get(self, execution: str, *, view: Execution.View.ValueType = Execution.VIEW_FULL) -> Execution:
-        """Get an execution as it was last committed."""
-        request = GetExecutionRequest(name=self.scope.execution(execution), view=view)
-        return await self._calls.call(self._executions.GetExecution, request)
+    async def get(self, execution: str, **options: Unpack[GetOptions]) -> Execution:
+        """Get an execution as it was last committed, in the FULL view unless told otherwise.
 
-    async def list(
-        self, integration: str = "-", *, view: Execution.View.ValueType = Execution.VIEW_BASIC, page_size: int = 0
-    ) -> AsyncIterator[Execution]:
-        """Iterate over the executions of an integration, or of all, newest first, page by page."""
-        request = ListExecutionsRequest(parent=self.scope.integration(integration), view=view, page_size=page_size)
-        async for page in self._calls.pages(self._executions.ListExecutions, request):
-            for execution in page.executions:
-                yield execution
+        Args:
+            execution: Its name.
+            **options: See `GetOptions`.
+        """
+        request = GetExecutionRequest(name=self.scope.execution(execution))
+        set_get_options(request, options)
+        return await self._calls.call(self._connection.executions.GetExecution, request)
+
+    def list(self, integration: str = "-", **options: Unpack[ListOptions]) -> ExecutionPages:
+        """List the executions of an integration, or of all, newest first and in the BASIC view unless told otherwise.
+
+        Args:
+            integration: Its name.
+            **options: See `ListOptions`.
+
+        Returns:
+            The executions, for `async for`. What is wrong with the options is raised there.
+        """
+        request = ListExecutionsRequest(parent=self.scope.integration(integration))
+        set_list_options(request, options)
+        return ExecutionPages(self._calls, self._connection.executions.ListExecutions, request)
+
+    async def count(self, integration: str = "-", **options: Unpack[CountOptions]) -> Count:
+        """Count the executions of an integration, or of all.
+
+        Args:
+            integration: Its name.
+            **options: See `CountOptions`.
+        """
+        request = CountExecutionsRequest(parent=self.scope.integration(integration))
+        set_count_options(request, options)
+        return count_of(await self._calls.call(self._connection.executions.CountExecutions, request))
 
     async def wait(
         self,
@@ -225,61 +236,65 @@ class Client:
             view: How much to return.
         """
         return await wait_until_terminal(
-            self._calls, self._executions, self.scope.execution(execution), timeout=timeout, view=view
+            self._calls, self._connection.executions, self.scope.execution(execution), timeout=timeout, view=view
         )
 
     async def cancel(self, execution: str, reason: str = "") -> Execution:
         """Ask to cancel an execution, and return how it stands now; one that has ended stays as it is."""
         request = CancelExecutionRequest(name=self.scope.execution(execution), cancel_reason=reason)
-        return await self._calls.call(self._executions.CancelExecution, request)
+        return await self._calls.call(self._connection.executions.CancelExecution, request)
 
-    def watch(
-        self,
-        execution: str,
-        *,
-        cursor: str = "",
-        from_now: bool = False,
-        until_terminal: bool = True,
-        progress_interval: timedelta | None = None,
-    ) -> Watch:
+    def watch(self, execution: str, **options: Unpack[WatchOptions]) -> Watch:
         """Follow an execution: each event once, in order, whatever happens to the connection.
+
+        Begins with the first event unless told otherwise, and ends in the final state.
 
         Args:
             execution: Its name.
-            cursor: Begin behind this position, the `cursor` of another watch.
-            from_now: Begin with what happens next instead of the first event.
-            until_terminal: Whether the iteration ends with the final state.
-            progress_interval: How long the server may be silent; None leaves that to the server.
+            **options: See `WatchOptions`.
+
+        Raises:
+            ValueError: There are several starts.
         """
-        request = WatchExecutionRequest(name=self.scope.execution(execution), until_terminal=until_terminal)
-        if cursor:
-            request.cursor = cursor
-        elif from_now:
-            request.from_now = True
-        if progress_interval is not None:
-            request.progress_interval.FromTimedelta(progress_interval)
-        return Watch(self._executions, self._calls, request, self._patience, self._chance.jitter)
+        request = WatchExecutionRequest(name=self.scope.execution(execution))
+        set_watch_options(request, options)
+        return self._watch(OneExecution(self._connection, self._calls, request))
 
-    async def events(self, execution: str, *, page_size: int = 0) -> AsyncIterator[ExecutionEvent]:
-        """Iterate over the history of an execution so far, oldest event first."""
+    def watch_all(self, parent: str = "-", **options: Unpack[WatchAllOptions]) -> Watch:
+        """Follow all executions that match, in the order in which things happen.
+
+        Begins now unless told otherwise, and goes on until it is closed. An execution that stops matching is told
+        by one event `left_filter`.
+
+        Args:
+            parent: The name of an integration, `-` for all; or the full name of an execution, for it and all below.
+            **options: See `WatchAllOptions`.
+
+        Raises:
+            ValueError: There are several starts.
+        """
+        request = WatchExecutionsRequest(parent=self.scope.integration(parent), filter=options.get("filter", ""))
+        set_watch_options(request, options)
+        return self._watch(ManyExecutions(self._connection, request))
+
+    def events(self, execution: str, *, page_size: int = 0) -> Pages[ExecutionEvent]:
+        """List the history of an execution so far, oldest event first."""
         request = ListExecutionEventsRequest(parent=self.scope.execution(execution), page_size=page_size)
-        async for page in self._calls.pages(self._executions.ListExecutionEvents, request):
-            for event in page.events:
-                yield event
+        method = self._connection.executions.ListExecutionEvents
+        return Pages(self._calls, method, request, lambda page: page.events)
 
-    async def snapshots(self, execution: str, *, without_params: bool = False) -> AsyncIterator[ExecutionSnapshot]:
-        """Iterate over the snapshots of an execution, newest first."""
+    def snapshots(self, execution: str, *, without_params: bool = False) -> Pages[ExecutionSnapshot]:
+        """List the snapshots of an execution, newest first."""
         request = ListExecutionSnapshotsRequest(
             parent=self.scope.execution(execution), snapshot_metadata_without_params=without_params
         )
-        async for page in self._calls.pages(self._executions.ListExecutionSnapshots, request):
-            for snapshot in page.execution_snapshots:
-                yield snapshot
+        method = self._connection.executions.ListExecutionSnapshots
+        return Pages(self._calls, method, request, lambda page: page.execution_snapshots)
 
     async def snapshot(self, execution: str, number: int) -> ExecutionSnapshot:
         """Get one snapshot of an execution by its number, counted from 1."""
         request = GetExecutionSnapshotRequest(name=self.scope.snapshot(execution, number))
-        return await self._calls.call(self._executions.GetExecutionSnapshot, request)
+        return await self._calls.call(self._connection.executions.GetExecutionSnapshot, request)
 
     async def deploy(self, integration: Deployable, *, validate_only: bool = False) -> Integration:
         """Put a definition on the server, as a new revision if it differs from the latest one.
@@ -294,11 +309,11 @@ class Client:
         message = message_of(integration)
         message.name = self.scope.integration(message.name)
         request = UpdateIntegrationRequest(integration=message, allow_missing=True, validate_only=validate_only)
-        return await self._calls.call(self._integrations.UpdateIntegration, request)
+        return await self._calls.call(self._connection.integrations.UpdateIntegration, request)
 
     async def server_info(self) -> ServerInfo:
         """Get the server's version, limits and store."""
-        return await self._calls.call(self._server.GetServerInfo, GetServerInfoRequest())
+        return await self._calls.call(self._connection.server.GetServerInfo, GetServerInfoRequest())
 
     async def _execute(
         self,
@@ -320,5 +335,8 @@ class Client:
         return await self._answer(request, timeout)
 
     async def _answer(self, request: ExecuteRequest, timeout: float | None) -> ExecuteResult:
-        call = ExecuteCall(self._executions, request, self._patience, self._chance.jitter)
+        call = ExecuteCall(self._connection.executions, request, self._patience, self._chance.jitter)
         return result_of(await call.answer(timeout), request.request_id)
+
+    def _watch(self, watched: Watched) -> Watch:
+        return Watch(self._connection, self._calls, watched, self._patience, self._chance.jitter)

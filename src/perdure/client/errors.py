@@ -19,6 +19,13 @@ class ClientError(Exception):
     """Every error that the client raises by itself."""
 
 
+class ClientClosed(ClientError):
+    """The client is not open: it was closed, also during the call, or was not entered yet."""
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed, or was not entered by `with` yet")
+
+
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
     """One field of a request that was refused.
@@ -147,6 +154,15 @@ class Unimplemented(CallFailed):
     """The server does not know the method; one of both sides is older."""
 
 
+class CursorExpired(CallFailed):
+    """A watch was to begin before what the server keeps. List, and watch from there; or ask for `reset`."""
+
+    @property
+    def oldest_revision(self) -> int:
+        """The oldest store revision that a watch can begin after."""
+        return int(self.metadata.get("oldest_revision", "0"))
+
+
 class ServerFault(CallFailed):
     """The server failed; the metadata has the id under which its log tells why."""
 
@@ -172,9 +188,10 @@ class ExecutionPending(ClientError):
         return self.executions[0] if len(self.executions) == 1 else None
 
 
-_BY_REASON: Final[Mapping[str, type[CallFailed]]] = {
-    "EXECUTION_FAILED": ExecutionFailed,
-    "EXECUTION_CANCELLED": ExecutionCancelled,
+_BY_REASON: Final[Mapping[tuple[grpc.StatusCode, str], type[CallFailed]]] = {
+    (grpc.StatusCode.FAILED_PRECONDITION, "EXECUTION_FAILED"): ExecutionFailed,
+    (grpc.StatusCode.FAILED_PRECONDITION, "EXECUTION_CANCELLED"): ExecutionCancelled,
+    (grpc.StatusCode.OUT_OF_RANGE, "CURSOR_EXPIRED"): CursorExpired,
 }
 _BY_CODE: Final[Mapping[grpc.StatusCode, type[CallFailed]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
@@ -195,5 +212,5 @@ _BY_CODE: Final[Mapping[grpc.StatusCode, type[CallFailed]]] = {
 
 def error_of(refusal: Refusal) -> CallFailed:
     """Choose the class for what the server said; a code without one of its own is a plain `CallFailed`."""
-    chosen = _BY_REASON.get(refusal.reason) if refusal.code is grpc.StatusCode.FAILED_PRECONDITION else None
-    return (chosen or _BY_CODE.get(refusal.code, CallFailed))(refusal)
+    chosen = _BY_REASON.get((refusal.code, refusal.reason)) or _BY_CODE.get(refusal.code, CallFailed)
+    return chosen(refusal)

@@ -13,6 +13,7 @@ import grpc
 
 from perdure.client.backoff import Backoff
 from perdure.client.calls import SHORTEST_DEADLINE
+from perdure.client.connection import unless_closed
 from perdure.client.errors import CallFailed, ExecutionPending, TimedOut
 from perdure.client.status import failure_of, is_cut_off, metadata_values, was_not_begun
 
@@ -57,6 +58,7 @@ class ExecuteCall:
         Raises:
             ExecutionPending: The time is over, or the server is lost, and the execution may go on.
             CallFailed: The server refused, or the execution did not succeed.
+            ClientClosed: The client was closed; an execution that was accepted goes on.
         """
         loop = asyncio.get_running_loop()
         ends = None if timeout is None else loop.time() + timeout
@@ -64,7 +66,8 @@ class ExecuteCall:
         while True:
             leg = LEG_SECONDS if ends is None else min(LEG_SECONDS, ends - loop.time())
             try:
-                return await self._stub.Execute(self._request, timeout=max(leg, SHORTEST_DEADLINE))
+                with unless_closed():
+                    return await self._stub.Execute(self._request, timeout=max(leg, SHORTEST_DEADLINE))
             except grpc.aio.AioRpcError as error:
                 failure = failure_of(error)
                 self._note_acceptance(metadata_values(error.initial_metadata(), _ACCEPTED_KEY))

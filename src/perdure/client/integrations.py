@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.client.paging import Pages
 from perdure.v1.integration_service_pb2 import (
     DeleteIntegrationRequest,
     GetIntegrationRequest,
@@ -13,8 +14,6 @@ from perdure.v1.integration_service_pb2 import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from perdure.client.calls import Calls
     from perdure.client.names import Scope
     from perdure.v1.integration_pb2 import Integration, IntegrationRevision
@@ -40,12 +39,10 @@ class Integrations:
         request = GetIntegrationRequest(name=self._scope.integration(integration))
         return await self._calls.call(self._stub.GetIntegration, request)
 
-    async def list(self, *, page_size: int = 0) -> AsyncIterator[Integration]:
-        """Iterate over the integrations of the location by rising id."""
+    def list(self, *, page_size: int = 0) -> Pages[Integration]:
+        """List the integrations of the location by rising id."""
         request = ListIntegrationsRequest(parent=self._scope.parent, page_size=page_size)
-        async for page in self._calls.pages(self._stub.ListIntegrations, request):
-            for integration in page.integrations:
-                yield integration
+        return Pages(self._calls, self._stub.ListIntegrations, request, lambda page: page.integrations)
 
     async def delete(self, integration: str, *, force: bool = False, etag: str = "") -> None:
         """Delete an integration; its executions stay readable.
@@ -59,12 +56,10 @@ class Integrations:
         # A second delete would answer that there is nothing to delete.
         await self._calls.call(self._stub.DeleteIntegration, request, idempotent=False)
 
-    async def revisions(self, integration: str) -> AsyncIterator[IntegrationRevision]:
-        """Iterate over the revisions of an integration, newest first."""
+    def revisions(self, integration: str) -> Pages[IntegrationRevision]:
+        """List the revisions of an integration, newest first."""
         request = ListIntegrationRevisionsRequest(parent=self._scope.integration(integration))
-        async for page in self._calls.pages(self._stub.ListIntegrationRevisions, request):
-            for revision in page.integration_revisions:
-                yield revision
+        return Pages(self._calls, self._stub.ListIntegrationRevisions, request, lambda page: page.integration_revisions)
 
     async def revision(self, integration: str, revision: str) -> IntegrationRevision:
         """Get one revision of an integration."""

@@ -11,7 +11,8 @@ from perdure.client.values import all_to_python
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from perdure.v1.execution_service_pb2 import ExecuteResponse
+    from perdure.v1.execution_pb2 import ExecutionDetails
+    from perdure.v1.execution_service_pb2 import CountExecutionsResponse, ExecuteResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,33 @@ class ExecuteResult:
     def execution_id(self) -> str:
         """The id at the end of the name."""
         return last_part(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many executions match.
+
+    Attributes:
+        total: All of them.
+        by_state: The same by state; states without an execution are absent.
+        lower_bound: True when there may be more, because the server looks at 1,000,000 executions at most.
+        store_revision: A store revision that the numbers show all of.
+    """
+
+    total: int
+    by_state: Mapping[ExecutionDetails.State.ValueType, int]
+    lower_bound: bool
+    store_revision: int
+
+
+def count_of(response: CountExecutionsResponse) -> Count:
+    """Make the count of an answer."""
+    return Count(
+        total=response.count,
+        by_state={each.state: each.count for each in response.state_counts},
+        lower_bound=response.lower_bound,
+        store_revision=response.store_revision,
+    )
 
 
 def result_of(response: ExecuteResponse, request_id: str) -> ExecuteResult:

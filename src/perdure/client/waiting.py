@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from perdure.client.watching import FINAL_STATES
+from perdure.client.watched import FINAL_STATES
 from perdure.v1.execution_service_pb2 import WaitExecutionRequest
 
 if TYPE_CHECKING:

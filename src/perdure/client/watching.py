@@ -3,183 +3,258 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import TYPE_CHECKING, Final, Self
+import contextlib
+from typing import TYPE_CHECKING, Self
 
 import grpc
 
 from perdure.client.backoff import Backoff
-from perdure.client.errors import CallFailed, TimedOut
+from perdure.client.connection import unless_closed
+from perdure.client.errors import CallFailed, ClientClosed, TimedOut
 from perdure.client.status import failure_of, is_cut_off, was_not_begun
-from perdure.v1.execution_pb2 import Execution, ExecutionDetails
-from perdure.v1.execution_service_pb2 import GetExecutionRequest, WatchExecutionRequest, WatchResponse
+from perdure.client.updates import Handout, Reset, Synced, message_of
+from perdure.v1.event_pb2 import ExecutionEvent
+from perdure.v1.execution_service_pb2 import StorePoint, WatchResponse
+from perdure.v1.server_service_pb2 import GetServerInfoRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
-    from grpc.aio import UnaryStreamCall
-
     from perdure.client.calls import Calls
-    from perdure.v1.event_pb2 import ExecutionEvent
-    from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
-
-STREAM_SECONDS: Final = 3600.0
-"""Deadline of one stream, longer than a server keeps one open. The watch itself has none."""
-
-FINAL_STATES: Final = frozenset({ExecutionDetails.SUCCEEDED, ExecutionDetails.FAILED, ExecutionDetails.CANCELLED})
+    from perdure.client.connection import Connection
+    from perdure.client.updates import WatchMessage, WatchUpdate
+    from perdure.client.watched import Watched, WatchRequest, WatchStream
 
 
 class Watch:
-    """The events of one execution, made by `Client.watch` and used with `async with` and `async for`.
+    """What happens to executions, made by `Client.watch` and `Client.watch_all`, and used with `async with`.
 
-    The iteration ends after the final state of the execution, or never if `until_terminal` is false. A stream
-    that breaks or that the server ends is replaced by another one from the last cursor. Leaving the `async with`
-    cancels the stream.
+    `async for event in watch` hands out the events. A watch of states, or one that may begin anew, tells more than
+    that: then iterate over `updates()`, or take `message()` after `message()`.
+
+    A stream that breaks or that the server ends is replaced by another one from the last cursor. The watch itself
+    ends where `until_terminal` says. Leaving the `async with` ends it and cancels the stream.
 
     Args:
-        stub: The stub of the service.
-        calls: For the question whether an execution has ended.
-        request: What to watch; its start is replaced by the cursor once there is one.
-        patience: Seconds without any message after which a lost server is an error.
+        connection: Whose server it asks for its starting point.
+        calls: Makes that call.
+        watched: What it is about.
+        patience: Seconds that it looks for a lost server before that is an error.
         jitter: Draws from [0, 1).
     """
 
     def __init__(
         self,
-        stub: ExecutionServiceStub,
+        connection: Connection,
         calls: Calls,
-        request: WatchExecutionRequest,
+        watched: Watched,
         patience: float,
         jitter: Callable[[], float],
     ) -> None:
-        self._stub = stub
+        self._connection = connection
         self._calls = calls
-        self._request = request
-        self._until_terminal = not request.HasField("until_terminal") or request.until_terminal
+        self._watched = watched
+        self._request = watched.request
+        self._has_only_events = _has_only_events(watched.request)
         self._patience = patience
         self._backoff = Backoff(jitter)
-        self._stream: UnaryStreamCall[WatchExecutionRequest, WatchResponse] | None = None
-        self._pending: deque[ExecutionEvent] = deque()
-        self._gives_up = 0.0
+        self._handout = Handout()
+        self._stream: WatchStream | None = None
+        self._closed = asyncio.Event()
+        self._gives_up: float | None = None
         self._is_over = False
+        self._awaits_start = watched.begins_now
+        self._awaits_states = watched.request.initial_state
         self._saw_going_away = False
         self._is_quiet = True
+        self._saw_final = False
         self._found_ended = False
-        self._cursor = ""
-        self._next_cursor = ""
-        self._store_revision = 0
 
     @property
     def cursor(self) -> str:
         """The position behind everything handed out; another watch that begins there misses nothing.
 
-        It moves with each message of the stream. While some events of a message are not handed out yet it is
+        It moves with each message of the stream. While some updates of a message are not handed out yet it is
         still the one before that message.
         """
-        return self._cursor
+        return self._handout.cursor
 
     @property
     def store_revision(self) -> int:
-        """The store revision that the stream is complete up to; 0 before the first message."""
-        return self._store_revision
+        """The store revision that everything handed out is complete up to; 0 before the first message."""
+        return self._handout.store_revision
 
     async def __aenter__(self) -> Self:
-        self._note_sign_of_life()
+        await self._fix_start()
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the watch and cancel its stream; whoever iterates over it comes to the end."""
         self._is_over = True
-        self._pending.clear()
+        self._closed.set()
+        self._handout.drop()
         self._drop_stream()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ExecutionEvent:
-        while not self._pending:
-            self._cursor = self._next_cursor
-            if self._is_over:
-                raise StopAsyncIteration
-            await self._read()
-        event = self._pending.popleft()
-        if not self._pending:
-            self._cursor = self._next_cursor
-        return event
+        if not self._has_only_events:
+            raise TypeError("this watch tells more than events: iterate over its updates()")
+        while await self._has_updates():
+            update = self._handout.take()
+            if isinstance(update, ExecutionEvent):
+                return update
+        raise StopAsyncIteration
 
-    async def _read(self) -> None:
-        """Take one message from the stream, or replace the stream."""
+    async def updates(self) -> AsyncIterator[WatchUpdate]:
+        """Iterate over all that the watch tells.
+
+        A state replaces the one before of the same execution, `Left` takes it away, `Synced` ends the initial
+        state, and `Reset` makes everything before void.
+
+        Raises:
+            CallFailed: The server refused, or could not be reached for longer than the patience.
+            ClientClosed: The client was closed.
+        """
+        while await self._has_updates():
+            yield self._handout.take()
+
+    async def message(self) -> WatchMessage | None:
+        """Take what one message of the stream tells, or what is left of one that was begun; None at the end.
+
+        For readers who deal with several updates at once. Raises what `updates` raises.
+        """
+        if not self._handout:
+            message = await self._next_message()
+            if message is None:
+                return None
+            self._handout.begin(message)
+        return self._handout.take_rest()
+
+    async def _has_updates(self) -> bool:
+        while not self._handout:
+            message = await self._next_message()
+            if message is None:
+                return False
+            self._handout.begin(message)
+        return True
+
+    async def _next_message(self) -> WatchMessage | None:
+        while not self._is_over:
+            try:
+                response = await self._read()
+            except CallFailed as failure:
+                await self._wait_after(failure)
+            except ClientClosed:
+                if self._closed.is_set():  # It was the watch that was closed, during the read.
+                    return None
+                self._is_over = True
+                raise
+            else:
+                if response is not None:
+                    return self._take(response)
+        return None
+
+    async def _read(self) -> WatchResponse | None:
+        """Take one message from the stream; None if that has ended and is to be replaced."""
+        await self._fix_start()
         if self._stream is None:
-            self._stream = self._stub.WatchExecution(self._request, timeout=STREAM_SECONDS)
+            self._stream = self._watched.open()
             self._is_quiet = True
             self._saw_going_away = False
         try:
-            message = await self._stream.read()
+            with unless_closed():
+                response = await self._stream.read()
         except grpc.aio.AioRpcError as error:
             self._drop_stream()
-            await self._wait_after(failure_of(error))
-            return
-        except asyncio.CancelledError:
+            raise failure_of(error) from error
+        except (asyncio.CancelledError, ClientClosed):
             # The reader was cancelled, and with it its stream; another reader goes on from the cursor.
             self._drop_stream()
             raise
-        if isinstance(message, WatchResponse):
-            self._take(message)
-        else:
-            self._stream = None
-            await self._consider_end()
+        if isinstance(response, WatchResponse):
+            return response
+        self._stream = None
+        await self._consider_end()
+        return None
 
-    def _take(self, message: WatchResponse) -> None:
-        self._note_sign_of_life()
-        self._next_cursor = message.cursor
-        self._request.cursor = message.cursor
+    async def _fix_start(self) -> None:
+        """Turn "now" into a point, so that nothing is missed before the first stream has a cursor.
+
+        Raises:
+            CallFailed: The server could not be asked.
+        """
+        if not self._awaits_start:
+            return
+        stub = self._connection.server
+        info = await self._calls.call(stub.GetServerInfo, GetServerInfoRequest(), timeout=self._patience)
+        now = StorePoint(store_revision=info.newest_store_revision, store_id=info.store_id)
+        self._request.after_store_revision.CopyFrom(now)
+        self._awaits_start = False
+
+    def _take(self, response: WatchResponse) -> WatchMessage:
+        message = message_of(response)
+        self._gives_up = None
+        self._backoff.reset()
+        self._request.cursor = response.cursor
         self._request.initial_state = False
-        self._store_revision = message.store_revision
-        kind = message.WhichOneof("kind")
-        if kind == "going_away":
-            self._saw_going_away = True
-        elif kind == "events":
+        self._saw_going_away = response.HasField("going_away")
+        for update in message.updates:
             self._is_quiet = False
-            self._pending.extend(message.events.events)
-            if self._until_terminal and any(_is_final(event) for event in message.events.events):
-                self._is_over = True
-                self._drop_stream()
+            if isinstance(update, Synced | Reset):
+                self._awaits_states = isinstance(update, Reset)
+        self._saw_final = self._saw_final or self._watched.shows_end(message)
+        if self._saw_final and self._watched.until_terminal and not self._awaits_states:
+            self._is_over = True
+            self._drop_stream()
+        return message
 
     async def _consider_end(self) -> None:
         """Decide what an end without an error means.
 
-        It is the end of the watch only if nothing can be missing: the execution had ended before the stream that
-        ended was opened, and that stream had no event left. Every other end is a break.
+        It is the end of the watch only if nothing can be missing: all had ended before the stream that ended was
+        opened, and that stream had nothing left to tell. Every other end is a break.
         """
-        if self._saw_going_away or not self._until_terminal:
+        if self._saw_going_away or not self._watched.until_terminal:
             await self._pause()
         elif self._found_ended and self._is_quiet:
             self._is_over = True
         else:
-            request = GetExecutionRequest(name=self._request.name, view=Execution.VIEW_BASIC)
-            execution = await self._calls.call(self._stub.GetExecution, request)
-            self._found_ended = execution.execution_details.state in FINAL_STATES
+            self._found_ended = await self._watched.has_ended()
             if not self._found_ended:
                 await self._pause()
 
     async def _wait_after(self, failure: CallFailed) -> None:
-        if not (is_cut_off(failure) or was_not_begun(failure) or isinstance(failure, TimedOut)):
+        """Let time pass before the next stream.
+
+        Raises:
+            CallFailed: Another stream would not help, or the server has been lost for too long.
+        """
+        is_lost = is_cut_off(failure) or was_not_begun(failure) or isinstance(failure, TimedOut)
+        delay = self._backoff.delay(failure.refusal.retry_after)
+        now = asyncio.get_running_loop().time()
+        if self._gives_up is None:
+            self._gives_up = now + self._patience
+        if not is_lost or now + delay >= self._gives_up:
             self._is_over = True
             raise failure
-        await self._pause(failure)
+        await self._sleep(delay)
 
-    async def _pause(self, failure: CallFailed | None = None) -> None:
-        delay = self._backoff.delay(failure.refusal.retry_after if failure else None)
-        if failure is not None and asyncio.get_running_loop().time() + delay >= self._gives_up:
-            self._is_over = True
-            raise failure
-        await asyncio.sleep(delay)
+    async def _pause(self) -> None:
+        await self._sleep(self._backoff.delay())
 
-    def _note_sign_of_life(self) -> None:
-        self._gives_up = asyncio.get_running_loop().time() + self._patience
-        self._backoff.reset()
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, at most until the watch is closed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
 
     def _drop_stream(self) -> None:
         if self._stream is not None:
@@ -187,5 +262,9 @@ class Watch:
             self._stream = None
 
 
-def _is_final(event: ExecutionEvent) -> bool:
-    return event.WhichOneof("change") == "state_change" and event.state_change.state in FINAL_STATES
+def _has_only_events(request: WatchRequest) -> bool:
+    return not (
+        request.initial_state
+        or request.mode == WatchResponse.MODE_LATEST_STATE
+        or request.on_expired == WatchResponse.ON_EXPIRED_RESET
+    )
