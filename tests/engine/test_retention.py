@@ -435,9 +435,9 @@ async def test_the_id_of_a_deleted_execution_is_free_again(tmp_path: Path) -> No
 
 async def test_the_space_of_deleted_executions_is_used_again(tmp_path: Path) -> None:
     sizes = []
-    clock = FakeClock()
+    clock, chance = FakeClock(), ScriptedChance()
     for _ in range(6):
-        async with running(tmp_path, clock) as bench:
+        async with running(tmp_path, clock, chance=chance) as bench:
             await bench.deploy("quick", AT_ONCE, retention={"maxAge": "60s"})
             for _ in range(100):
                 await quick(bench, description="x" * 500)
