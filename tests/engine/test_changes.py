@@ -30,7 +30,12 @@ LONG = [
     {"taskId": "wait", "task": "timer", "timer": {"delay": "3600s"}},
 ]
 INPUT = "INPUT_OUTPUT_TYPE_IN"
-SKU = {"key": "sku", "dataType": "DATA_TYPE_STRING_VALUE", "searchable": True}
+SKU = {
+    "key": "sku",
+    "dataType": "DATA_TYPE_STRING_VALUE",
+    "inputOutputType": "INPUT_OUTPUT_TYPE_IN_OUT",
+    "searchable": True,
+}
 
 
 def assert_chain(changes: list[Change]) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from perdure.store.records import ExecutionKey, ExecutionRow, NewExecution
 
+ITEM = {"key": "x", "dataType": "DATA_TYPE_INT_VALUE", "inputOutputType": "INPUT_OUTPUT_TYPE_IN"}
+
 
 def runs(integration: str, **config: object) -> list[dict[str, object]]:
     return [{"taskId": "sub", "task": "sub-integration", "subIntegration": {"integrationId": integration, **config}}]
@@ -72,7 +74,7 @@ async def test_the_tree_of_an_orphan_is_its_own(tmp_path: Path) -> None:
 
 async def test_the_items_of_a_loop_have_its_execution_above_them(tmp_path: Path) -> None:
     async with running(tmp_path) as bench:
-        await bench.deploy("leaf", ONE)
+        await bench.deploy("leaf", ONE, parameters=[ITEM])
         await bench.deploy("own", each_of("[1, 2]", task="work"))
         await bench.deploy("other", each_of("[1, 2]", subIntegration={"integrationId": "leaf"}))
         for name in ("own", "other"):
