@@ -99,32 +99,12 @@ class ListedCreation(Protocol):
         ...
 
 
-class ListedExecution(Protocol):
-    """The columns of an execution; the store's row of a list has them."""
-
-    @property
-    def created(self) -> ListedCreation:
-        """What never changes."""
-        ...
-
-    @property
-    def sequence(self) -> int:
-        """Sequence of the last event."""
-        ...
-
-    @property
-    def revision(self) -> int:
-        """Store revision of the last change."""
-        ...
+class ListedFacts(Protocol):
+    """The columns that can be asked for and follow the events."""
 
     @property
     def state(self) -> int:
         """Number of the state."""
-        ...
-
-    @property
-    def wake_time(self) -> int | None:
-        """When one that only waits goes on by itself."""
         ...
 
     @property
@@ -148,6 +128,35 @@ class ListedExecution(Protocol):
         ...
 
 
+class ListedExecution(Protocol):
+    """The columns of an execution; the store's row of a list has them."""
+
+    @property
+    def created(self) -> ListedCreation:
+        """What never changes."""
+        ...
+
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last event."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Store revision of the last change."""
+        ...
+
+    @property
+    def facts(self) -> ListedFacts:
+        """What follows the events."""
+        ...
+
+    @property
+    def wake_time(self) -> int | None:
+        """When one that only waits goes on by itself."""
+        ...
+
+
 def show_row(row: ListedExecution, location: str, now: int) -> execution_pb2.Execution:
     """Show an execution as far as the columns of a list tell.
 
@@ -161,14 +170,14 @@ def show_row(row: ListedExecution, location: str, now: int) -> execution_pb2.Exe
     """
     shown = execution_pb2.Execution(store_revision=row.revision)
     _put_creation(row.created, location, shown)
-    state = ExecutionState(row.state)
+    state = ExecutionState(row.facts.state)
     shown.execution_details.state = EXECUTION_STATES[state]
-    put_instant(row.update_time, shown.update_time)
-    put_run(row.start_time, row.end_time, shown, now)
+    put_instant(row.facts.update_time, shown.update_time)
+    put_run(row.facts.start_time, row.facts.end_time, shown, now)
     if row.wake_time is not None and state in _WAITING:
         put_instant(row.wake_time, shown.next_execution_time)
-    if row.error_code:
-        shown.error.code = row.error_code
+    if row.facts.error_code:
+        shown.error.code = row.facts.error_code
     shown.etag = etag(row.created.key.execution, row.sequence)
     return shown
 

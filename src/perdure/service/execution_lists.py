@@ -9,7 +9,7 @@ from perdure.codec.names import WILDCARD, ExecutionName
 from perdure.domain.errors import NotFound
 from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, PAGE_MAX_BYTES, fitting
 from perdure.service.views import key_of, wants_full
-from perdure.store.records import IntegrationKey, ListRange
+from perdure.store.records import IntegrationKey, ListQuery, Scope
 from perdure.v1.execution_pb2 import Execution, ExecutionSnapshot
 from perdure.v1.execution_service_pb2 import (
     ListExecutionEventsResponse,
@@ -54,28 +54,23 @@ class ExecutionLists:
         parent = self._names.integration(request.parent, "parent", wildcard=True)
         full = wants_full(request.view, default=Execution.VIEW_BASIC)
         wanted = self._read_page(request, FULL_PAGE_MAX if full else PAGE_MAX)
-        rows = await self._engine.queries.list_rows(
-            ListRange(
-                project=parent.project,
-                integration=None if parent.integration == WILDCARD else parent.integration,
-                before=_list_position(wanted),
-                limit=wanted.size + 1,
-            )
-        )
+        scope = Scope(parent.project, None if parent.integration == WILDCARD else parent.integration)
+        page = await self._engine.queries.list_page(ListQuery(scope, after=wanted.key or None, limit=wanted.size))
+        rows = page.rows
         if not rows:
             await self._check_integration(parent)
         response = ListExecutionsResponse(store_revision=wanted.store_revision)
         size = 0
-        for row in rows[: wanted.size]:
+        for row in rows:
             execution = await self._full(row) if full else self._basic(row)
             size += execution.ByteSize()
             if response.executions and size > PAGE_MAX_BYTES:
                 break
             response.executions.append(execution)
         shown = len(response.executions)
-        if shown < len(rows):
-            last = rows[shown - 1].created
-            response.next_page_token = self._pager.token(wanted, str(last.create_time), last.key.execution)
+        following = page.keys[shown - 1] if shown < len(rows) else page.next
+        if following is not None:
+            response.next_page_token = self._pager.token(wanted, *following)
         return response
 
     async def _check_integration(self, parent: IntegrationName) -> None:
@@ -148,10 +143,3 @@ class ExecutionLists:
     ) -> Wanted:
         # Read before the list is: whatever is not in the list happened after that revision.
         return self._pager.read(request, most=most, store_revision=self._store.committed_revision())
-
-
-def _list_position(wanted: Wanted) -> tuple[int, str] | None:
-    if not wanted.key:
-        return None
-    create_time, execution_id = wanted.key
-    return int(create_time), execution_id
