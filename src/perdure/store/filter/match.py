@@ -120,7 +120,7 @@ def _read(comparison: Comparison) -> Reads:
 def _duration(_: NewExecution, facts: Facts) -> int | None:
     if facts.start_time is None or facts.end_time is None:
         return None
-    return facts.end_time - facts.start_time
+    return max(facts.end_time - facts.start_time, 0)
 
 
 _READS: Final[dict[Field, Reads]] = {
