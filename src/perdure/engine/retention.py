@@ -119,19 +119,22 @@ class Retention:
         ended_before = 0 if age is None else self._clock.now() - age
         before: list[ExecutionKey] = []
         deleted = 0
-        while deleted < PASS_EXECUTIONS:
+        more = True
+        while more and deleted < PASS_EXECUTIONS:
             trees = await self._store.ended_trees(key, ended_before=ended_before, keep=count, limit=COMMIT_EXECUTIONS)
             executions = [execution for tree in trees for execution in tree.executions]
-            if not executions:
-                return False
-            if executions == before:
+            more = bool(executions)
+            if more and executions == before:
                 # The store deletes none that is alive: then one was taken for ended.
-                _logger.error("retention: executions of %s cannot be deleted, first %s", key, executions[0])
-                return False
-            await self._delete(executions, ())
-            deleted += len(executions)
-            before = executions
-        return True
+                _logger.error("retention: executions cannot be deleted, first %s", executions[0])
+                more = False
+            if more:
+                await self._delete(executions, ())
+                deleted += len(executions)
+                before = executions
+        if deleted:
+            _logger.info("retention: deleted %d executions of %s/%s and below", deleted, key.project, key.integration)
+        return more
 
     async def _limits(self, key: IntegrationKey) -> tuple[int | None, int | None]:
         """Find out how long after their end, and how many, executions of an integration are kept."""
