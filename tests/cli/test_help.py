@@ -26,7 +26,7 @@ def test_each_command_has_help_with_examples(name):
     assert f"perdure {name}" in helped.stdout.partition("Examples:")[2]
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"serve", "worker"}))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"serve", "worker", "completion"}))
 def test_each_command_with_a_result_prints_it_as_table_or_json(name):
     options = {option for parameter in command_of(name).params for option in parameter.opts}
     assert {"-o", "--output"} <= options

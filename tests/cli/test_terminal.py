@@ -11,13 +11,13 @@ from perdure.cli.text import length_text, safe, shortened
 from tests.cli.conftest import PROJECT_ROOT, environment
 
 
-def on_terminal(code, *arguments):
-    """Runs a program on a terminal of 100 columns; returns its exit code and what it wrote."""
+def on_terminal(code, *arguments, **settings):
+    """Runs a program on a terminal of 100 columns unless told otherwise; returns its exit code and what it wrote."""
     controller, terminal = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=PROJECT_ROOT,
-        env=environment() | {"TERM": "xterm-256color", "COLUMNS": "100"},
+        env=environment() | {"TERM": "xterm-256color", "COLUMNS": "100"} | settings,
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
@@ -10,14 +9,14 @@ import click
 
 from perdure.cli.board import Board
 from perdure.cli.exit_codes import ExitCode
-from perdure.cli.output import json_form, print_json, rich_output
+from perdure.cli.output import rich_output
 from perdure.cli.text import length_text
 from perdure.v1.execution_pb2 import ExecutionDetails
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from perdure.client import Client, Watch
+    from perdure.client import Client
     from perdure.v1.event_pb2 import ExecutionEvent
     from perdure.v1.execution_pb2 import Execution
 
@@ -44,21 +43,13 @@ async def follow(client: Client, execution: str, *, to_stderr: bool = False) -> 
     """
     board = Board(execution)
     rich = None if to_stderr else rich_output()
-    shown: AbstractContextManager[object] = rich.show_live(board) if rich else nullcontext()
+    shown: AbstractContextManager[object] = rich.show_board(board) if rich else nullcontext()
     with shown:
         async with client.watch(execution) as watch:
             async for event in watch:
                 board.take(event)
                 if rich is None:
                     _print_line(board, event, to_stderr=to_stderr)
-
-
-async def print_events_as_json(watch: Watch) -> None:
-    """Print each event as one line of JSON, as it comes."""
-    async with watch as events:
-        async for event in events:
-            print_json(json_form(event), one_line=True)
-            sys.stdout.flush()
 
 
 def _print_line(board: Board, event: ExecutionEvent, *, to_stderr: bool) -> None:

@@ -10,6 +10,7 @@ import os
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from perdure.cli.exit_codes import MEANINGS
 
@@ -24,11 +25,13 @@ COMMANDS: Final = {
     "execute": "Execute an integration that is on a server.",
     "get": "Show an execution.",
     "list": "List executions, newest first.",
-    "watch": "Follow an execution as it happens.",
+    "count": "Count executions.",
+    "watch": "Follow one execution or many as it happens.",
     "cancel": "Cancel an execution.",
     "events": "Show the history of an execution.",
     "snapshots": "Show the snapshots of an execution.",
     "version": "Show the versions of this program and of the server.",
+    "completion": "Print the completion script of a shell.",
 }
 """Each command with the first line of its help."""
 
@@ -37,6 +40,8 @@ Examples:
   perdure run shop.orders:fulfil order_id=A1 sku=X count=2
   perdure serve --data ./data --app shop.orders:app
   perdure execute fulfil order_id=A1 sku=X -o json
+  perdure list --filter 'state=FAILED' --since 1h
+  perdure watch --integration fulfil
 
 {MEANINGS}"""
 
@@ -54,6 +59,11 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"perdure.cli.commands.{cmd_name}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete the commands without importing them, and the options of the program itself."""
+        commands = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

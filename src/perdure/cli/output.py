@@ -10,13 +10,14 @@ import importlib
 import importlib.util
 import json
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import click
 from google.protobuf import json_format
 
-from perdure.cli.text import safe
+from perdure.cli.text import safe, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from perdure.cli.board import Board
+    from perdure.cli.columns import Column
+    from perdure.cli.roster import Roster
 
 _SPELLED_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -32,19 +35,27 @@ _SPELLED_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066
 class Rich(Protocol):
     """What `perdure.cli.rich_output` offers."""
 
-    def print_table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def print_table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: bool = False) -> None:
         """Print a table."""
 
-    def show_live(self, board: Board) -> AbstractContextManager[object]:
+    def show_board(self, board: Board) -> AbstractContextManager[object]:
         """Show a board that changes, as a context manager."""
 
+    def show_roster(self, roster: Roster, columns: Sequence[Column]) -> AbstractContextManager[object]:
+        """Show a roster that changes, as a context manager."""
 
-def output_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `-o` and hand it to the command as its argument `output`."""
+
+def output_option(function: Callable[..., None], more: Sequence[str] = ()) -> Callable[..., None]:
+    """Add `-o` and hand it to the command as its argument `output`.
+
+    Args:
+        function: The command.
+        more: What it can print besides a table and JSON.
+    """
     option = click.option(
         "-o",
         "--output",
-        type=click.Choice(["table", "json"]),
+        type=click.Choice(["table", "json", *more]),
         default="table",
         show_default=True,
         help="How to print the result.",
@@ -71,17 +82,31 @@ def print_json(document: object, *, one_line: bool = False) -> None:
     click.echo(_SPELLED_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headers; nothing but the headers if there are none."""
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: bool = False) -> None:
+    """Print rows under headers; nothing but the headers if there are none.
+
+    Args:
+        headers: The names of the columns.
+        rows: A cell for each column.
+        cut: True keeps a row that is too wide for the terminal on one line, cut at its edge.
+    """
     safe_rows = [[safe(cell) for cell in row] for row in rows]
     rich = rich_output()
     if rich is not None:
-        rich.print_table(headers, safe_rows)
+        rich.print_table(headers, safe_rows, cut=cut)
         return
-    lines = [[header.upper() for header in headers], *safe_rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    lines = aligned([[header.upper() for header in headers], *safe_rows])
+    if cut and sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns
+        lines = [shortened(line, room) for line in lines]
     for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        click.echo(line)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write rows of the same number of cells as lines, column below column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from perdure.cli.board import Board
+    from perdure.cli.columns import Column
+    from perdure.cli.roster import Roster
 
 _COLOURS: Final = {
     "SUCCEED": "green",
@@ -32,23 +34,45 @@ _COLOURS: Final = {
     "PENDING_EXECUTION": "dim",
 }
 _REFRESHES_PER_SECOND: Final = 8
+_LINES_BELOW_ROWS: Final = 4
+"""Lines of the terminal that are not rows: the headers, how many more there are, the counts, the cursor."""
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; cells that are states have their colour."""
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: bool = False) -> None:
+    """Print a table; cells that are states have their colour.
+
+    Args:
+        headers: The names of the columns.
+        rows: A cell for each column.
+        cut: True cuts rows at the edge of the terminal instead of folding cells.
+    """
+    console = Console()
+    if cut:
+        console.print(*_cut_lines(headers, rows), sep="\n")
+        return
     table = Table(*headers, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell, style=_COLOURS.get(cell, ""), overflow="fold") for cell in row))
-    Console().print(table)
+    console.print(table)
 
 
-def show_live(board: Board) -> Live:
+def show_board(board: Board) -> Live:
     """Show a board until the context ends; it stays on the terminal as it was last."""
     clock = SystemClock()
-    return Live(get_renderable=lambda: _rendered(board, clock.now()), refresh_per_second=_REFRESHES_PER_SECOND)
+    return Live(get_renderable=lambda: _rendered_board(board, clock.now()), refresh_per_second=_REFRESHES_PER_SECOND)
 
 
-def _rendered(board: Board, now: int) -> Group:
+def show_roster(roster: Roster, columns: Sequence[Column]) -> Live:
+    """Show the newest rows of a roster that fit the terminal; they stay on it as they were last."""
+    clock, console = SystemClock(), Console()
+
+    def rendered() -> Group:
+        return _rendered_roster(roster, columns, clock.now(), console.size.height)
+
+    return Live(console=console, get_renderable=rendered, refresh_per_second=_REFRESHES_PER_SECOND)
+
+
+def _rendered_board(board: Board, now: int) -> Group:
     integration, _, execution_id = board.execution.partition("/executions/")
     title = Text.assemble(
         (last_part(integration), "bold"),
@@ -67,3 +91,30 @@ def _rendered(board: Board, now: int) -> Group:
             Text(row.note, overflow="ellipsis", no_wrap=True),
         )
     return Group(title, table)
+
+
+def _rendered_roster(roster: Roster, columns: Sequence[Column], now: int, height: int) -> Group:
+    rows = roster.rows(columns, now, max(height - _LINES_BELOW_ROWS, 1))
+    lines = _cut_lines([column.name for column in columns], rows)
+    if len(roster) > len(rows):
+        lines.append(Text(f"and {len(roster) - len(rows)} more", style="dim"))
+    total = f"{len(roster)} executions{'' if roster.is_complete else ' so far'}"
+    footer = Text(total, no_wrap=True, overflow="ellipsis")
+    for state, count in roster.counts():
+        footer.append(f"  {state} {count}", style=_COLOURS.get(state, ""))
+    return Group(*lines, footer)
+
+
+def _cut_lines(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Text]:
+    """Lay out a table whose rows are a line each, whatever their width."""
+    cells = [[Text(header, style="bold") for header in headers]]
+    cells += [[Text(cell, style=_COLOURS.get(cell, "")) for cell in row] for row in rows]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        for cell, width in zip(row, widths, strict=True):
+            cell.pad_right(width - cell.cell_len)
+        line = Text("  ", no_wrap=True, overflow="ellipsis").join(row)
+        line.rstrip()
+        lines.append(line)
+    return lines

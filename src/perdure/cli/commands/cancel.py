@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from perdure.cli.completion import complete_execution
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_facts, print_json
@@ -18,7 +19,7 @@ Examples:
   perdure cancel order-A1 --reason "ordered twice"
   perdure cancel order-A1 --wait""",
 )
-@click.argument("execution")
+@click.argument("execution", shell_complete=complete_execution)
 @click.option("--reason", default="", help="Why; it is kept with the execution.")
 @click.option("--wait", is_flag=True, help="Wait until it has ended.")
 @output_option

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli.apps import load_deployables
+from perdure.cli.completion import complete_file
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.failures import report
@@ -35,7 +36,7 @@ Examples:
   perdure deploy shop.orders:fulfil
   perdure deploy fulfil.yaml refund.yaml --check""",
 )
-@click.argument("sources", nargs=-1, required=True, metavar="APP:NAME|FILE.yaml...")
+@click.argument("sources", nargs=-1, required=True, metavar="APP:NAME|FILE.yaml...", shell_complete=complete_file)
 @click.option("--check", is_flag=True, help="Only check the definitions; change nothing.")
 @output_option
 @connection_options

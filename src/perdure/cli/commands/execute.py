@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypedDict
 
 import click
 
+from perdure.cli.completion import complete_integration
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.inputs import HELP as INPUTS_HELP
 from perdure.cli.inputs import read_inputs
+from perdure.cli.instants import read_instant
 from perdure.cli.output import output_option, print_facts, print_json
 from perdure.cli.results import print_outputs, print_unsuccessful
 from perdure.cli.running import run
@@ -19,6 +21,7 @@ from perdure.v1.execution_pb2 import ExecutionDetails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from typing import Unpack
 
     from perdure.client import Client
@@ -27,19 +30,6 @@ if TYPE_CHECKING:
     from perdure.v1.value_pb2 import ValueType
 
 _WITH_HELD: Final = frozenset({"integration", "held", "output", "connection"})
-
-
-def _instant(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
-    """Read an instant in ISO 8601 with its time zone."""
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no instant such as 2030-01-01T06:00:00Z", context, parameter) from None
-    if instant.tzinfo is None:
-        raise click.BadParameter(f"{text!r} needs a time zone, such as Z or +02:00", context, parameter)
-    return instant
 
 
 class _Arguments(TypedDict):
@@ -77,7 +67,7 @@ Examples:
   perdure execute --held 019a1f4e-6d0c-7c4b-9b3d-2f0d8f6a1c55
   perdure execute fulfil order_id=A1 --request-id order-A1 --label shop=north --priority 500""",
 )
-@click.argument("integration", metavar="INTEGRATION|EXECUTION")
+@click.argument("integration", metavar="INTEGRATION|EXECUTION", shell_complete=complete_integration)
 @click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "document", metavar="JSON|@FILE", help="Inputs as one JSON object.")
 @click.option(
@@ -85,7 +75,7 @@ Examples:
 )
 @click.option("--async", "is_async", is_flag=True, help="Do not wait for the end.")
 @click.option(
-    "--at", callback=_instant, metavar="INSTANT", help="Start then, an instant with its time zone; do not wait."
+    "--at", callback=read_instant, metavar="INSTANT", help="Start then, an instant with its time zone; do not wait."
 )
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds to wait for the end.")
 @click.option("--trigger", help="Trigger that chooses the start tasks.")

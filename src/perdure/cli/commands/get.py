@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli.board import Board
+from perdure.cli.completion import complete_execution
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_facts, print_json, print_table
@@ -31,7 +32,7 @@ Examples:
   perdure get 019a1f4e-6d0c-7c4b-9b3d-2f0d8f6a1c55
   perdure get order-A1 -o json""",
 )
-@click.argument("execution")
+@click.argument("execution", shell_complete=complete_execution)
 @click.option("--basic", is_flag=True, help="Leave parameters and tasks out.")
 @output_option
 @connection_options

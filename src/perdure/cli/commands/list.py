@@ -2,72 +2,103 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import functools
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import click
 
+from perdure.cli.columns import Column, columns_of, columns_option
+from perdure.cli.completion import complete_integration
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_json, print_table
+from perdure.cli.roster import row
 from perdure.cli.running import run
-from perdure.cli.text import instant_text, length_text
-from perdure.client.names import last_part
-from perdure.v1.execution_pb2 import Execution, ExecutionDetails
+from perdure.cli.selection import SYNTAX, Selection, known_fields, selection_options
+from perdure.cli.sorting import sort_option
 
 if TYPE_CHECKING:
-    from perdure.client import Client
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    from perdure.v1.execution_pb2 import Execution
 
 _PAGE_MAX: Final = 1_000
+_USUAL: Final = columns_of("execution_id,integration,state,create_time,duration")
+_PARENT: Final = columns_of("parent")
+
+
+class _Arguments(TypedDict):
+    integration: str
+    selection: Selection
+    order: str
+    columns: Sequence[Column] | None
+    limit: int
+    output: str
+    connection: Connection
 
 
 @click.command(
     "list",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   perdure list
   perdure list fulfil --limit 10
-  perdure list fulfil --all
-  perdure list fulfil -o json""",
+  perdure list --filter 'state=FAILED AND labels.shop=north' --since 1h
+  perdure list --filter 'labels.shop=north' --sort duration:desc --columns execution_id,duration,error.code
+  perdure list --filter 'parent=order-A1' -o json
+  perdure list fulfil --filter 'state=PROCESSING' -o name
+
+{SYNTAX}
+
+Fields of filters: {known_fields()}.""",
 )
-@click.argument("integration", default="-")
+@click.argument("integration", default="-", shell_complete=complete_integration)
+@selection_options
+@sort_option
+@columns_option
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
-@click.option("--all", "everything", is_flag=True, help="List sub-executions too, such as the items of loops.")
-@output_option
+@functools.partial(output_option, more=("name",))
 @connection_options
-def command(integration: str, limit: int, everything: bool, output: str, connection: Connection) -> None:
-    """List the executions of an integration, or of all, newest first."""
-    run(_list(connection, integration, limit, output, everything=everything), connection.server)
+def command(**arguments: Unpack[_Arguments]) -> None:
+    """List the executions of an integration, or of all, newest first.
+
+    Tables are cut at the edge of the terminal; with -o json each execution has all its fields but parameters and
+    snapshots, and -o name prints nothing but names, one to a line.
+    """
+    if arguments["columns"] is not None and arguments["output"] != "table":
+        raise click.UsageError(f"--columns is about tables; with -o {arguments['output']} leave it out")
+    filter_text = arguments["selection"].filter()
+    run(_list(arguments, filter_text), arguments["connection"].server, filter_text=filter_text)
 
 
-async def _list(connection: Connection, integration: str, limit: int, output: str, *, everything: bool) -> ExitCode:
-    async with connection.client() as client:
-        executions = await _newest(client, integration, limit, everything=everything)
-    if output == "json":
+async def _list(arguments: _Arguments, filter_text: str) -> ExitCode:
+    executions = await _found(arguments, filter_text)
+    if arguments["output"] == "json":
         print_json([json_form(execution) for execution in executions])
+    elif arguments["output"] == "name":
+        for execution in executions:
+            click.echo(execution.name)
     else:
-        parent = ("parent",) if everything else ()
-        heads = ("execution", "integration", "state", "created", "duration", *parent)
-        print_table(heads, (_row(execution)[: len(heads)] for execution in executions))
+        parent = _PARENT if arguments["selection"].includes_sub_executions else ()
+        columns = arguments["columns"] or (*_USUAL, *parent)
+        names = [column.name for column in columns]
+        print_table(names, (row(execution, columns) for execution in executions), cut=True)
     return ExitCode.OK
 
 
-async def _newest(client: Client, integration: str, limit: int, *, everything: bool) -> list[Execution]:
+async def _found(arguments: _Arguments, filter_text: str) -> list[Execution]:
+    limit = arguments["limit"]
     executions: list[Execution] = []
-    async for execution in client.list(integration, page_size=min(limit, _PAGE_MAX) if everything else _PAGE_MAX):
-        if everything or not execution.parent or execution.orphan:
+    async with arguments["connection"].client() as client:
+        listed = client.list(
+            arguments["integration"],
+            filter=filter_text,
+            order_by=arguments["order"],
+            page_size=min(limit, _PAGE_MAX),
+        )
+        async for execution in listed:
             executions.append(execution)
-        if len(executions) == limit:
-            break
+            if len(executions) == limit:
+                break
     return executions
-
-
-def _row(execution: Execution) -> tuple[str, ...]:
-    integration, _, execution_id = execution.name.partition("/executions/")
-    return (
-        execution_id,
-        last_part(integration),
-        ExecutionDetails.State.Name(execution.execution_details.state),
-        instant_text(execution.create_time),
-        length_text(execution.duration.ToMicroseconds()) if execution.HasField("start_time") else "",
-        last_part(execution.parent),
-    )

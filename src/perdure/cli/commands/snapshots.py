@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perdure.cli.completion import complete_execution
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_facts, print_json, print_table
@@ -28,7 +29,7 @@ Examples:
   perdure snapshots order-A1 3
   perdure snapshots order-A1 -o json""",
 )
-@click.argument("execution")
+@click.argument("execution", shell_complete=complete_execution)
 @click.argument("number", type=click.IntRange(min=1), required=False)
 @output_option
 @connection_options

@@ -1,20 +1,47 @@
-"""`perdure watch`: follows an execution."""
+"""`perdure watch`: follows one execution or many."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import click
 
+from perdure.cli.columns import Column, columns_of, columns_option
+from perdure.cli.completion import complete_execution, complete_integration
 from perdure.cli.connection import Connection, connection_options
-from perdure.cli.following import follow, outcome, print_events_as_json
+from perdure.cli.exit_codes import ExitCode
+from perdure.cli.following import follow, outcome
+from perdure.cli.instants import now_operand
 from perdure.cli.output import output_option
 from perdure.cli.results import print_error
 from perdure.cli.running import run
+from perdure.cli.selection import Selection, selection_options
+from perdure.cli.streaming import print_events, show_states
 from perdure.v1.execution_pb2 import Execution
+from perdure.v1.execution_service_pb2 import WatchResponse
 
 if TYPE_CHECKING:
-    from perdure.cli.exit_codes import ExitCode
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    from perdure.client import Client, Watch
+
+_USUAL: Final = columns_of("execution_id,integration,state,create_time,duration,current_task,error.code")
+_NEEDED: Final = columns_of("name,state,create_time")
+
+
+class _Arguments(TypedDict):
+    execution: str | None
+    integration: str | None
+    tree: str | None
+    selection: Selection
+    events: bool
+    until_done: bool
+    cursor: str
+    show_cursor: bool
+    columns: Sequence[Column] | None
+    output: str
+    connection: Connection
 
 
 @click.command(
@@ -22,30 +49,123 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   perdure watch order-A1
-  perdure watch order-A1 -o json""",
+  perdure watch order-A1 -o json
+  perdure watch
+  perdure watch --integration fulfil
+  perdure watch --filter 'state=FAILED AND labels.shop=north' --since 1h
+  perdure watch --tree order-A1 --columns execution_id,state,message
+  perdure watch --filter labels.batch=7 --until-done
+  perdure watch --events --filter labels.shop=north -o json
+
+`perdure list --help` tells about filters.""",
 )
-@click.argument("execution")
+@click.argument("execution", required=False, shell_complete=complete_execution)
+@click.option("--integration", shell_complete=complete_integration, help="Watch the executions of an integration.")
+@click.option(
+    "--tree",
+    metavar="EXECUTION",
+    shell_complete=complete_execution,
+    help="Watch an execution together with those below it.",
+)
+@selection_options
+@click.option("--events", is_flag=True, help="Show every event from now on instead of the latest states.")
+@click.option("--until-done", is_flag=True, help="End when all that match have ended.")
+@click.option("--cursor", default="", help="With --events: begin where another watch was.")
+@click.option("--show-cursor", is_flag=True, help="With --events: say on stderr at the end where that is.")
+@columns_option
 @output_option
 @connection_options
-def command(execution: str, output: str, connection: Connection) -> None:
-    """Follow an execution from its first event to its end.
+def command(**arguments: Unpack[_Arguments]) -> None:
+    """Follow one execution, or all that match.
 
-    Shows a live table of its tasks on a terminal and a line for each change elsewhere; with -o json each event is one
-    line of JSON. Goes on by itself when the connection breaks or the server restarts. The exit code tells how the
-    execution ended.
+    EXECUTION is followed from its first event to its end, and the exit code tells how it ended: a live table of its
+    tasks on a terminal, a line for each change elsewhere.
+
+    Without EXECUTION it is all executions, those of an integration or those of a tree. A terminal shows the newest of
+    them in a live table, with the numbers by state below; elsewhere each state is a line. What does not match any
+    more leaves. Without a filter, those that had ended before are left out.
+
+    With -o json each event, or each state, is one line of JSON. Goes on by itself when the connection breaks or the
+    server restarts.
     """
-    goes_on = f"the execution goes on; `perdure watch {execution}` follows it again"
-    run(_watch(connection, execution, output), connection.server, goes_on)
+    _check(arguments)
+    server, execution = arguments["connection"].server, arguments["execution"]
+    if execution is not None:
+        goes_on = f"the execution goes on; `perdure watch {execution}` follows it again"
+        run(_watch_one(arguments, execution), server, goes_on)
+        return
+    filter_text = _filter(arguments)
+    run(_watch_many(arguments, filter_text), server, filter_text=filter_text)
 
 
-async def _watch(connection: Connection, execution: str, output: str) -> ExitCode:
-    async with connection.client() as client:
+def _check(arguments: _Arguments) -> None:
+    """Refuse options that do not go together."""
+    selection = arguments["selection"]
+    chosen = arguments["integration"] or arguments["tree"] or selection.is_narrowed or selection.everything
+    if arguments["execution"] and chosen:
+        raise click.UsageError("EXECUTION is one execution; leave it or --integration, --tree and filters out")
+    if arguments["integration"] and arguments["tree"]:
+        raise click.UsageError("give --integration or --tree; an execution's tree is of one integration anyway")
+    if arguments["columns"] and (arguments["execution"] or arguments["events"] or arguments["output"] == "json"):
+        raise click.UsageError("--columns is about tables of executions; leave it out here")
+    if (arguments["cursor"] or arguments["show_cursor"]) and not arguments["events"]:
+        raise click.UsageError("a cursor is a place among events; give --events too")
+
+
+async def _watch_one(arguments: _Arguments, execution: str) -> ExitCode:
+    async with arguments["connection"].client() as client:
         name = client.scope.execution(execution)
-        if output == "json":
-            await print_events_as_json(client.watch(name))
+        if arguments["events"] or arguments["output"] == "json":
+            await _print_events(client.watch(name, cursor=arguments["cursor"]), arguments)
         else:
             await follow(client, name)
         ended = await client.get(name, view=Execution.VIEW_BASIC)
     if ended.HasField("error"):
         print_error(ended.error)
     return outcome(ended)
+
+
+async def _watch_many(arguments: _Arguments, filter_text: str) -> ExitCode:
+    async with arguments["connection"].client() as client:
+        if arguments["events"]:
+            await _print_events(_open(client, arguments, filter_text), arguments)
+        else:
+            columns = arguments["columns"] or _USUAL
+            async with _open(client, arguments, filter_text, columns) as watch:
+                await show_states(watch.updates(), columns, arguments["output"])
+    return ExitCode.OK
+
+
+def _open(client: Client, arguments: _Arguments, filter_text: str, columns: Sequence[Column] = ()) -> Watch:
+    """Watch events, or the latest states if there are columns."""
+    tree, integration = arguments["tree"], arguments["integration"]
+    paths = {path for column in (*columns, *_NEEDED) for path in column.paths}
+    return client.watch_all(
+        client.scope.integration(integration or "-") if tree is None else client.scope.execution(tree),
+        filter=filter_text,
+        cursor=arguments["cursor"],
+        initial_state=bool(columns),
+        mode=WatchResponse.MODE_LATEST_STATE if columns else WatchResponse.MODE_EVERY_EVENT,
+        read_mask=sorted(paths) if columns and arguments["output"] == "table" else (),
+        include_sub_executions=integration is not None and arguments["selection"].includes_sub_executions,
+        until_terminal=arguments["until_done"],
+    )
+
+
+async def _print_events(watch: Watch, arguments: _Arguments) -> None:
+    try:
+        async with watch as events:
+            await print_events(events, arguments["output"])
+    finally:
+        if arguments["show_cursor"]:
+            click.echo(f"cursor: {watch.cursor}", err=True)
+
+
+def _filter(arguments: _Arguments) -> str:
+    """Write the filter; who names none looks on and does not want to see all that ever ended."""
+    selection = arguments["selection"]
+    if arguments["tree"] is not None:
+        return selection.filter(with_sub_executions=True)
+    if arguments["events"] or selection.is_narrowed:
+        return selection.filter()
+    return selection.filter(f'(NOT end_time:* OR end_time >= "{now_operand()}")')
