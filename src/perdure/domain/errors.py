@@ -82,6 +82,18 @@ class ExecutionUnsuccessful(WrongState):
     reason = "EXECUTION_FAILED"
 
 
+class OutOfRange(PerdureError):
+    """The request is right, but asks for what is not kept any more."""
+
+    reason = "CURSOR_EXPIRED"
+
+
+class OutOfRange(PerdureError):
+    """The request points before what is kept, or behind what there is."""
+
+    reason = "CURSOR_EXPIRED"
+
+
 class Conflict(PerdureError):
     """Somebody else has changed the resource meanwhile; read it again."""
 
