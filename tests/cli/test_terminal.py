@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from perdure.cli.output import print_table
 from perdure.cli.text import length_text, safe, shortened
 from tests.cli.conftest import PROJECT_ROOT, environment
 
@@ -53,6 +54,31 @@ def test_without_rich_a_terminal_gets_lines():
     assert code == 0
     assert "execution  SUCCEEDED" in written
     assert "\x1b" not in written
+
+
+PRINT = "from perdure.cli.output import print_table; print_table(['a', 'b'], [['x' * 50, 'FAILED' * 30]], cut={cut})"
+WITHOUT_RICH = "import sys; sys.modules['rich'] = None"
+
+
+@pytest.mark.parametrize("before", ["pass", WITHOUT_RICH])
+def test_a_row_is_cut_at_the_edge_of_the_terminal(before):
+    code, written = on_terminal(f"{before}; {PRINT.format(cut=True)}")
+    assert code == 0
+    _, row = written.splitlines()
+    assert row == "x" * 50 + "  " + ("FAILED" * 30)[:47] + "…"
+
+
+def test_a_table_that_is_not_to_be_cut_is_folded():
+    pytest.importorskip("rich")
+    code, written = on_terminal(PRINT.format(cut=False))
+    assert code == 0
+    assert len(written.splitlines()) > 2
+    assert "…" not in written
+
+
+def test_a_row_is_not_cut_where_there_is_no_terminal(capsys):
+    print_table(["a"], [["x" * 500]], cut=True)
+    assert capsys.readouterr().out == "A\n" + "x" * 500 + "\n"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: b
     """
     console = Console()
     if cut:
-        console.print(*_cut_lines(headers, rows), sep="\n")
+        console.print(Group(*_cut_lines(headers, rows)))
         return
     table = Table(*headers, box=None, header_style="bold", pad_edge=False)
     for row in rows:

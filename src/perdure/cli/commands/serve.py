@@ -60,6 +60,18 @@ The first line on stdout says where it listens: perdure: listening on 127.0.0.1:
     help="How long executions are kept after their end unless their integration says otherwise, such as 36h; "
     f"off keeps them for ever.  [default: {_DEFAULT_RETENTION_DAYS}d]",
 )
+@click.option(
+    "--max-watchers",
+    type=click.IntRange(min=0),
+    metavar="COUNT",
+    help=f"How many watches may be open at once.  [default: {_DEFAULTS.max_watchers}]",
+)
+@click.option(
+    "--max-watchers-per-principal",
+    type=click.IntRange(min=0),
+    metavar="COUNT",
+    help=f"How many of them one principal may have.  [default: {_DEFAULTS.max_watchers_per_principal}]",
+)
 @click.option("--project", default="default", show_default=True, help="Where the apps are deployed.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file with settings.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more to stderr.")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from perdure.client import Client, Watch
+    from perdure.client.read_options import WatchAllOptions
 
 _USUAL: Final = columns_of("execution_id,integration,state,create_time,duration,current_task,error.code")
 _NEEDED: Final = columns_of("name,state,create_time")
@@ -139,17 +140,19 @@ async def _watch_many(arguments: _Arguments, filter_text: str) -> ExitCode:
 def _open(client: Client, arguments: _Arguments, filter_text: str, columns: Sequence[Column] = ()) -> Watch:
     """Watch events, or the latest states if there are columns."""
     tree, integration = arguments["tree"], arguments["integration"]
-    paths = {path for column in (*columns, *_NEEDED) for path in column.paths}
-    return client.watch_all(
-        client.scope.integration(integration or "-") if tree is None else client.scope.execution(tree),
-        filter=filter_text,
-        cursor=arguments["cursor"],
-        initial_state=bool(columns),
-        mode=WatchResponse.MODE_LATEST_STATE if columns else WatchResponse.MODE_EVERY_EVENT,
-        read_mask=sorted(paths) if columns and arguments["output"] == "table" else (),
-        include_sub_executions=integration is not None and arguments["selection"].includes_sub_executions,
-        until_terminal=arguments["until_done"],
-    )
+    options: WatchAllOptions = {
+        "filter": filter_text,
+        "cursor": arguments["cursor"],
+        "include_sub_executions": integration is not None and arguments["selection"].includes_sub_executions,
+        "until_terminal": arguments["until_done"],
+    }
+    if columns:
+        options["initial_state"] = True
+        options["mode"] = WatchResponse.MODE_LATEST_STATE
+        if arguments["output"] == "table":
+            options["read_mask"] = sorted({path for column in (*columns, *_NEEDED) for path in column.paths})
+    parent = client.scope.integration(integration or "-") if tree is None else client.scope.execution(tree)
+    return client.watch_all(parent, **options)
 
 
 async def _print_events(watch: Watch, arguments: _Arguments) -> None:
@@ -157,7 +160,7 @@ async def _print_events(watch: Watch, arguments: _Arguments) -> None:
         async with watch as events:
             await print_events(events, arguments["output"])
     finally:
-        if arguments["show_cursor"]:
+        if arguments["show_cursor"] and watch.cursor:
             click.echo(f"cursor: {watch.cursor}", err=True)
 
 
