@@ -26,6 +26,10 @@ written again and again is moved once."""
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """Size to which a write-ahead log is cut back after a long read has made it grow."""
 
+CACHE_KIB: Final = 16_384
+"""Memory in which a connection keeps pages, as far as it needs them: the upper levels of the indexes of a million
+executions, with room for a look at many rows."""
+
 SYNCHRONOUS: Final = ("FULL", "NORMAL")
 """FULL survives power loss; NORMAL only the death of the process."""
 
@@ -81,6 +85,7 @@ async def _open(path: Path, *pragmas: str) -> aiosqlite.Connection:
 
 def _configure(connection: sqlite3.Connection, pragmas: tuple[str, ...]) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     for pragma in pragmas:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
 READERS: Final = 2
+"""Connections for short reads; one more is for long ones."""
 CHECKED_BYTES: Final = 256 * 1024 * 1024
 """Larger databases are not read through after an unclean stop: it would hold up the start."""
 TOKEN_KEY_BYTES: Final = 32
@@ -70,7 +71,7 @@ class Database:
         database = cls(owned, writer, synchronous)
         try:
             await run(writer, _prepare, check=not owned.stopped_cleanly, size=owned.database.stat().st_size)
-            for _ in range(READERS):
+            for _ in range(READERS + 1):
                 database._readers.append(await open_reader(owned.database))
         except BaseException as error:
             await database.close(cleanly=owned.stopped_cleanly)
@@ -83,6 +84,12 @@ class Database:
         """Run a function on one snapshot of the committed state."""
         reader = self._readers[next(self._next_reader) % READERS]
         return await run(reader, _on_one_snapshot, function, *args, **kwargs)
+
+    async def read_long(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function that may look at a great many rows as `read` does, but in nobody's way except its like."""
+        return await run(self._readers[READERS], _on_one_snapshot, function, *args, **kwargs)
 
     async def reopen_writer(self) -> None:
         """Open the writing connection anew after a failed write, and look at the file (F15).

@@ -91,14 +91,15 @@ def _page_by_time(connection: sqlite3.Connection, wanted: ListQuery, plan: Plan)
         found = connection.execute(*rows_by_time(way.arms, reach, None, wanted.limit + 1)).fetchall()
         return _page(found, wanted.limit, None)
     found = []
+    until = after
     for look in (_FIRST_LOOK, SCANNED_ROWS - _FIRST_LOOK):
-        reach = reach._replace(until=_place_at(connection, way, reach, look))
-        query = rows_by_time(way.arms, reach, residual, wanted.limit + 1 - len(found))
+        reach = reach._replace(after=until)
+        until = _place_at(connection, way, reach, look)
+        query = rows_by_time(way.arms, reach._replace(until=until), residual, wanted.limit + 1 - len(found))
         found += connection.execute(*query).fetchall()
-        if reach.until is None or len(found) >= wanted.limit:
+        if until is None or len(found) >= wanted.limit:
             break
-        reach = reach._replace(after=reach.until)
-    return _page(found, wanted.limit, reach.until)
+    return _page(found, wanted.limit, until)
 
 
 def _page(found: list[tuple[Any, ...]], limit: int, looked_until: Place | None) -> ListPage:

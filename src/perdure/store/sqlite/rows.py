@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.store.records import ExecutionKey, ExecutionRow, Facts, NewExecution, Origin, Summary
@@ -61,7 +62,9 @@ EXECUTION: Final = (*CREATED, *PROGRESS, *FACTS, *SUMMARY)
 
 NO_PARAMETERS: Final = "{}"
 
-_NO_TASKS: Final = "[]"
+_TASKS_REMEMBERED: Final = 4_096
+"""JSON arrays of tasks that are kept: executions of the same integration have the same few."""
+
 _PROGRESS_AT: Final = len(CREATED)
 _FACTS_AT: Final = _PROGRESS_AT + len(PROGRESS)
 _SUMMARY_AT: Final = _FACTS_AT + len(FACTS)
@@ -130,9 +133,15 @@ def event_facts(facts: Facts) -> Row:
     )
 
 
+@lru_cache(_TASKS_REMEMBERED)
 def write_tasks(tasks: tuple[str, ...]) -> str:
     """Write ids of tasks as a JSON array."""
-    return json.dumps(tasks) if tasks else _NO_TASKS
+    return json.dumps(tasks)
+
+
+@lru_cache(_TASKS_REMEMBERED)
+def _read_tasks(tasks: str) -> tuple[str, ...]:
+    return tuple(json.loads(tasks))
 
 
 def read_created(columns: tuple[Any, ...]) -> NewExecution:
@@ -168,7 +177,7 @@ def read_facts(columns: tuple[Any, ...]) -> Facts:
         start_time,
         end_time,
         error_code,
-        () if tasks is None or tasks == _NO_TASKS else tuple(json.loads(tasks)),
+        () if tasks is None else _read_tasks(tasks),
         NO_PARAMETERS if parameters is None else parameters,
         execution_attempt,
     )

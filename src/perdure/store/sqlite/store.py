@@ -13,7 +13,7 @@ from perdure.store.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from perdure.store.filter.filter import Filter
@@ -142,7 +142,7 @@ class SqliteStore:
 
     async def count(self, scope: Scope, chosen: Filter | None) -> Counted:
         """Count executions by state."""
-        return await self._read(list_reads.count, scope, chosen)
+        return await self._read_long(list_reads.count, scope, chosen)
 
     async def log_page(self, scope: Scope, after: int, *, max_records: int, max_bytes: int) -> LogPage:
         """Read records of a scope behind a position of the log; see `Store.log_page`."""
@@ -156,17 +156,17 @@ class SqliteStore:
         self, key: IntegrationKey, *, ended_before: int, keep: int | None, limit: int
     ) -> list[EndedTree]:
         """Read trees that may be deleted, first ended first."""
-        return await self._read(retention_reads.ended_trees, key, ended_before, keep, limit)
+        return await self._read_long(retention_reads.ended_trees, key, ended_before, keep, limit)
 
     async def integrations_with_executions(self) -> list[IntegrationKey]:
         """Read all integrations that have root executions which have ended."""
-        return await self._read(retention_reads.integrations_with_executions)
+        return await self._read_long(retention_reads.integrations_with_executions)
 
     async def forgettable_requests(
         self, created_before: int, after: tuple[int, str, str, str] | None, limit: int
     ) -> tuple[list[tuple[str, str, str]], tuple[int, str, str, str] | None]:
         """Read request ids whose executions are all gone; see `Store.forgettable_requests`."""
-        return await self._read(retention_reads.forgettable_requests, created_before, after, limit)
+        return await self._read_long(retention_reads.forgettable_requests, created_before, after, limit)
 
     async def event_page(
         self, key: ExecutionKey, after_sequence: int, *, max_records: int, max_bytes: int
@@ -223,8 +223,16 @@ class SqliteStore:
     async def _read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        return await self._answered(self._database.read(function, *args, **kwargs))
+
+    async def _read_long(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._answered(self._database.read_long(function, *args, **kwargs))
+
+    async def _answered(self, reading: Coroutine[object, object, T]) -> T:
         try:
-            return await self._database.read(function, *args, **kwargs)
+            return await reading
         except sqlite3.Error as error:
             if classify(error) is Fault.BROKEN:
                 broken = StoreBroken(f"the database cannot be read: {error}")
