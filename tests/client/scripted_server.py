@@ -1,12 +1,15 @@
-"""A gRPC server that answers Execute, Get and Watch as a test tells it to.
+"""A gRPC server that answers Execute, Get, List, Count and the watches as a test tells it to.
 
 It serves what a real server does only under stress: peers that cancel, streams that end early, broken connections
 between proxies. Everything else is tested against the real one.
 """
 
+import asyncio
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent import futures
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import grpc
@@ -17,8 +20,16 @@ from google.rpc.status_pb2 import Status
 from perdure.client import Client
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
-from perdure.v1.execution_service_pb2 import ExecuteRequest, WatchExecutionRequest, WatchResponse
+from perdure.v1.execution_service_pb2 import (
+    CountExecutionsRequest,
+    ExecuteRequest,
+    GetExecutionRequest,
+    ListExecutionsRequest,
+    WatchResponse,
+)
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceServicer, add_ExecutionServiceServicer_to_server
+from perdure.v1.server_service_pb2 import ServerInfo
+from perdure.v1.server_service_pb2_grpc import ServerServiceServicer, add_ServerServiceServicer_to_server
 
 NAME = "projects/default/locations/local/integrations/order/executions/e1"
 
@@ -31,9 +42,15 @@ class ScriptedService(ExecutionServiceServicer):
     def __init__(self) -> None:
         self.executes: deque[Step] = deque()
         self.gets: deque[Step] = deque()
-        self.watches: deque[list[Step | WatchResponse]] = deque()
+        self.lists: deque[Step] = deque()
+        self.counts: deque[Step] = deque()
+        self.infos: deque[Step] = deque()
+        self.watches: deque[Sequence[Step | WatchResponse]] = deque()
         self.execute_requests: list[ExecuteRequest] = []
-        self.watch_requests: list[WatchExecutionRequest] = []
+        self.get_requests: list[GetExecutionRequest] = []
+        self.list_requests: list[ListExecutionsRequest] = []
+        self.count_requests: list[CountExecutionsRequest] = []
+        self.watch_requests: list[Any] = []
         self.open_watches = 0
 
     async def Execute(self, request, context):  # noqa: N802
@@ -41,7 +58,16 @@ class ScriptedService(ExecutionServiceServicer):
         return await self.executes.popleft()(context)
 
     async def GetExecution(self, request, context):  # noqa: N802
+        self.get_requests.append(request)
         return await self.gets.popleft()(context)
+
+    async def ListExecutions(self, request, context):  # noqa: N802
+        self.list_requests.append(request)
+        return await self.lists.popleft()(context)
+
+    async def CountExecutions(self, request, context):  # noqa: N802
+        self.count_requests.append(request)
+        return await self.counts.popleft()(context)
 
     async def WatchExecution(self, request, context):  # noqa: N802
         self.watch_requests.append(request)
@@ -55,11 +81,23 @@ class ScriptedService(ExecutionServiceServicer):
         finally:
             self.open_watches -= 1
 
+    WatchExecutions = WatchExecution
+
     async def _never(self, request, context):
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
 
-    ListExecutions = WaitExecution = CancelExecution = _never
+    WaitExecution = CancelExecution = _never
     ListExecutionEvents = ListExecutionSnapshots = GetExecutionSnapshot = _never
+
+
+class ScriptedInfo(ServerServiceServicer):
+    """Tells the store revision as the script of a service says."""
+
+    def __init__(self, service: ScriptedService) -> None:
+        self._service = service
+
+    async def GetServerInfo(self, request, context):  # noqa: N802
+        return await self._service.infos.popleft()(context)
 
 
 def abort(code: grpc.StatusCode, reason: str = "", retry_after: float | None = None, **metadata: str) -> Step:
@@ -116,15 +154,71 @@ def execution(state: ExecutionDetails.State.ValueType) -> Execution:
     return Execution(name=NAME, execution_details=ExecutionDetails(state=state))
 
 
+def info(revision: int) -> Step:
+    return answer(ServerInfo(newest_store_revision=revision, store_id="s1"))
+
+
+async def hold(context: Any) -> None:
+    """Leaves the call open until it is cancelled."""
+    await asyncio.Event().wait()
+
+
+class Held:
+    """A step that leaves the call open, and tells when it has begun and when it was ended from outside.
+
+    The events are of threads, because callers that block have no loop to wait on.
+    """
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.ended = threading.Event()
+
+    async def __call__(self, context: Any) -> None:
+        self.begun.set()
+        try:
+            await hold(context)
+        finally:
+            self.ended.set()
+
+
 @asynccontextmanager
-async def scripted(service: ScriptedService, **options: Any) -> AsyncIterator[Client]:
-    """Serves the script on a free port and connects a client to it."""
+async def served(service: ScriptedService) -> AsyncIterator[str]:
+    """Serves the script on a free port."""
     server = grpc.aio.server()
     add_ExecutionServiceServicer_to_server(service, server)
+    add_ServerServiceServicer_to_server(ScriptedInfo(service), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with Client(f"127.0.0.1:{port}", **options) as client:
-            yield client
+        yield f"127.0.0.1:{port}"
     finally:
         await server.stop(None)
+
+
+@asynccontextmanager
+async def scripted(service: ScriptedService, **options: Any) -> AsyncIterator[Client]:
+    """Serves the script and connects a client to it."""
+    async with served(service) as address, Client(address, **options) as client:
+        yield client
+
+
+@contextmanager
+def served_elsewhere(service: ScriptedService) -> Iterator[str]:
+    """Serves the script on a loop in another thread, for callers that block."""
+    address: futures.Future[str] = futures.Future()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        async with served(service) as at:
+            loops.append(asyncio.get_running_loop())
+            address.set_result(at)
+            await over.wait()
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        yield address.result()
+    finally:
+        loops[0].call_soon_threadsafe(over.set)
+        thread.join()

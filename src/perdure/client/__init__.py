@@ -19,6 +19,8 @@ from perdure.client.errors import (
     FieldViolation,
 )
 from perdure.client.results import Count, ExecuteResult
+from perdure.client.sync.client import SyncClient
+from perdure.client.sync.watching import SyncWatch
 from perdure.client.updates import Left, Reset, Synced, WatchMessage, WatchUpdate
 from perdure.client.watching import Watch
 
@@ -36,6 +38,8 @@ __all__ = [
     "FieldViolation",
     "Left",
     "Reset",
+    "SyncClient",
+    "SyncWatch",
     "Synced",
     "Watch",
     "WatchMessage",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
+from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import ListExecutionsResponse, StorePoint
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from grpc.aio import UnaryUnaryMultiCallable
 
     from perdure.client.calls import Calls
-    from perdure.v1.execution_pb2 import Execution
     from perdure.v1.execution_service_pb2 import ListExecutionsRequest
 
 
@@ -97,7 +97,7 @@ class Pages(Generic[_Item]):
         return self._items.popleft()
 
 
-class ExecutionPages(Pages["Execution"]):
+class ExecutionPages(Pages[Execution]):
     """A list of executions.
 
     Attributes:

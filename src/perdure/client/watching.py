@@ -105,13 +105,21 @@ class Watch:
         return self
 
     async def __anext__(self) -> ExecutionEvent:
-        if not self._has_only_events:
-            raise TypeError("this watch tells more than events: iterate over its updates()")
+        self.require_only_events()
         while await self._has_updates():
             update = self._handout.take()
             if isinstance(update, ExecutionEvent):
                 return update
         raise StopAsyncIteration
+
+    def require_only_events(self) -> None:
+        """Refuse to hand out events where that would leave out states and resets.
+
+        Raises:
+            TypeError: The watch tells more than events.
+        """
+        if not self._has_only_events:
+            raise TypeError("this watch tells more than events: iterate over its updates()")
 
     async def updates(self) -> AsyncIterator[WatchUpdate]:
         """Iterate over all that the watch tells.
