@@ -1,89 +1,109 @@
-"""The newest events of one execution, shared by all who watch it.
+"""The newest changes that somebody watches, shared by all who do.
 
-A ring is bounded. Whoever falls behind its oldest event reads the store instead, so that a slow reader
+The ring is bounded, and forgets the oldest change whoever still wants it: the store has it. So a slow reader
 costs a position and nothing else.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from perdure.store.records import ExecutionRow, revision_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from perdure.store.records import Facts, NewExecution, Summary
 
-    from perdure.domain.events import Event
+RING_MAX_ENTRIES: Final = 8_192
+RING_MAX_BYTES: Final = 32 << 20
 
-RING_MAX_EVENTS: Final = 256
-RING_MAX_BYTES: Final = 512 << 10
-"""Size of the serialised events of one ring, the newest aside."""
+ENTRY_BYTES: Final = 1 << 10
+"""What an entry is taken to cost besides its events: its columns and the records that hold it together."""
 
 
-@dataclass(slots=True)
-class Recent:
-    """An event that has just become durable.
+class Holder(Protocol):
+    """Who keeps an entry within reach of its readers."""
+
+    def drop_oldest(self) -> None:
+        """Let go of the oldest entry, which the ring has forgotten."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What one commit changed in one execution, as those who watch it are told.
 
     Attributes:
-        time: When it happened, in microseconds since the epoch.
-        store_revision: Of the commit that contains it.
-        encoded: Serialised `ExecutionEvent`; empty until somebody needs it, then the same for everyone.
+        position: Place in the log.
+        before: Facts as of the commit before; None if this one created the execution.
+        sequence: Sequence of the last event.
+        events: Serialised `ExecutionEvent`s; empty if nobody wants events.
+        left: The serialised event that stands for them where the execution matches no more; empty if it
+            does nowhere.
+        holders: Who has it within reach.
     """
 
+    position: int
+    created: NewExecution
+    before: Facts | None
+    facts: Facts
+    summary: Summary
     sequence: int
-    event: Event
-    time: int
-    store_revision: int
-    encoded: bytes = b""
+    events: tuple[bytes, ...] = ()
+    left: bytes = b""
+    holders: list[Holder] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it is taken to cost."""
+        return ENTRY_BYTES + len(self.created.labels) + len(self.left) + sum(map(len, self.events))
+
+    def row(self) -> ExecutionRow:
+        """Show the execution as of the commit, as a list would."""
+        return ExecutionRow(
+            created=self.created,
+            sequence=self.sequence,
+            revision=revision_of(self.position),
+            active=self.facts.end_time is None,
+            wake_time=None,
+            facts=self.facts,
+            summary=self.summary,
+        )
 
 
 class Ring:
-    """Keeps the newest events and wakes those who wait for more.
+    """Keeps entries until there are too many.
 
-    Attributes:
-        watchers: How many follow it.
-        changed: Set, and replaced, when there is something new.
+    Args:
+        max_entries: How many it keeps.
+        max_bytes: What they cost together, the newest aside.
     """
 
-    def __init__(self) -> None:
-        self.watchers = 0
-        self.changed = asyncio.Event()
-        self._events: deque[Recent] = deque()
+    def __init__(self, max_entries: int = RING_MAX_ENTRIES, max_bytes: int = RING_MAX_BYTES) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._entries: deque[tuple[Entry, int]] = deque()
         self._bytes = 0
 
-    @property
-    def last(self) -> int:
-        """Sequence of the newest event; 0 if nothing has happened since the ring was made."""
-        return self._events[-1].sequence if self._events else 0
+    def __len__(self) -> int:
+        return len(self._entries)
 
-    def add(self, first_sequence: int, events: Sequence[Event], time: int, store_revision: int) -> None:
-        """Take the events of one commit."""
-        for sequence, event in enumerate(events, first_sequence):
-            self._events.append(Recent(sequence, event, time, store_revision))
-        while len(self._events) > RING_MAX_EVENTS:
-            self._bytes -= len(self._events.popleft().encoded)
-        self.wake()
+    def add(self, entry: Entry) -> None:
+        """Take an entry that is complete, newer than all before it."""
+        size = entry.size
+        self._entries.append((entry, size))
+        self._bytes += size
+        while len(self._entries) > self._max_entries or (self._bytes > self._max_bytes and len(self._entries) > 1):
+            self._forget_oldest()
 
-    def keep_encoded(self, recent: Recent, encoded: bytes) -> None:
-        """Keep the serialised form of an event for the other watchers."""
-        recent.encoded = encoded
-        if recent.sequence < self._events[0].sequence:
-            return
-        self._bytes += len(encoded)
-        while self._bytes > RING_MAX_BYTES and len(self._events) > 1:
-            self._bytes -= len(self._events.popleft().encoded)
+    def clear(self) -> None:
+        """Forget everything."""
+        while self._entries:
+            self._forget_oldest()
 
-    def wake(self) -> None:
-        """Wake everybody who waits."""
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
-
-    def covers(self, sequence: int) -> bool:
-        """Whether the ring still has an event."""
-        return bool(self._events) and self._events[0].sequence <= sequence <= self._events[-1].sequence
-
-    def behind(self, sequence: int) -> list[Recent]:
-        """List the events after a sequence, the next of which the ring covers."""
-        return list(islice(self._events, sequence + 1 - self._events[0].sequence, None))
+    def _forget_oldest(self) -> None:
+        entry, size = self._entries.popleft()
+        self._bytes -= size
+        for holder in entry.holders:
+            holder.drop_oldest()

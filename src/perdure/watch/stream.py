@@ -1,252 +1,248 @@
-"""One watch of one execution: a coroutine with a position, no queue (P10, P11).
+"""One watch: a coroutine with a place in the log, and no queue (P10, P11).
 
-It reads the store until it has caught up, then the ring that all watchers of the execution share, and the
-store again whenever it has fallen behind the ring. Only the reader's flow control holds it up.
+Near the head it is served from the ring, in messages that it shares with the other streams of its selection;
+behind it from pages of the log. Only the reader's flow control holds it up, and only it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from perdure.codec.message_parts import put_instant
-from perdure.codec.tokens import Cursor, TokenCodec
-from perdure.domain.errors import FieldViolation, InvalidRequest, WrongState
-from perdure.domain.events import ExecutionCancelled, ExecutionFailed, ExecutionSucceeded
-from perdure.v1.execution_pb2 import ExecutionDetails
+from perdure.domain.errors import NotFound
+from perdure.store.records import log_position, revision_of
 from perdure.v1.execution_service_pb2 import WatchResponse
-from perdure.watch.framing import frame_events
-from perdure.watch.history import HistoryReader
+from perdure.watch.alarm import Alarm
+from perdure.watch.end import has_named_ended, have_all_ended
+from perdure.watch.envelope import Place
+from perdure.watch.every_event import EveryEvent
+from perdure.watch.initial_state import InitialState
+from perdure.watch.latest import LatestStates
+from perdure.watch.order import Begin, Until
+from perdure.watch.start import CursorExpired
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
-    from perdure.domain.commands import Chance
-    from perdure.engine.engine import Engine
-    from perdure.store.records import ExecutionKey
-    from perdure.v1.event_pb2 import ExecutionEvent
-    from perdure.v1.execution_pb2 import Execution
+    from perdure.engine.environment import Environment
+    from perdure.engine.queries import Queries
+    from perdure.store.records import LogPage
+    from perdure.watch.envelope import Frame
     from perdure.watch.hub import WatchHub
-    from perdure.watch.ring import Recent, Ring
+    from perdure.watch.order import WatchOrder
+    from perdure.watch.selection import Selection
 
-BATCH_MAX_BYTES: Final = 1 << 20
-"""Size of the events in one message; one larger event travels alone."""
-
-PAGE_EVENTS: Final = 500
-"""Events read from the store at a time."""
-
-MAX_AGE_SECONDS: Final = 30.0 * 60
-"""Age at which a stream is asked to come again, so that load spreads; varied by a tenth each way."""
-
-JITTER: Final = 0.1
-
-_TERMINAL: Final = frozenset({ExecutionDetails.SUCCEEDED, ExecutionDetails.FAILED, ExecutionDetails.CANCELLED})
-_TERMINAL_EVENTS: Final = (ExecutionSucceeded, ExecutionFailed, ExecutionCancelled)
+PAGE_RECORDS: Final = 200
+PAGE_BYTES: Final = 64 << 10
+"""Size of a page of the log: with one message, all that is held up by a reader that does not read."""
 
 
-class InitialState(NamedTuple):
-    """The state that a watch begins with, and the sequence of the last event in it."""
+class Surroundings(NamedTuple):
+    """What all streams of a server share."""
 
-    execution: Execution
-    sequence: int
-
-
-class Shown(NamedTuple):
-    """An event ready to be sent; `ends` tells that it is the last of its execution."""
-
-    sequence: int
-    store_revision: int
-    encoded: bytes
-    ends: bool
+    environment: Environment
+    queries: Queries
+    hub: WatchHub
 
 
-@dataclass(frozen=True, slots=True)
-class WatchOrder:
-    """What a watcher asks for.
+class _Leaving(Exception):
+    """The stream has to end: the server does, or it is too old."""
 
-    Attributes:
-        cursor: Token to go on from; empty for none.
-        from_now: Whether it begins behind the latest event; else, without a cursor, with the first.
-        initial_state: Makes the state to begin with; None if none is wanted.
-        until_terminal: Whether the stream ends with the execution.
-        progress_seconds: Longest silence.
+
+class Stream:
+    """Where one watch stands, and how it goes on.
+
+    Args:
+        shared: What it shares with the others.
+        order: What is asked for.
+        max_age_seconds: Age at which it is asked to come again; varied by a tenth each way.
+        write: Sends a message; waits as long as the reader does not take it.
     """
 
-    key: ExecutionKey
-    cursor: str = ""
-    from_now: bool = False
-    initial_state: Callable[[], Awaitable[InitialState]] | None = None
-    until_terminal: bool = True
-    progress_seconds: float = 10.0
-
-
-class Watches:
-    """Opens streams."""
-
     def __init__(
-        self, engine: Engine, hub: WatchHub, tokens: TokenCodec, *, max_age_seconds: float = MAX_AGE_SECONDS
+        self, shared: Surroundings, order: WatchOrder, max_age_seconds: float, write: Callable[[bytes], Awaitable[None]]
     ) -> None:
-        self.engine = engine
-        self.hub = hub
-        self.tokens = tokens
-        self.max_age_seconds = max_age_seconds
+        environment, self._queries, self._hub = shared
+        self._order = order
+        self._write = write
+        self._states = LatestStates(self._queries, order.projection, environment.location, self._hub.reads)
+        self._source = (
+            self._states if order.subject.latest else EveryEvent(self._queries, environment.location, self._hub.reads)
+        )
+        self._place = Place(0)
+        self._accepted_floor = 0
+        self._asks_for_end = order.until is not Until.NEVER
+        self._is_over = False
+        self._messages = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._alarm = Alarm(order.progress_seconds, max_age_seconds, environment.chance, self.wake)
 
-    async def stream(self, order: WatchOrder) -> AsyncIterator[bytes]:
-        """Yield serialised `WatchResponse`s until the watch has ended.
+    def wake(self) -> None:
+        """Go on, if it waits."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def run(self, place: Place, selection: Selection, opened: Callable[[], Awaitable[None]]) -> None:
+        """Send what there is, and wait for more, until the watch has ended.
+
+        Args:
+            place: Where it begins.
+            selection: Of its subject; has collected what concerns it since the place was taken, if not before.
+            opened: Awaited when it is certain that the watch begins there.
 
         Raises:
-            NotFound: There is no such execution.
-            InvalidRequest: The cursor is none, or of another execution.
-            WrongState: The cursor is of another store, or of a future that this one does not have.
+            NotFound: The execution that the scope names has been deleted.
+            CursorExpired: What follows the place is not kept any more.
         """
-        with self.hub.follow(order.key) as ring:
-            watch = _Watch(self, order, ring)
-            async for message in watch.messages():
-                yield message
-
-
-class _Watch:
-    def __init__(self, watches: Watches, order: WatchOrder, ring: Ring) -> None:
-        self._engine = watches.engine
-        self._clock = watches.engine.environment.clock
-        self._chance: Chance = watches.engine.environment.chance
-        self._identity = watches.engine.environment.store.identity
-        self._hub = watches.hub
-        self._tokens = watches.tokens
-        self._order = order
-        self._ring = ring
-        self._position = 0
-        self._revision = 0
-        self._now = asyncio.get_running_loop().time
-        self._end = self._now() + self._vary(watches.max_age_seconds)
-        self._progress_due = 0.0
-
-    async def messages(self) -> AsyncIterator[bytes]:
-        """Yield the initial state, then the events, then whatever keeps the stream alive."""
-        after = self._read_cursor()
-        # Taken before the state is read, so that nothing up to it is missing from the state.
-        self._revision = max(self._revision, self._hub.revision if after is None else 0)
-        if self._order.initial_state is not None:
-            state = await self._order.initial_state()
-            after = self._position = state.sequence
-            self._revision = max(self._revision, state.execution.store_revision)
-            yield self._message(WatchResponse(executions=WatchResponse.States(executions=[state.execution])))
-            yield self._message(WatchResponse(synced=WatchResponse.Synced()))
-        elif after is None and not self._order.from_now:
-            after = self._revision = 0
-        reader = await HistoryReader.open(self._engine, self._order.key, after)
-        if reader.position > reader.known:
-            raise _store_reset("the cursor is from a future that this store has not had")
-        self._position = reader.position
-        async for message in self._follow(reader):
-            yield message
-
-    async def _follow(self, reader: HistoryReader) -> AsyncIterator[bytes]:
-        self._postpone_progress()
-        ended = reader.ended and self._position >= reader.known
-        while not (ended and self._order.until_terminal):
-            if self._hub.draining or self._now() >= self._end:
-                yield self._message(WatchResponse(going_away=WatchResponse.GoingAway()))
-                return
-            if self._position < max(reader.known, self._ring.last):
-                events = await self._next_events(reader)
-                for message in self._messages_of(events):
-                    yield message
-                ended = events[-1].ends
-            elif not await self._changed():
-                yield self._message(WatchResponse(progress=WatchResponse.Progress()))
-
-    async def _next_events(self, reader: HistoryReader) -> list[Shown]:
-        """Take what comes next from the ring if it reaches back far enough, else from the store."""
-        if self._ring.covers(self._position + 1):
-            return [self._show_recent(reader, recent) for recent in self._ring.behind(self._position)]
-        async with self._hub.pages:
-            events = await reader.read(PAGE_EVENTS)
-        assert events, "an event that is durable is in the store"
-        return [Shown(each.sequence, each.store_revision, each.SerializeToString(), _ends(each)) for each in events]
-
-    def _show_recent(self, reader: HistoryReader, recent: Recent) -> Shown:
-        if recent.encoded:
-            reader.pass_over(recent.sequence, recent.event)
-        else:
-            shown = reader.show(recent.sequence, recent.event, recent.time, recent.store_revision)
-            self._ring.keep_encoded(recent, shown.SerializeToString())
-        return Shown(recent.sequence, recent.store_revision, recent.encoded, isinstance(recent.event, _TERMINAL_EVENTS))
-
-    def _messages_of(self, events: list[Shown]) -> Iterator[bytes]:
-        """Put events into messages; between two of them the cursor stands inside a commit if need be."""
-        batch: list[bytes] = []
-        size = 0
-        for event in events:
-            if batch and size + len(event.encoded) > BATCH_MAX_BYTES:
-                yield frame_events(batch, self._envelope())
-                batch, size = [], 0
-            batch.append(event.encoded)
-            size += len(event.encoded)
-            self._position = event.sequence
-            self._revision = max(self._revision, event.store_revision)
-        yield frame_events(batch, self._envelope())
-
-    async def _changed(self) -> bool:
-        """Wait for the next commit, or until a message is due for another reason; tells which it was."""
-        changed = self._ring.changed
-        due = min(self._progress_due, self._end)
+        self._place = place
+        self._selection = selection
         try:
-            async with asyncio.timeout_at(due):
-                await changed.wait()
-        except TimeoutError:
-            if changed.is_set():
-                return True
-            # Nothing was missing when the wait began, and nothing has come since.
-            self._revision = max(self._revision, self._hub.revision)
-            return self._now() >= self._end
-        return True
+            anew = await self._begins_anew()
+            await opened()
+            await self._send_all(anew=anew, reset=anew and self._order.start is not Begin.INITIAL_STATE)
+        except _Leaving:
+            await self._tell(WatchResponse(going_away=WatchResponse.GoingAway()))
+        finally:
+            self._alarm.cancel()
 
-    def _read_cursor(self) -> int | None:
-        """Find where to go on; None without a cursor."""
-        if not self._order.cursor:
-            return None
-        cursor = self._tokens.open_cursor(self._order.cursor)
-        if (cursor.project, cursor.execution) != self._order.key:
-            violation = FieldViolation("cursor", "belongs to another execution")
-            raise InvalidRequest("cursor: belongs to another execution", violation, reason="CURSOR_FILTER_MISMATCH")
-        if cursor.store_id != self._identity.store_id:
-            raise _store_reset("the cursor is from another store")
-        if cursor.store_revision > self._hub.revision:
-            raise _store_reset("the cursor is from a future that this store has not had")
-        self._revision = cursor.store_revision
-        return cursor.sequence
+    async def _begins_anew(self) -> bool:
+        """Whether the current states have to come first."""
+        if self._order.start is Begin.INITIAL_STATE or self._place.unsynced:
+            return True
+        floor = await self._queries.log_floor(self._order.subject.scope)
+        if self._order.start is Begin.BEGINNING:
+            self._accepted_floor = floor
+        if not self._is_expired(floor):
+            return False
+        if self._order.resets:
+            return True
+        raise CursorExpired(floor)
 
-    def _message(self, response: WatchResponse) -> bytes:
-        self._complete(response)
-        return response.SerializeToString()
+    def _is_expired(self, floor: int) -> bool:
+        return floor > max(self._accepted_floor, self._place.revision)
 
-    def _envelope(self) -> WatchResponse:
-        response = WatchResponse()
-        self._complete(response)
-        return response
+    async def _send_all(self, *, anew: bool, reset: bool) -> None:
+        while True:
+            try:
+                if anew:
+                    await self._send_initial_state(reset=reset)
+                await self._follow()
+            except CursorExpired:
+                if not self._order.resets:
+                    raise
+                anew = reset = True
+            else:
+                return
 
-    def _complete(self, response: WatchResponse) -> None:
-        """Add what every message has."""
-        key = self._order.key
-        cursor = Cursor(self._identity.store_id, key.project, key.execution, self._position, self._revision)
-        response.cursor = self._tokens.seal_cursor(cursor)
-        response.store_revision = self._revision
-        put_instant(self._clock.now(), response.server_time)
-        self._postpone_progress()
+    async def _send_initial_state(self, *, reset: bool) -> None:
+        """Send the states of all that match, up to date as of one place, and begin there."""
+        self._place = Place(self._hub.position, unsynced=True)
+        self._asks_for_end = self._order.until is not Until.NEVER
+        if reset:
+            await self._tell(WatchResponse(reset=WatchResponse.Reset()))
+        initial = InitialState(self._queries, self._order.projection, self._hub.reads)
+        async for frame in initial.frames(self._order.subject, self._selection.envelope, self._place):
+            await self._send(frame)
+        await self._catch_up(initial.newest)
+        self._place = Place(self._place.position)
+        await self._tell(WatchResponse(synced=WatchResponse.Synced()))
 
-    def _postpone_progress(self) -> None:
-        # Shortened, never lengthened: the interval is a promise.
-        self._progress_due = self._now() + self._order.progress_seconds * (1 - JITTER * self._chance.jitter())
+    async def _catch_up(self, newest: int) -> None:
+        """Send the states that have changed, until none of those sent is ahead of the place.
 
-    def _vary(self, seconds: float) -> float:
-        return seconds * (1 + JITTER * (2 * self._chance.jitter() - 1))
+        Args:
+            newest: Store revision of the newest state that was sent.
+        """
+        while True:
+            self._check()
+            head = self._hub.position
+            if not self._selection.covers(self._place.position):
+                await self._read_log(self._states)
+            elif frames := await self._states.recent(self._selection, self._place, head):
+                for frame in frames:
+                    await self._send(frame)
+            elif max(head, self._place.position) >= log_position(max(newest, self._states.newest)):
+                self._place = self._place._replace(position=max(head, self._place.position))
+                return
+            else:
+                await self._wait()
 
+    async def _follow(self) -> None:
+        """Send what happens, until the watch is over."""
+        while not self._is_over:
+            self._check()
+            if not self._selection.covers(self._place.position):
+                await self._read_log(self._source)
+            elif frames := await self._source.recent(self._selection, self._place, self._hub.position):
+                for frame in frames:
+                    await self._send(frame)
+            elif self._asks_for_end:
+                self._asks_for_end = False
+                self._is_over = await self._has_come_to_its_end()
+            elif self._alarm.is_silent():
+                self._place = Place(max(self._place.position, self._hub.position))
+                await self._tell(WatchResponse(progress=WatchResponse.Progress()))
+            else:
+                await self._wait()
 
-def _ends(event: ExecutionEvent) -> bool:
-    return event.HasField("state_change") and event.state_change.state in _TERMINAL
+    async def _has_come_to_its_end(self) -> bool:
+        """Whether nothing is left to wait for and everything was sent; what is found missing is sent."""
+        ended = has_named_ended if self._order.until is Until.NAMED_ENDS else have_all_ended
+        async with self._hub.reads:
+            if not await ended(self._queries, self._order.subject):
+                return False
+        # What has ended may have done so behind the place: the log tells.
+        messages = self._messages
+        while self._messages == messages:
+            page = await self._read_log(self._source)
+            if page.through == log_position(revision_of(page.through)):
+                break
+        self._asks_for_end = self._messages != messages
+        return self._is_over or not self._asks_for_end
 
+    async def _read_log(self, source: EveryEvent | LatestStates) -> LogPage:
+        """Send what the next page of the log has.
 
-def _store_reset(message: str) -> WrongState:
-    return WrongState(f"{message}; read the state anew", reason="STORE_RESET")
+        Raises:
+            CursorExpired: Some of it may have been deleted.
+        """
+        async with self._hub.reads:
+            page = await self._queries.log_page(
+                self._order.subject.scope, self._place.position, max_records=PAGE_RECORDS, max_bytes=PAGE_BYTES
+            )
+        if self._is_expired(page.floor):
+            raise CursorExpired(page.floor)
+        async for frame in source.logged(self._selection, self._place, page):
+            await self._send(frame)
+        return page
+
+    def _check(self) -> None:
+        """End the stream if it must."""
+        if self._selection.deleted:
+            raise NotFound("execution", self._order.subject.named or "")
+        if self._hub.draining or self._alarm.is_old():
+            raise _Leaving
+
+    async def _send(self, frame: Frame) -> None:
+        """Send a frame, and stand where it leaves the watch."""
+        self._check()
+        if frame.message:
+            self._messages += 1
+            await self._write(frame.message)
+            self._alarm.postpone()
+        self._place = frame.place
+        if frame.stirs and self._order.until is Until.ALL_ENDED:
+            self._asks_for_end = True
+        if frame.ends and self._order.until is Until.NAMED_ENDS:
+            self._is_over = True
+
+    async def _tell(self, response: WatchResponse) -> None:
+        """Send a message of this stream alone."""
+        await self._write(self._selection.envelope.frame(response, self._place).message)
+        self._alarm.restart()
+
+    async def _wait(self) -> None:
+        """Wait until something concerns the stream, or it has been silent for too long."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter

@@ -1,0 +1,158 @@
+"""The watches of `ExecutionService`: what a request asks for, read and checked; the rest is `perdure.watch`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from perdure.codec.names import WILDCARD
+from perdure.domain.errors import FieldViolation, InvalidRequest, NotFound
+from perdure.service.contents import read_contents
+from perdure.service.fields import Faults, read_length
+from perdure.service.projection import Projection
+from perdure.store.filter.parse import parse_filter
+from perdure.store.records import IntegrationKey, Scope
+from perdure.v1.execution_pb2 import Execution
+from perdure.v1.execution_service_pb2 import WatchResponse
+from perdure.watch.order import AfterRevision, AtCursor, Begin, Until, WatchOrder
+from perdure.watch.subject import Subject
+
+if TYPE_CHECKING:
+    from perdure.service.call import Call
+    from perdure.service.names import NameReader
+    from perdure.service.views import Views
+    from perdure.store.interface import Store
+    from perdure.v1.execution_service_pb2 import WatchExecutionRequest, WatchExecutionsRequest
+    from perdure.watch.order import Start
+    from perdure.watch.watches import Watches
+
+    Request = WatchExecutionRequest | WatchExecutionsRequest
+
+PROGRESS_DEFAULT_SECONDS: Final = 10.0
+PROGRESS_MIN_SECONDS: Final = 1.0
+PROGRESS_MAX_SECONDS: Final = 60.0
+
+_EXECUTIONS: Final = "/executions/"
+"""In the name of an execution, and of nothing else that can be watched."""
+
+
+class WatchServicer:
+    """Streams what happens to executions (row 26)."""
+
+    def __init__(self, store: Store, names: NameReader, views: Views, watches: Watches) -> None:
+        self._store = store
+        self._names = names
+        self._views = views
+        self._watches = watches
+
+    async def watch_execution(self, request: WatchExecutionRequest, call: Call) -> None:
+        """Stream what happens to one execution, and to those below it if they are wanted, too."""
+        name = self._names.execution(request.name, "name")
+        if request.include_sub_executions:
+            scope = Scope(name.project, tree=name.execution)
+        else:
+            scope = Scope(name.project, execution=name.execution)
+        until_terminal = request.until_terminal if request.HasField("until_terminal") else True
+        until = Until.NAMED_ENDS if until_terminal else Until.NEVER
+        order = self._order(request, Subject(scope, None, _is_latest(request)), Begin.BEGINNING, until)
+        await self._views.extent(name)
+        await self._watches.run(order, call.send_metadata, call.write)
+
+    async def watch_executions(self, request: WatchExecutionsRequest, call: Call) -> None:
+        """Stream what happens to the executions of a project, an integration or a tree that match a filter."""
+        if _EXECUTIONS in request.parent:
+            name = self._names.execution(request.parent, "parent")
+            scope = Scope(name.project, tree=name.execution)
+        else:
+            parent = self._names.integration(request.parent, "parent", wildcard=True)
+            scope = Scope(parent.project)
+            if parent.integration != WILDCARD:
+                below = request.include_sub_executions
+                scope = Scope(parent.project, integration=parent.integration, with_sub_executions=below)
+        subject = Subject(scope, parse_filter(request.filter), _is_latest(request))
+        until = Until.ALL_ENDED if request.until_terminal else Until.NEVER
+        order = self._order(request, subject, Begin.NOW, until)
+        if scope.tree is not None:
+            await self._views.extent(name)
+        else:
+            await self._check_integration(scope)
+        await self._watches.run(order, call.send_metadata, call.write)
+
+    async def _check_integration(self, scope: Scope) -> None:
+        """Tell an integration that nothing has happened to from one that never was.
+
+        Raises:
+            NotFound: There never was an integration of that id.
+        """
+        if scope.integration is None:
+            return
+        if await self._store.get_integration(IntegrationKey(scope.project, scope.integration)) is None:
+            raise NotFound("integration", scope.integration, reason="INTEGRATION_NOT_FOUND")
+
+    def _order(self, request: Request, subject: Subject, default: Begin, until: Until) -> WatchOrder:
+        contents = read_contents(request.view, request.read_mask, default=Execution.VIEW_BASIC)
+        return WatchOrder(
+            subject=subject,
+            start=_read_start(request, default),
+            projection=Projection(self._views, contents),
+            until=until,
+            resets=_resets(request),
+            progress_seconds=_read_progress_interval(request),
+        )
+
+
+def _read_start(request: Request, default: Begin) -> Start:
+    start = request.WhichOneof("start")
+    if start is not None and start != "after_store_revision" and not getattr(request, start):
+        _refuse(start, "must not be empty" if start == "cursor" else "must be true if it is set")
+    if request.initial_state:
+        if start not in {None, "from_now"}:
+            _refuse("initial_state", f"must not be set together with {start}")
+        return Begin.INITIAL_STATE
+    match start:
+        case "from_now":
+            return Begin.NOW
+        case "from_beginning":
+            return Begin.BEGINNING
+        case "cursor":
+            return AtCursor(request.cursor)
+        case "after_store_revision":
+            return _read_store_point(request)
+        case _:
+            return default
+
+
+def _read_store_point(request: Request) -> AfterRevision:
+    point = request.after_store_revision
+    if point.store_revision < 0:
+        _refuse("after_store_revision.store_revision", "must not be negative")
+    if not point.store_id:
+        path = "after_store_revision.store_id"
+        raise InvalidRequest(
+            f"{path}: must be set", FieldViolation(path, "must be set"), reason="REQUIRED_FIELD_MISSING"
+        )
+    return AfterRevision(point.store_revision, point.store_id)
+
+
+def _is_latest(request: Request) -> bool:
+    if request.mode not in WatchResponse.Mode.values():
+        _refuse("mode", "is no mode that this server knows")
+    return request.mode == WatchResponse.MODE_LATEST_STATE
+
+
+def _resets(request: Request) -> bool:
+    if request.on_expired not in WatchResponse.OnExpired.values():
+        _refuse("on_expired", "is nothing that this server can do")
+    return request.on_expired == WatchResponse.ON_EXPIRED_RESET
+
+
+def _read_progress_interval(request: Request) -> float:
+    if not request.HasField("progress_interval"):
+        return PROGRESS_DEFAULT_SECONDS
+    faults = Faults()
+    length = read_length("progress_interval", request.progress_interval, faults)
+    faults.refuse_if_any()
+    return min(max(length / 1e6, PROGRESS_MIN_SECONDS), PROGRESS_MAX_SECONDS)
+
+
+def _refuse(path: str, description: str) -> NoReturn:
+    raise InvalidRequest(f"{path}: {description}", FieldViolation(path, description))
