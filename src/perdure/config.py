@@ -52,6 +52,8 @@ class Settings:
         apps: Each `MODULE:NAME`; their handlers are performed by the server's own workers.
         workers: `process` performs them in a child process each, `in-process` in the server, `none` not at all.
         drain_seconds: How long calls under way may take at the end.
+        max_watchers: How many watches may be open at once.
+        max_watchers_per_principal: How many of them one principal may have.
         retention: How long executions are kept after their end, unless their integration says otherwise; None for
             ever.
     """
@@ -62,6 +64,8 @@ class Settings:
     apps: tuple[str, ...] = ()
     workers: str = "process"
     drain_seconds: float = 10.0
+    max_watchers: int = 1_000
+    max_watchers_per_principal: int = 100
     retention: timedelta | None = timedelta(microseconds=RETENTION_DEFAULT)
 
     def __post_init__(self) -> None:
@@ -72,6 +76,9 @@ class Settings:
             raise InvalidSettings(f"workers: {self.workers!r} is none of {', '.join(WORKER_MODES)}")
         if not 0 <= self.drain_seconds <= 3600:
             raise InvalidSettings("drain_seconds: must be 0 to 3600")
+        for name in ("max_watchers", "max_watchers_per_principal"):
+            if getattr(self, name) < 0:
+                raise InvalidSettings(f"{name}: must not be negative")
         shortest, longest = timedelta(microseconds=RETENTION_MIN), timedelta(microseconds=LENGTH_MAX)
         if self.retention is not None and not shortest <= self.retention <= longest:
             raise InvalidSettings(f"retention: must be 1m to {longest.days}d, or {KEEP_FOR_EVER} to keep all for ever")
@@ -161,6 +168,12 @@ def _read_seconds(value: object) -> float:
     return float(value)
 
 
+def _read_count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError
+    return int(value)
+
+
 def _read_retention(value: object) -> timedelta | None:
     text = _read_text(value)
     return None if text in {KEEP_FOR_EVER, "0"} else read_length(text)
@@ -173,6 +186,8 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
     "apps": _read_apps,
     "workers": _read_text,
     "drain_seconds": _read_seconds,
+    "max_watchers": _read_count,
+    "max_watchers_per_principal": _read_count,
     "retention": _read_retention,
 }
 """Every setting with what reads it from a file, a variable or a flag."""

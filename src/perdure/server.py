@@ -26,6 +26,7 @@ from perdure.runtime.chance import SystemChance
 from perdure.runtime.clock import SystemClock
 from perdure.runtime.failpoints import arm_from_environment
 from perdure.runtime.supervisor import Supervisor
+from perdure.service.admission import Admission
 from perdure.service.edge import Edge
 from perdure.service.options import CHANNEL_OPTIONS
 from perdure.store.errors import StoreError
@@ -111,7 +112,8 @@ class Server:
         store = environment.store
         tokens = TokenCodec(store.identity.token_keys)
         dispatch = DispatchSettings(location=settings.location)
-        hub = WatchHub(store.committed_revision())
+        admission = Admission(settings.max_watchers, settings.max_watchers_per_principal)
+        hub = WatchHub(store.committed_revision(), settings.location)
         engine = Engine(environment, hub)
         dispatcher = Dispatcher(
             tokens,
@@ -121,7 +123,7 @@ class Server:
             chance=environment.chance,
             settings=dispatch,
         )
-        return cls(settings, engine, dispatcher, hub, Edge(engine, dispatcher, hub, tokens, dispatch))
+        return cls(settings, engine, dispatcher, hub, Edge(engine, dispatcher, hub, tokens, dispatch, admission))
 
     async def serve(self, host: str, port: int) -> None:
         """Take up what a former server left, let callers in, and start the workers that belong to the server.

@@ -71,14 +71,21 @@ class Places:
 
 
 class Admission:
-    """The places of all classes of one server."""
+    """The places of all classes of one server.
 
-    def __init__(self) -> None:
+    Attributes:
+        watchers: How many watches may be open.
+        watchers_per_principal: How many of them one principal may have.
+    """
+
+    def __init__(self, watchers: int = WATCHERS_MAX, watchers_per_principal: int = WATCHERS_PER_PRINCIPAL_MAX) -> None:
+        self.watchers = watchers
+        self.watchers_per_principal = watchers_per_principal
         self._places = {
             MethodClass.UNARY: Places(256),
             MethodClass.WAITING: Places(4_096),
             MethodClass.URGENT: Places(4_096),
-            MethodClass.WATCH: Places(WATCHERS_MAX, WATCHERS_PER_PRINCIPAL_MAX, "TOO_MANY_WATCHERS"),
+            MethodClass.WATCH: Places(watchers, watchers_per_principal, "TOO_MANY_WATCHERS"),
         }
 
     def places(self, method_class: MethodClass) -> Places:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.dispatch.servicer import WorkerServicer
-from perdure.service.admission import Admission, MethodClass
+from perdure.service.admission import MethodClass
 from perdure.service.execute import Executor
 from perdure.service.execution_lists import ExecutionLists
 from perdure.service.execution_service import ExecutionServicer
@@ -18,14 +18,16 @@ from perdure.service.reflection import reflection_services
 from perdure.service.server_service import ServerServicer
 from perdure.service.snapshot_reading import SnapshotReader
 from perdure.service.views import Views
+from perdure.service.watches import WatchServicer
 from perdure.v1 import worker_service_pb2
-from perdure.watch.stream import Watches
+from perdure.watch.watches import Watches
 
 if TYPE_CHECKING:
     from perdure.codec.tokens import TokenCodec
     from perdure.dispatch.dispatcher import Dispatcher
     from perdure.dispatch.settings import DispatchSettings
     from perdure.engine.engine import Engine
+    from perdure.service.admission import Admission
     from perdure.watch.hub import WatchHub
 
 
@@ -41,7 +43,13 @@ class Edge:
     """
 
     def __init__(
-        self, engine: Engine, dispatcher: Dispatcher, hub: WatchHub, tokens: TokenCodec, dispatch: DispatchSettings
+        self,
+        engine: Engine,
+        dispatcher: Dispatcher,
+        hub: WatchHub,
+        tokens: TokenCodec,
+        dispatch: DispatchSettings,
+        admission: Admission,
     ) -> None:
         self.dispatch = dispatch
         self.health = Health()
@@ -49,14 +57,14 @@ class Edge:
         self._executor = Executor(engine, NameReader(engine.environment.location))
         services = [
             *_contract_services(engine, self.watches, tokens, self._executor),
-            ServerServicer(engine.environment, dispatch).service(),
+            ServerServicer(engine.environment, dispatch, admission).service(),
             _worker_service(engine, dispatcher),
         ]
         self.services = [service.descriptor.full_name for service in services]
         health = self.health.service()
         reflection = reflection_services([*self.services, health.descriptor.full_name])
         self.health.set_serving(self.services, serving=False)
-        self.pipeline = Pipeline([*services, health, *reflection], Admission())
+        self.pipeline = Pipeline([*services, health, *reflection], admission)
 
     def drain(self) -> None:
         """Tell that the server is about to end, and start nothing more."""
@@ -70,9 +78,10 @@ def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, exe
     pager = Pager(tokens)
     snapshots = SnapshotReader(engine)
     views = Views(engine, snapshots)
-    executions = ExecutionServicer(engine, names, views, watches)
+    executions = ExecutionServicer(engine, names, views)
+    watching = WatchServicer(engine.environment.store, names, views, watches)
     lists = ExecutionLists(engine, names, views, snapshots, pager)
-    return [executions.service(executor, lists), IntegrationServicer(engine, names, pager).service()]
+    return [executions.service(executor, lists, watching), IntegrationServicer(engine, names, pager).service()]
 
 
 def _worker_service(engine: Engine, dispatcher: Dispatcher) -> Service:

@@ -51,7 +51,8 @@ class Method:
     Attributes:
         behaviour: For a unary method a coroutine function of request and `Call`; for a stream of answers an
             async generator function of the same; for streams both ways, of an iterator of requests and `Call`.
-            Streams yield messages, or bytes of one.
+            Streams yield messages. For a watch it is a coroutine function that writes bytes to the call
+            itself, so that thousands of messages a second pass through no generator.
     """
 
     behaviour: Callable[[Any, Call], Any]
@@ -135,6 +136,8 @@ def _handler(descriptor: MethodDescriptor, method: Method, admission: Admission)
     stage = _Stage(descriptor, method, admission)
     if not descriptor.server_streaming:
         return grpc.unary_unary_rpc_method_handler(_unary(stage))
+    if method.method_class is MethodClass.WATCH:
+        return grpc.unary_stream_rpc_method_handler(_watch(stage))
     if not descriptor.client_streaming:
         return grpc.unary_stream_rpc_method_handler(_answer_stream(stage))
     return grpc.stream_stream_rpc_method_handler(_two_way_stream(stage))
@@ -173,6 +176,24 @@ async def _within(seconds: float, answer: Awaitable[Message]) -> Message:
         raise DeadlinePassed(f"the call took longer than {seconds:g} s") from None
 
 
+def _watch(stage: _Stage) -> Callable[[bytes, Context], Awaitable[None]]:
+    async def handle(request: bytes, context: Context) -> None:
+        try:
+            call = stage.begin(context)
+        except PerdureError as error:
+            await stage.fail(error, context)
+        try:
+            await stage.behaviour(stage.parse(request), call)
+        except grpc.aio.BaseError:
+            return  # There is no reader any more (F9).
+        except Exception as error:
+            await stage.fail(error, context)
+        finally:
+            stage.end(call)
+
+    return handle
+
+
 def _answer_stream(stage: _Stage) -> Callable[[bytes, Context], Awaitable[None]]:
     async def handle(request: bytes, context: Context) -> None:
         await _stream(stage, context, lambda call: stage.behaviour(stage.parse(request), call))
@@ -200,7 +221,7 @@ async def _stream(stage: _Stage, context: Context, start: Callable[[Call], Any])
     try:
         async with aclosing(start(call)) as answers:
             async for answer in answers:
-                if not await _write(context, answer if isinstance(answer, bytes) else answer.SerializeToString()):
+                if not await _write(context, answer.SerializeToString()):
                     return
     except Exception as error:
         await stage.fail(error, context)

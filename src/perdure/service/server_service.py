@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from perdure.codec.message_parts import put_length
 from perdure.domain import limits
 from perdure.domain.limits import SECOND
-from perdure.service.admission import WATCHERS_MAX, WATCHERS_PER_PRINCIPAL_MAX
 from perdure.service.options import REQUEST_MAX_BYTES
 from perdure.service.paging import PAGE_MAX_BYTES
 from perdure.service.pipeline import Method, Service
@@ -18,6 +17,7 @@ from perdure.v1.server_service_pb2 import ServerInfo
 if TYPE_CHECKING:
     from perdure.dispatch.settings import DispatchSettings
     from perdure.engine.environment import Environment
+    from perdure.service.admission import Admission
     from perdure.service.call import Call
     from perdure.v1.server_service_pb2 import GetServerInfoRequest
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 class ServerServicer:
     """Tells about the server."""
 
-    def __init__(self, environment: Environment, dispatch: DispatchSettings) -> None:
+    def __init__(self, environment: Environment, dispatch: DispatchSettings, admission: Admission) -> None:
         self._store = environment.store
         self._location = environment.location
         self._dispatch = dispatch
+        self._admission = admission
 
     def service(self) -> Service:
         """Put the service together."""
@@ -42,7 +43,7 @@ class ServerServicer:
         return ServerInfo(
             version=version("perdure"),
             location=self._location,
-            limits=_limits(self._dispatch),
+            limits=_limits(self._dispatch, self._admission),
             durability=ServerInfo.DURABILITY_FULL,
             store_kind=ServerInfo.STORE_KIND_SQLITE,
             store_id=self._store.identity.store_id,
@@ -52,7 +53,7 @@ class ServerServicer:
         )
 
 
-def _limits(dispatch: DispatchSettings) -> ServerInfo.Limits:
+def _limits(dispatch: DispatchSettings, admission: Admission) -> ServerInfo.Limits:
     shown = ServerInfo.Limits(
         max_value_bytes=limits.VALUE_MAX_BYTES,
         max_parameters_bytes=limits.PARAMETERS_MAX_BYTES,
@@ -67,8 +68,8 @@ def _limits(dispatch: DispatchSettings) -> ServerInfo.Limits:
         max_label_length=limits.LABEL_MAX_CHARACTERS,
         max_history_event_count=limits.HISTORY_MAX_EVENTS,
         max_history_bytes=limits.HISTORY_MAX_BYTES,
-        max_watcher_count=WATCHERS_MAX,
-        max_watcher_count_per_principal=WATCHERS_PER_PRINCIPAL_MAX,
+        max_watcher_count=admission.watchers,
+        max_watcher_count_per_principal=admission.watchers_per_principal,
         max_priority=limits.PRIORITY_MAX,
         max_parameter_count=limits.PARAMETERS_MAX,
         max_trigger_count=limits.TRIGGERS_MAX,
