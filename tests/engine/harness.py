@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
@@ -81,6 +82,20 @@ class Published:
     def of(self, key: ExecutionKey) -> list[Change]:
         """List what changed in one execution."""
         return [change for change in self.changes if change.created.key == key]
+
+
+def assert_chain(changes: Sequence[Change]) -> None:
+    """Hold that each change of an execution begins where the one before has ended."""
+    for former, latter in pairwise(changes):
+        # Only one that was deleted in between begins again.
+        if latter.before is None and latter.first_sequence == 1:
+            continue
+        assert latter.before == former.facts
+        assert latter.first_sequence == former.sequence + 1
+        assert latter.position > former.position
+        assert latter.created == former.created
+    for change in changes:
+        assert change.sequence == change.first_sequence + len(change.events) - 1
 
 
 class Bench:
@@ -170,6 +185,8 @@ async def running(
     try:
         await bench.engine.start(bench.workers, lease_seconds)
         yield bench
+        for key in {change.created.key for change in bench.published.changes}:
+            assert_chain(bench.published.of(key))
     finally:
         bench.engine.close()
         await bench.supervisor.close()
