@@ -1,16 +1,14 @@
-"""Executions are shown as the contract promises, from their state and from list columns."""
+"""Executions are shown as the contract promises, from their state."""
 
 from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 
 from perdure.codec.executions import show_execution
-from perdure.codec.listed_executions import show_row
 from perdure.codec.snapshots import NewestSnapshots
 from perdure.codec.values import decode_value, encode_python, value_from_message
 from perdure.domain import events as ev
 from perdure.domain.execution import Execution
 from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
-from perdure.store.records import ExecutionKey, ExecutionRow, NewExecution, Origin
 from perdure.v1 import execution_pb2 as v1
 from tests.codec.histories import Step, fold, histories
 
@@ -204,60 +202,3 @@ def test_the_etag_changes_with_every_event():
     etags = {_show(execution, full=False).etag for execution in states}
     assert len(etags) == len(states)
     assert _show(states[0]).etag == _show(_fold(_created())).etag
-
-
-def _row(execution: Execution, origin: Origin | None = None) -> ExecutionRow:
-    created = execution.created
-    return ExecutionRow(
-        created=NewExecution(
-            key=ExecutionKey(execution.project, execution.id),
-            integration=created.integration,
-            revision_id=created.revision_id,
-            trigger_id=created.trigger_id,
-            execution_method=created.method,
-            priority=created.priority,
-            labels='{"team":"shop"}',
-            create_time=execution.create_time,
-            root=created.root,
-            origin=origin,
-            orphan=created.orphan,
-        ),
-        sequence=execution.sequence,
-        revision=17,
-        state=execution.state,
-        active=not execution.is_terminal,
-        wake_time=execution.next_wake(),
-        start_time=execution.start_time,
-        update_time=execution.update_time,
-        end_time=execution.end_time,
-        error_code=execution.failure.code if execution.failure else None,
-    )
-
-
-def test_a_list_shows_what_its_columns_know_as_the_state_would():
-    execution = _fold(*SUCCEEDED)
-    from_columns = show_row(_row(execution), "local", 30 * SECOND)
-    from_state = _show(execution, full=False)
-    for field, value in from_columns.ListFields():
-        if field.name != "execution_details":
-            assert getattr(from_state, field.name) == value, field.name
-    assert from_columns.execution_details.state == v1.ExecutionDetails.SUCCEEDED
-    assert from_columns.labels == {"team": "shop"}
-    assert from_columns.snapshot_number == 3
-
-
-def test_a_list_names_parent_and_root_by_the_wildcard_where_their_integration_is_not_known():
-    execution = _fold(_created(root="e0"))
-    shown = show_row(_row(execution, Origin("e9", "each", 1, 4)), "local", 0)
-    assert shown.parent == f"{BASE}/-/executions/e9"
-    assert shown.root == f"{BASE}/-/executions/e0"
-    assert shown.started_by == v1.Execution.STARTED_BY_PARENT
-
-
-def test_a_list_shows_the_code_of_the_error_and_when_a_waiting_one_goes_on():
-    failed = _fold(_created(), ev.ExecutionStarted(), ev.ExecutionFailed(FAILURE))
-    assert show_row(_row(failed), "local", 0).error.code == "OUT_OF_STOCK"
-    scheduled = _fold(_created(method=ExecutionMethod.SCHEDULE, schedule_time=77 * SECOND))
-    shown = show_row(_row(scheduled), "local", 0)
-    assert shown.next_execution_time.ToMicroseconds() == 77 * SECOND
-    assert shown.started_by == v1.Execution.STARTED_BY_SCHEDULE

@@ -1,4 +1,4 @@
-"""Executions as the contract shows them: from their state, or from the columns of a list."""
+"""Executions as the contract shows them, from their state."""
 
 from __future__ import annotations
 
@@ -78,13 +78,18 @@ def etag(execution_id: str, sequence: int) -> str:
     return blake2b(f"{execution_id}/{sequence}".encode(), digest_size=8).hexdigest()
 
 
+def percent_finished(finished: int, count: int, *, ended: bool) -> int:
+    """Tell the share of the tasks that have ended; one without tasks is at 0 or at 100."""
+    return 100 * finished // count if count else 100 * ended
+
+
 def _put_progress(execution: Execution, target: execution_pb2.Execution.Progress) -> None:
     """Write how far it has come (row 32)."""
     tasks = execution.tasks
     finished = execution.finished_task_count
     target.task_count = len(tasks)
     target.finished_task_count = finished
-    target.percent = 100 * finished // len(tasks) if tasks else 100 * execution.is_terminal
+    target.percent = percent_finished(finished, len(tasks), ended=execution.is_terminal)
     target.sub_job_count = sum(run.sub_job_count for run in tasks.values())
     target.finished_sub_job_count = sum(run.finished_sub_job_count for run in tasks.values())
     target.current_tasks.extend(execution.current_tasks)

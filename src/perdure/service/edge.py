@@ -9,6 +9,7 @@ from perdure.service.admission import MethodClass
 from perdure.service.execute import Executor
 from perdure.service.execution_lists import ExecutionLists
 from perdure.service.execution_service import ExecutionServicer
+from perdure.service.finding import ExecutionFinder
 from perdure.service.health import Health
 from perdure.service.integration_service import IntegrationServicer
 from perdure.service.names import NameReader
@@ -80,8 +81,9 @@ def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, exe
     views = Views(engine, snapshots)
     executions = ExecutionServicer(engine, names, views)
     watching = WatchServicer(engine.environment.store, names, views, watches)
+    finder = ExecutionFinder(engine, names, views, pager)
     lists = ExecutionLists(engine, names, views, snapshots, pager)
-    return [executions.service(executor, lists, watching), IntegrationServicer(engine, names, pager).service()]
+    return [executions.service(executor, finder, lists, watching), IntegrationServicer(engine, names, pager).service()]
 
 
 def _worker_service(engine: Engine, dispatcher: Dispatcher) -> Service:

@@ -44,26 +44,43 @@ class Extent(NamedTuple):
     create_time: int
 
 
+class _Wanted(NamedTuple):
+    """What was asked for when snapshots were kept.
+
+    Attributes:
+        create_time: See `Extent`.
+        max_bytes: Room that there was for them.
+        with_params: Whether they have their parameters.
+    """
+
+    key: ExecutionKey
+    create_time: int
+    max_bytes: int
+    with_params: bool
+
+
 class SnapshotReader:
     """Reads snapshots; the FULL views of ended executions are kept, since they never change (decision 11)."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._location = engine.environment.location
-        self._kept: OrderedDict[tuple[ExecutionKey, int, int], list[ExecutionSnapshot]] = OrderedDict()
+        self._kept: OrderedDict[_Wanted, list[ExecutionSnapshot]] = OrderedDict()
         self._kept_bytes = 0
 
-    async def newest(self, key: ExecutionKey, extent: Extent, max_bytes: int) -> list[ExecutionSnapshot]:
+    async def newest(
+        self, key: ExecutionKey, extent: Extent, max_bytes: int, *, with_params: bool
+    ) -> list[ExecutionSnapshot]:
         """Read all snapshots for the FULL view, newest first, as far as they fit."""
         if not extent.snapshots:
             return []
-        wanted = (key, extent.create_time, max_bytes)
+        wanted = _Wanted(key, extent.create_time, max_bytes, with_params)
         kept = self._kept.get(wanted)
         if kept is not None:
             self._kept.move_to_end(wanted)
             return kept
         collected = NewestSnapshots(max_bytes)
-        async with aclosing(self._snapshots(key, extent, 1, with_params=True)) as snapshots:
+        async with aclosing(self._snapshots(key, extent, 1, with_params=with_params)) as snapshots:
             async for _, snapshot in snapshots:
                 collected.add(snapshot)
         newest = collected.shown()
@@ -83,7 +100,7 @@ class SnapshotReader:
                     break
         return found
 
-    def _keep(self, key: tuple[ExecutionKey, int, int], newest: list[ExecutionSnapshot]) -> None:
+    def _keep(self, key: _Wanted, newest: list[ExecutionSnapshot]) -> None:
         self._kept[key] = newest
         self._kept_bytes += _shown_bytes(newest)
         while self._kept_bytes > KEPT_MAX_BYTES:

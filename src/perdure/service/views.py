@@ -1,41 +1,28 @@
-"""Executions as answers show them: which one a name means, and how much of it is wanted."""
+"""Executions as answers show them: which one a name means, read with what is wanted of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.codec.executions import show_execution
-from perdure.codec.listed_executions import show_row
-from perdure.codec.names import WILDCARD
-from perdure.domain.errors import FieldViolation, InvalidRequest, NotFound
+from perdure.codec.names import WILDCARD, ExecutionName
+from perdure.domain.errors import NotFound
+from perdure.service.listed import show_row
 from perdure.service.paging import PAGE_MAX_BYTES
 from perdure.service.snapshot_reading import Extent, SnapshotReader
 from perdure.store.records import ExecutionKey
-from perdure.v1 import execution_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perdure.codec.names import ExecutionName, SnapshotName
+    from perdure.codec.names import SnapshotName
     from perdure.domain.execution import Execution
     from perdure.engine.engine import Engine
+    from perdure.service.contents import Contents
+    from perdure.store.records import ExecutionRow
+    from perdure.v1 import execution_pb2
 
 CHILDREN_SHOWN: Final = 100
-
-_View = execution_pb2.Execution.View
-
-
-def wants_full(view: int, *, default: int) -> bool:
-    """Read a view.
-
-    Raises:
-        InvalidRequest: It is none that this server knows.
-    """
-    chosen = view or default
-    if chosen not in {_View.VIEW_BASIC, _View.VIEW_FULL}:
-        description = "is no view that this server knows"
-        raise InvalidRequest(f"view: {description}", FieldViolation("view", description))
-    return chosen == _View.VIEW_FULL
 
 
 def key_of(name: ExecutionName | SnapshotName) -> ExecutionKey:
@@ -59,15 +46,15 @@ class Views:
         self._location = engine.environment.location
         self._snapshots = snapshots
 
-    def show(self, name: ExecutionName, *, full: bool) -> Callable[[Execution, int], Shown]:
-        """Make what the engine calls to show an execution; for FULL, `complete` adds the rest."""
+    def show(self, name: ExecutionName, contents: Contents) -> Callable[[Execution, int], Shown]:
+        """Make what the engine calls to show an execution; `complete` adds what its state does not tell."""
 
         def convert(execution: Execution, store_revision: int) -> Shown:
             _check_integration(name, execution)
             message = show_execution(
                 execution,
                 location=self._location,
-                full=full,
+                full=contents.full,
                 store_revision=store_revision,
                 now=self._clock.now(),
             )
@@ -75,31 +62,39 @@ class Views:
 
         return convert
 
-    async def get(self, name: ExecutionName, *, full: bool) -> Shown:
+    async def get(self, name: ExecutionName, contents: Contents) -> Shown:
         """Read an execution.
 
         Raises:
             NotFound: There is none of that name.
         """
-        shown = await self._engine.view(key_of(name), self.show(name, full=full))
-        return await self.complete(name, shown) if full else shown
+        shown = await self._engine.view(key_of(name), self.show(name, contents))
+        return await self.complete(key_of(name), shown, contents)
 
-    async def complete(self, name: ExecutionName, shown: Shown) -> Shown:
-        """Add to a FULL view what the state of the execution does not tell."""
-        key = key_of(name)
-        children = await self._engine.queries.children(key, CHILDREN_SHOWN)
-        now = self._clock.now()
-        for row in children:
-            child = shown.message.direct_sub_executions.add()
-            child.CopyFrom(show_row(row, self._location, now))
-            # The row knows those above by their ids alone.
-            child.parent = shown.message.name
-            if not child.orphan:
-                child.root = shown.message.root
-        room = max(PAGE_MAX_BYTES - shown.message.ByteSize(), 0)
-        newest = await self._snapshots.newest(key, shown.extent, room)
-        shown.message.execution_details.execution_snapshots.extend(newest)
+    async def read(self, key: ExecutionKey, contents: Contents) -> Shown:
+        """Read an execution by its key.
+
+        Raises:
+            NotFound: There is no such execution.
+        """
+        return await self.get(ExecutionName(key.project, self._location, WILDCARD, key.execution), contents)
+
+    async def complete(self, key: ExecutionKey, shown: Shown, contents: Contents) -> Shown:
+        """Add what is wanted and the state of an execution does not tell, and cut off what is not wanted."""
+        message = shown.message
+        if contents.children:
+            rows = await self._engine.queries.children(key, CHILDREN_SHOWN)
+            message.direct_sub_executions.extend(self.show_row(row) for row in rows)
+        contents.cut(message)
+        if contents.snapshots:
+            room = max(PAGE_MAX_BYTES - message.ByteSize(), 0)
+            newest = await self._snapshots.newest(key, shown.extent, room, with_params=contents.params)
+            message.execution_details.execution_snapshots.extend(newest)
         return shown
+
+    def show_row(self, row: ExecutionRow) -> execution_pb2.Execution:
+        """Show an execution as far as its columns tell, as lists do."""
+        return show_row(row, self._location, self._clock.now())
 
     async def extent(self, name: ExecutionName | SnapshotName) -> Extent:
         """Find out how far an execution has come.
