@@ -22,7 +22,8 @@ async def test_a_list_goes_over_pages_that_are_empty():
     service.lists.extend([page(token="t1"), page("a", "b", token="t2"), page(token="t3"), page("c")])
     async with scripted(service) as client:
         listed = client.list("order")
-        assert listed.point is None
+        with pytest.raises(RuntimeError, match="first page"):
+            _ = listed.point
         assert [each.name async for each in listed] == ["a", "b", "c"]
         assert listed.point == StorePoint(store_revision=7, store_id="s1")
         assert [each async for each in listed] == []

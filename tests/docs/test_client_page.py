@@ -60,6 +60,37 @@ async def test_starting_and_watching_do_what_the_page_says(page):
         await page.look_around(served.client, name)
 
 
+async def test_watching_many_does_what_the_page_says(page):
+    async with local_server(app) as served:
+        for shop in ("north", "south", "north"):
+            await served.client.execute("total", {"a": 1}, labels={"shop": shop})
+        north = 'labels.shop = "north"'
+        async with served.client.watch_all("total", filter=north, from_beginning=True) as watch:
+            await watch.message()
+        await served.client.start("total", {"a": 1}, labels={"shop": "north"})
+        changes, cursor = await page.follow(served.client, watch.cursor, 1)
+        assert len(changes) == 1
+        assert cursor
+        shown = await page.board(served.client)
+        assert len(shown) == 4
+
+
+async def test_listing_and_counting_do_what_the_page_says(page):
+    async with local_server(app) as served:
+        started = [await served.client.execute("total", {"a": n}, labels={"shop": "north"}) for n in range(3)]
+        with pytest.raises(ExecutionFailed):
+            await served.client.execute("failing")
+        assert await page.north(served.client) == [result.name for result in started]
+        assert await page.failed(served.client) == 1
+
+
+async def test_scripts_without_a_loop_do_what_the_page_says(page):
+    async with local_server(app) as served:
+        first, *_, last = await asyncio.to_thread(page.report, served.address)
+        (execution,) = [execution async for execution in served.client.list()]
+        assert (first, last) == ("1 created", execution.name)
+
+
 async def test_an_execution_that_is_not_waited_for_goes_on(page):
     async with local_server(app) as served:
         name = await page.impatient(served.client)

@@ -98,12 +98,7 @@ class Pages(Generic[_Item]):
 
 
 class ExecutionPages(Pages[Execution]):
-    """A list of executions.
-
-    Attributes:
-        point: How much of the history the list shows; a watch that begins after it misses nothing that the list
-            lacks. None before the first page.
-    """
+    """A list of executions, which knows how much of the history it shows."""
 
     def __init__(
         self,
@@ -112,8 +107,19 @@ class ExecutionPages(Pages[Execution]):
         request: ListExecutionsRequest,
     ) -> None:
         super().__init__(calls, method, request, self._executions_of)
-        self.point: StorePoint | None = None
+        self._point: StorePoint | None = None
+
+    @property
+    def point(self) -> StorePoint:
+        """The point that the list shows; a watch that begins after it misses nothing that the list lacks.
+
+        Raises:
+            RuntimeError: No page was read yet.
+        """
+        if self._point is None:
+            raise RuntimeError("the list has no point before its first page was read")
+        return self._point
 
     def _executions_of(self, response: ListExecutionsResponse) -> Iterable[Execution]:
-        self.point = StorePoint(store_revision=response.store_revision, store_id=response.store_id)
+        self._point = StorePoint(store_revision=response.store_revision, store_id=response.store_id)
         return response.executions

@@ -62,6 +62,6 @@ class SyncExecutionPages(SyncPages[Execution]):
         self._executions = pages
 
     @property
-    def point(self) -> StorePoint | None:
+    def point(self) -> StorePoint:
         """As `ExecutionPages.point`."""
         return self._executions.point
