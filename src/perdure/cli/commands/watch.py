@@ -37,6 +37,7 @@ class _Arguments(TypedDict):
     tree: str | None
     selection: Selection
     events: bool
+    from_beginning: bool
     until_done: bool
     cursor: str
     show_cursor: bool
@@ -70,6 +71,7 @@ Examples:
 )
 @selection_options
 @click.option("--events", is_flag=True, help="Show every event from now on instead of the latest states.")
+@click.option("--from-beginning", is_flag=True, help="With --events: begin with the oldest that is kept.")
 @click.option("--until-done", is_flag=True, help="End when all that match have ended.")
 @click.option("--cursor", default="", help="With --events: begin where another watch was.")
 @click.option("--show-cursor", is_flag=True, help="With --events: say on stderr at the end where that is.")
@@ -109,8 +111,11 @@ def _check(arguments: _Arguments) -> None:
         raise click.UsageError("give --integration or --tree; an execution's tree is of one integration anyway")
     if arguments["columns"] and (arguments["execution"] or arguments["events"] or arguments["output"] == "json"):
         raise click.UsageError("--columns is about tables of executions; leave it out here")
-    if (arguments["cursor"] or arguments["show_cursor"]) and not arguments["events"]:
-        raise click.UsageError("a cursor is a place among events; give --events too")
+    places = arguments["cursor"] or arguments["show_cursor"] or arguments["from_beginning"]
+    if places and not arguments["events"]:
+        raise click.UsageError("a cursor and a beginning are places among events; give --events too")
+    if arguments["cursor"] and arguments["from_beginning"]:
+        raise click.UsageError("give --cursor or --from-beginning")
 
 
 async def _watch_one(arguments: _Arguments, execution: str) -> ExitCode:
@@ -143,6 +148,7 @@ def _open(client: Client, arguments: _Arguments, filter_text: str, columns: Sequ
     options: WatchAllOptions = {
         "filter": filter_text,
         "cursor": arguments["cursor"],
+        "from_beginning": arguments["from_beginning"],
         "include_sub_executions": integration is not None and arguments["selection"].includes_sub_executions,
         "until_terminal": arguments["until_done"],
     }
