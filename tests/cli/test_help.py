@@ -48,7 +48,7 @@ def test_every_exit_code_is_explained():
 
 def test_the_help_of_serve_tells_the_defaults():
     text = " ".join(CliRunner().invoke(main, ["serve", "--help"]).stdout.split())
-    for default in ("perdure-data", "127.0.0.1:50051", "process"):
+    for default in ("perdure-data", "127.0.0.1:50051", "process", "30d"):
         assert f"[default: {default}]" in text
 
 

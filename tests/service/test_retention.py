@@ -96,17 +96,18 @@ async def test_what_retention_deletes_is_not_counted(served):
 async def test_a_watch_of_what_is_deleted_meanwhile_is_told(served):
     first = await run(served)
     watched = served.executions.WatchExecution(WatchExecutionRequest(name=first, until_terminal=False))
-    await watched.read()
+    messages = aiter(watched)
+    await anext(messages)
     await run(served)
     await served.server.retention.run_pass()
-    told = await refused(to_the_end(watched))
+    told = await refused(to_the_end(messages))
     assert (told.code, told.reason) == (grpc.StatusCode.NOT_FOUND, "EXECUTION_NOT_FOUND")
 
 
-async def to_the_end(stream):
-    """Reads all messages of a stream."""
+async def to_the_end(messages):
+    """Reads the messages of a stream that are left."""
     async with asyncio.timeout(20):
-        async for _ in stream:
+        async for _ in messages:
             pass
 
 
