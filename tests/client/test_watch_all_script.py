@@ -307,6 +307,17 @@ async def test_options_become_fields_of_the_request():
     assert request == expected
 
 
+async def test_the_cursor_is_the_given_one_until_a_message_is_used_up():
+    service = ScriptedService()
+    service.watches.append([EVENTS[0], Held()])
+    async with scripted(service) as client, client.watch_all(cursor="c0") as watch:
+        assert watch.cursor == "c0"
+        await anext(watch)
+        assert watch.cursor == "c0"
+        await anext(watch)
+        assert watch.cursor == "c1"
+
+
 async def test_a_client_that_is_closed_ends_the_watch_with_an_error_and_its_stream():
     service, held = ScriptedService(), Held()
     service.watches.append([EVENTS[0], held])

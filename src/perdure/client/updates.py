@@ -72,13 +72,16 @@ def message_of(response: WatchResponse) -> WatchMessage:
 class Handout:
     """Hands out a message update by update, and keeps the position behind what was handed out.
 
+    Args:
+        cursor: Where the watch begins; empty if it does not begin at a cursor.
+
     Attributes:
         cursor: Moves when a message is used up, because positions inside one cannot be named.
         store_revision: Moves with it.
     """
 
-    def __init__(self) -> None:
-        self.cursor = ""
+    def __init__(self, cursor: str) -> None:
+        self.cursor = cursor
         self.store_revision = 0
         self._message = WatchMessage((), "", 0)
         self._updates: deque[WatchUpdate] = deque()

@@ -59,7 +59,7 @@ class Watch:
         self._has_only_events = _has_only_events(watched.request)
         self._patience = patience
         self._backoff = Backoff(jitter)
-        self._handout = Handout()
+        self._handout = Handout(watched.request.cursor)
         self._stream: WatchStream | None = None
         self._closed = asyncio.Event()
         self._gives_up: float | None = None
@@ -76,7 +76,7 @@ class Watch:
         """The position behind everything handed out; another watch that begins there misses nothing.
 
         It moves with each message of the stream. While some updates of a message are not handed out yet it is
-        still the one before that message.
+        still the one before that message: at first the one that the watch began with, or empty text.
         """
         return self._handout.cursor
 

@@ -34,7 +34,7 @@ class SyncWatch:
         self._loop = loop
         self._watch = watch
         self._messages = Handover(loop, watch.message)
-        self._handout = Handout()
+        self._handout = Handout(watch.cursor)
         self._lock = threading.Lock()
         self._is_closed = False
         self._release = weakref.finalize(self, loop.call_soon, watch.close)
