@@ -84,7 +84,7 @@ def _check(path: str) -> None:
         field = message.fields_by_name.get(name)
         if field is None:
             allowed = ", ".join(each.name for each in message.fields)
-            _refuse(path, f"{above} has: {allowed}" if above else f"an execution has, besides * for all: {allowed}")
+            _refuse(path, f"{above} has: {allowed}" if above else f"besides * there are: {allowed}")
         above = f"{above}.{name}" if above else name
         message = _message_of(field)
 
