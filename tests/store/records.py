@@ -135,6 +135,12 @@ class Commits:
         commit.events.append(events(of, expected_sequence + 1, 1))
         return commit
 
+    def delete(self, *keys: ExecutionKey) -> Commit:
+        """Deletes executions."""
+        commit = self.empty()
+        commit.deleted += keys
+        return commit
+
     def deploy(self, of: IntegrationKey, ordinal: int, **changes: Any) -> Commit:
         """Adds a revision of an integration."""
         commit = self.empty()

@@ -11,10 +11,13 @@ import pytest
 from perdure.store.errors import StoreBroken, StoreLocked, StoreUnusable
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.conformance import OpenStore, StoreConformance
+from tests.store.list_conformance import ListConformance
+from tests.store.log_conformance import LogConformance
 from tests.store.records import Commits, key
+from tests.store.retention_conformance import RetentionConformance
 
 
-class TestSqliteStore(StoreConformance):
+class TestSqliteStore(StoreConformance, ListConformance, LogConformance, RetentionConformance):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> OpenStore:
         return lambda: SqliteStore.open(tmp_path / "data")
