@@ -6,6 +6,8 @@ import signal
 import pytest
 
 from tests.cli.conftest import ANSWERS_WITHIN, start
+from tests.cli.test_streaming import last_screen
+from tests.cli.test_terminal import MAIN, on_terminal
 
 
 def ids(executions):
@@ -144,6 +146,16 @@ def test_states_of_many_are_lines_until_all_have_ended(shop):
         ["north-3", "SUCCEEDED"],
         ["north-4", "FAILED"],
     ]
+
+
+def test_a_terminal_shows_many_as_a_table_with_the_numbers_by_state(shop):
+    pytest.importorskip("rich")
+    arguments = ["watch", "--filter", "labels.shop=north", "--until-done", "--server", shop.address]
+    code, written = on_terminal(MAIN, *arguments, COLUMNS="200")
+    assert code == 0
+    rows = last_screen(written)
+    assert [row[0] for row in rows[1:-1]] == ["north-4", "north-3", "north-2", "north-1"]
+    assert rows[-1] == ["4", "executions", "SUCCEEDED", "3", "FAILED", "1"]
 
 
 def test_states_of_many_are_json(shop):

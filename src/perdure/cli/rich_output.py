@@ -98,7 +98,8 @@ def _rendered_roster(roster: Roster, columns: Sequence[Column], now: int, height
     lines = _cut_lines([column.name for column in columns], rows)
     if len(roster) > len(rows):
         lines.append(Text(f"and {len(roster) - len(rows)} more", style="dim"))
-    total = f"{len(roster)} executions{'' if roster.is_complete else ' so far'}"
+    noun = "execution" if len(roster) == 1 else "executions"
+    total = f"{len(roster)} {noun}{'' if roster.is_complete else ' so far'}"
     footer = Text(total, no_wrap=True, overflow="ellipsis")
     for state, count in roster.counts():
         footer.append(f"  {state} {count}", style=_COLOURS.get(state, ""))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _TOPMOST: Final = "(NOT parent:* OR orphan = true)"
 SYNTAX: Final = """\b
-Filters compare fields by = != < <= > >= and : and join that by AND, OR (which binds closer), NOT and parentheses:
+Filters compare fields by = != < <= > >= and :, joined by AND, OR (which binds closer), NOT and ( ):
   state=FAILED AND (labels.shop=north OR labels.shop=south)
   create_time>2030-01-01 AND duration>2.5s
   trigger_id="api_trigger/orders*"     a text that begins so

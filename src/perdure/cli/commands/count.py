@@ -25,7 +25,9 @@ Examples:
   perdure count
   perdure count fulfil --by state --since 1h
   perdure count --filter 'state=FAILED AND labels.shop=north'
-  perdure count --all -o json""",
+  perdure count --all -o json
+
+`perdure list --help` tells about filters.""",
 )
 @click.argument("integration", default="-", shell_complete=complete_integration)
 @selection_options

@@ -45,7 +45,7 @@ Examples:
   perdure list
   perdure list fulfil --limit 10
   perdure list --filter 'state=FAILED AND labels.shop=north' --since 1h
-  perdure list --filter 'labels.shop=north' --sort duration:desc --columns execution_id,duration,error.code
+  perdure list --filter labels.shop=north --sort duration:desc --columns execution_id,duration
   perdure list --filter 'parent=order-A1' -o json
   perdure list fulfil --filter 'state=PROCESSING' -o name
 
