@@ -14,8 +14,11 @@ from pathlib import Path
 import grpc
 
 from bench.executions import Rounds
+from bench.fan_out import fan_out
 from bench.figures import Figure, print_table, write_json
 from bench.load import LoadGenerator
+from bench.many_stored import many_stored
+from bench.neighbours import neighbours
 from bench.processes import BenchError
 from bench.starting import scheduled, start_up
 from bench.watching import watch_latency
@@ -48,10 +51,16 @@ def measure(directory: Path, *, quick: bool) -> list[Figure]:
     figures = Rounds(directory, load, seconds=1.0 if quick else 3.0).run(1 if quick else 3)
     print("watch", flush=True)
     figures += watch_latency(directory, executions=20 if quick else 100)
+    print("fan-out", flush=True)
+    figures += fan_out(directory, load, seconds=3.0 if quick else 10.0)
+    print("neighbours", flush=True)
+    figures += neighbours(directory, load, seconds=3.0 if quick else 10.0)
     print("start-up", flush=True)
     figures += start_up(directory, repeats=1 if quick else 5)
     print("scheduled executions", flush=True)
     figures += scheduled(directory, load, count=10_000 if quick else 100_000)
+    print("many stored executions", flush=True)
+    figures += many_stored(directory, load, count=50_000 if quick else 1_000_000, seconds=2.0 if quick else 5.0)
     return figures
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.figures import Figure, Mark
 from bench.load import EXECUTE, GET, LoadGenerator
-from bench.processes import MIB, BenchError, ServerProcess, perdure_server, raw_server
+from bench.processes import MIB, BenchError, ServerProcess, perdure_server, python_process
 from bench.raw_server import NAME
 from bench.store_limit import rows_per_second
 from bench.store_reader import StoreReader
@@ -110,7 +110,7 @@ class Rounds:
     def run(self, rounds: int) -> list[Figure]:
         """Measure."""
         with ExitStack() as running:
-            raw = running.enter_context(raw_server())
+            raw = running.enter_context(python_process("-m", "bench.raw_server"))
             tested: dict[str, ServerUnderTest] = {}
             for workers in WORKERS:
                 data = self._directory / workers

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import statistics
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.processes import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from google.protobuf.message import Message
@@ -20,6 +23,8 @@ EXECUTE: Final = "perdure.v1.ExecutionService/Execute"
 
 CONNECTIONS: Final = 8
 """Connections that many callers share."""
+
+STREAMS_A_CONNECTION: Final = 50
 
 WARM_UP_CALLS: Final = 256
 LONGEST_SECONDS: Final = 600
@@ -60,6 +65,7 @@ class LoadGenerator:
             raise BenchError("h2load is not installed; Debian has it in nghttp2-client")
         self._program = program
         self._directory = directory
+        self._numbers = itertools.count(1)
 
     def run_for(self, seconds: float, address: str, method: str, request: Message, callers: int) -> tuple[Load, int]:
         """Warm up, then make as many calls as take about so many seconds.
@@ -78,16 +84,12 @@ class LoadGenerator:
         Raises:
             BenchError: Not all were answered.
         """
-        body = self._directory / "request"
-        body.write_bytes(framed(request))
         log = self._directory / "calls.tsv"
         log.unlink(missing_ok=True)
         connections = min(CONNECTIONS, callers)
         counts = ("-n", str(calls), "-c", str(connections), "-m", str(callers // connections))
-        headers = ("-H", "content-type: application/grpc", "-H", "te: trailers")
-        arguments = (self._program, *counts, *headers, "-d", str(body), f"--log-file={log}")
         done = subprocess.run(
-            (*arguments, f"http://{address}/{method}"),
+            self._command(address, method, request, *counts, f"--log-file={log}"),
             capture_output=True,
             text=True,
             check=True,
@@ -99,6 +101,38 @@ class LoadGenerator:
         if len(latencies) != calls:
             raise BenchError(f"{len(latencies)} of {calls} calls of {method} were answered")
         return Load(calls, float(finished.split()[3]), *percentiles(latencies))
+
+    @contextmanager
+    def streams(self, address: str, method: str, request: Message, count: int) -> Iterator[None]:
+        """Keep streams open that read as fast as they can."""
+        connections = max(count // STREAMS_A_CONNECTION, 1)
+        counts = ("-n", str(count), "-c", str(connections), "-m", str(-(-count // connections)))
+        with _running(self._command(address, method, request, *counts)):
+            yield
+
+    @contextmanager
+    def calls(self, address: str, method: str, request: Message, rate: int | None, callers: int = 1) -> Iterator[None]:
+        """Make calls, each caller one after the other: so many a second in all, or as many as are answered."""
+        pace = () if rate is None else (f"--rps={rate // callers}",)
+        options = ("-c", str(callers), "-D", str(LONGEST_SECONDS), *pace)
+        with _running(self._command(address, method, request, *options)):
+            yield
+
+    def _command(self, address: str, method: str, request: Message, *options: str) -> tuple[str, ...]:
+        body = self._directory / f"request-{next(self._numbers)}"
+        body.write_bytes(framed(request))
+        headers = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+        return (self._program, *headers, "-d", str(body), *options, f"http://{address}/{method}")
+
+
+@contextmanager
+def _running(command: tuple[str, ...]) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def framed(request: Message) -> bytes:

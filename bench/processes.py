@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
+    import signal
     from types import TracebackType
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -65,6 +66,10 @@ class ServerProcess:
         """Read how much memory of the processes that the server started is resident."""
         return sum(_resident_bytes(child) for child in _children(self._process.pid))
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        self._process.send_signal(number)
+
     def end(self) -> None:
         """Ask the server to end, and insist when it does not."""
         if self._process.poll() is None:
@@ -78,21 +83,22 @@ class ServerProcess:
             self._process.stdout.close()
 
 
-def perdure_server(data: Path, workers: str) -> ServerProcess:
+def perdure_server(data: Path, workers: str, *options: str) -> ServerProcess:
     """Start the product on a data directory, with the integrations of `bench.app`.
 
     Args:
         data: Directory of the store.
         workers: `in-process` or `process`.
+        options: More options of `perdure serve`.
     """
     program = str(Path(sys.executable).with_name("perdure"))
     where = ("--data", str(data), "--listen", "127.0.0.1:0")
-    return ServerProcess(program, "serve", *where, "--app", "bench.app:app", "--workers", workers)
+    return ServerProcess(program, "serve", *where, "--app", "bench.app:app", "--workers", workers, *options)
 
 
-def raw_server() -> ServerProcess:
-    """Start the server that does nothing but answer."""
-    return ServerProcess(sys.executable, "-m", "bench.raw_server")
+def python_process(*arguments: str) -> ServerProcess:
+    """Start a program of the benchmark, such as a server that does nothing but answer."""
+    return ServerProcess(sys.executable, *arguments)
 
 
 def _children(pid: int) -> list[int]:
