@@ -86,9 +86,9 @@ class Stubs:
 
 
 @asynccontextmanager
-async def serving(data: Path, *names: str, apps: tuple[str, ...] = (), workers: str = "none"):
+async def serving(data: Path, *names: str, apps: tuple[str, ...] = (), workers: str = "none", **settings):
     """Serves from a directory, with some of the integrations deployed."""
-    server = await Server.start(Settings(data=data, listen="127.0.0.1:0", apps=apps, workers=workers))
+    server = await Server.start(Settings(data=data, listen="127.0.0.1:0", apps=apps, workers=workers, **settings))
     try:
         async with grpc.aio.insecure_channel(server.address) as channel:
             stubs = Stubs(

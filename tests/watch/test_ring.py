@@ -1,70 +1,179 @@
-"""The ring that watchers share, and the bytes they are sent."""
+"""The ring that watches share, what a subject is, and the bytes that watchers are sent."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.domain.events import MessageSet
+from perdure.codec.tokens import TokenCodec
+from perdure.store.filter.parse import parse_filter
+from perdure.store.records import Facts, Scope, Summary, log_position
+from perdure.testing.clock import FakeClock
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_service_pb2 import WatchResponse
-from perdure.watch.framing import frame_events
-from perdure.watch.ring import RING_MAX_BYTES, RING_MAX_EVENTS, Ring
+from perdure.watch.envelope import Envelope, Frame, Place, complete_revision, just_before
+from perdure.watch.framing import MESSAGE_MAX_BYTES, EventBatch, frame_events
+from perdure.watch.ring import ENTRY_BYTES, Entry, Ring
+from perdure.watch.selection import FRAMES_KEPT, Match, Selection
+from perdure.watch.subject import Kind, Subject, places_of
+from tests.store.records import key, new_execution
+
+FACTS = Facts(state=2, update_time=1)
 
 
-def events(count):
-    return [MessageSet("t", str(number)) for number in range(count)]
+def entry(revision, size=0):
+    created = new_execution(key("a"))
+    return Entry(log_position(revision, 0), created, None, FACTS, Summary(), 1, events=(b"e" * size,))
 
 
-def test_a_new_ring_covers_nothing():
-    ring = Ring()
-    assert ring.last == 0
-    assert not ring.covers(1)
+def selection(floor=0):
+    subject = Subject(Scope("default"), None, latest=False)
+    envelope = Envelope(TokenCodec({0: b"k" * 32}), FakeClock(), "store", "default", subject.digest)
+    return Selection(subject, envelope, floor)
 
 
-def test_a_ring_hands_out_what_is_behind_a_sequence():
-    ring = Ring()
-    ring.add(5, events(3), 1, 10)
-    ring.add(8, events(2), 2, 11)
-    assert [each.sequence for each in ring.behind(6)] == [7, 8, 9]
-    assert [each.store_revision for each in ring.behind(6)] == [10, 11, 11]
-    assert not ring.covers(4)
-    assert not ring.covers(10)
+def add(ring, selection, *entries):
+    for each in entries:
+        selection.add(Match(each, Kind.MATCHES))
+        ring.add(each)
 
 
-def test_a_ring_forgets_the_oldest_events():
-    ring = Ring()
-    ring.add(1, events(RING_MAX_EVENTS + 1), 1, 1)
-    assert not ring.covers(1)
-    assert ring.covers(2)
+def test_a_ring_forgets_the_oldest_entries_and_says_so():
+    ring, sharing = Ring(max_entries=2), selection()
+    entries = [entry(revision) for revision in range(1, 5)]
+    add(ring, sharing, *entries)
+    assert len(ring) == 2
+    assert [match.entry for match in sharing.after(entries[1].position)] == entries[2:]
+    assert sharing.covers(entries[1].position)
+    assert not sharing.covers(entries[1].position - 1)
 
 
-def test_a_ring_is_bounded_by_size_and_keeps_the_newest_event():
-    ring = Ring()
-    ring.add(1, events(3), 1, 1)
-    for recent in ring.behind(0):
-        ring.keep_encoded(recent, b"e" * RING_MAX_BYTES)
-    assert not ring.covers(2)
-    assert ring.covers(3)
+def test_a_ring_is_bounded_by_bytes_and_always_keeps_the_newest():
+    ring, sharing = Ring(max_bytes=10 * ENTRY_BYTES), selection()
+    add(ring, sharing, *(entry(revision, ENTRY_BYTES) for revision in range(1, 20)))
+    assert len(ring) == 4
+    add(ring, sharing, entry(20, 100 * ENTRY_BYTES))
+    assert len(ring) == 1
+    assert len(sharing.after(0)) == 1
 
 
-def test_a_form_of_an_event_that_is_gone_is_not_counted():
-    ring = Ring()
-    ring.add(1, events(2), 1, 1)
-    first, second = ring.behind(0)
-    ring.keep_encoded(second, b"e" * (RING_MAX_BYTES + 1))
-    assert not ring.covers(1)
-    ring.keep_encoded(first, b"e" * RING_MAX_BYTES)
-    ring.add(3, events(1), 1, 2)
-    ring.keep_encoded(ring.behind(2)[0], b"e")
-    assert ring.covers(3)
+def test_what_one_selection_has_lost_another_may_still_have():
+    ring, busy, quiet = Ring(max_entries=2), selection(), selection()
+    add(ring, busy, *(entry(revision) for revision in range(1, 5)))
+    assert not busy.covers(0)
+    assert quiet.covers(0)
 
 
-async def test_everybody_is_woken_once():
-    ring = Ring()
-    changed = ring.changed
-    ring.add(1, events(1), 1, 1)
-    assert changed.is_set()
-    assert not ring.changed.is_set()
+def test_messages_are_kept_until_the_next_change_and_only_some_of_them():
+    ring, sharing = Ring(), selection()
+    frames = [(Frame(b"m", Place(number)),) for number in range(FRAMES_KEPT + 1)]
+    for number, frame in enumerate(frames):
+        sharing.keep(number, frame)
+    assert sharing.kept(0) is None
+    assert [sharing.kept(number) for number in range(1, FRAMES_KEPT + 1)] == frames[1:]
+    add(ring, sharing, entry(1))
+    assert sharing.kept(1) is None
+
+
+SCOPES = [
+    Scope("default"),
+    Scope("default", integration="order"),
+    Scope("default", integration="order", with_sub_executions=True),
+    Scope("default", execution="a"),
+    Scope("default", tree="a"),
+    Scope("other"),
+]
+EXECUTIONS = [
+    new_execution(key("a"), root_integration="order"),
+    new_execution(key("b"), root_integration="order"),
+    new_execution(key("c"), root="a", ancestors=("a",), integration="ship", root_integration="order"),
+    new_execution(key("d"), root="a", ancestors=("a", "c"), integration="ship", root_integration="order"),
+    new_execution(key("e"), root="b", ancestors=("b",), integration="order", root_integration="ship"),
+    new_execution(key("a", "other"), root_integration="order"),
+]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_subject_is_found_exactly_where_its_scope_holds_the_execution(scope):
+    places = list(Subject(scope, None, latest=False).places())
+    for created in EXECUTIONS:
+        found = sum(place in places for place in places_of(created))
+        assert found == scope.holds(created), "found once, or not at all"
+
+
+def test_the_digest_tells_scopes_and_filters_apart_and_nothing_else():
+    texts = ["", "state = FAILED", "state = SUCCEEDED", 'execution_id = "a"']
+    digests = {Subject(scope, parse_filter(text), latest=False).digest for scope in SCOPES for text in texts}
+    assert len(digests) == len(SCOPES) * len(texts)
+    one = Subject(SCOPES[0], parse_filter("state=FAILED  priority>1"), latest=False)
+    another = Subject(SCOPES[0], parse_filter('state = "FAILED" AND priority > 1'), latest=True)
+    assert one.digest == another.digest
+
+
+def test_the_digest_stays_the_same_from_one_version_to_the_next():
+    subject = Subject(Scope("p", integration="order", with_sub_executions=True), parse_filter("state = FAILED"), False)
+    assert subject.digest.hex() == "bba9d09fae111903b841cafb1debf0d3"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (2, 2, Kind.MATCHES),
+        (2, 4, Kind.LEFT),
+        (4, 2, Kind.MATCHES),
+        (4, 4, None),
+        (None, 2, Kind.MATCHES),
+        (None, 4, None),
+    ],
+)
+def test_what_a_commit_means_follows_from_the_facts_before_and_after(before, after, kind):
+    subject = Subject(Scope("default"), parse_filter("state = PROCESSING"), latest=False)
+    created = new_execution(key("a"))
+    facts = FACTS._replace(state=after)
+    assert subject.kind(created, None if before is None else FACTS._replace(state=before), facts) is kind
+
+
+def test_a_place_is_complete_up_to_the_commit_before_unless_it_is_behind_its_last_record():
+    assert complete_revision(log_position(7)) == 7
+    assert complete_revision(log_position(7, 3)) == 6
+    assert just_before(log_position(7, 0)) == log_position(6)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 40_000), min_size=1, max_size=5), min_size=1, max_size=12),
+    st.integers(0, 3),
+)
+def test_messages_of_any_events_are_small_complete_and_in_order(records, skipped):
+    sizes = [
+        (
+            log_position(number, 0),
+            [ExecutionEvent(principal=f"{number}{'e' * size}").SerializeToString() for size in events],
+        )
+        for number, events in enumerate(records, 1)
+    ]
+    envelope = selection().envelope
+    batch = EventBatch(Place(log_position(0), skipped))
+    frames = []
+    for position, events in sizes:
+        while not batch.take(position, events, stirs=False, ends=False):
+            frames.append(batch.frame(envelope))
+            batch = EventBatch(frames[-1].place)
+    frames.append(batch.frame(envelope, log_position(len(records))))
+    taken = [
+        event for frame in frames if frame.message for event in _raw_events(WatchResponse.FromString(frame.message))
+    ]
+    whole = [event for _, events in sizes for event in events]
+    assert taken == sizes[0][1][skipped:] + whole[len(sizes[0][1]) :]
+    places = [frame.place for frame in frames]
+    assert places == sorted(places)
+    for frame in frames:
+        assert (
+            len(frame.message) < MESSAGE_MAX_BYTES + 40_000
+            or len(_raw_events(WatchResponse.FromString(frame.message))) == 1
+        )
+
+
+def _raw_events(message):
+    return [event.SerializeToString() for event in message.events.events]
 
 
 @given(

@@ -1,22 +1,27 @@
-"""`WatchExecution` over real sockets: ordered, unique, without a gap, resumable (P10, P11)."""
+"""`WatchExecution` and `WatchExecutions` over real sockets: ordered, unique, without a gap, resumable (P10, P11)."""
 
 import asyncio
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from perdure.client import Client
-from perdure.codec.tokens import Cursor, TokenCodec
 from perdure.service.admission import WATCHERS_PER_PRINCIPAL_MAX
 from perdure.v1 import execution_pb2
 from perdure.v1.execution_service_pb2 import (
     CancelExecutionRequest,
-    GetExecutionRequest,
     ListExecutionEventsRequest,
+    ListExecutionsRequest,
+    StorePoint,
     WatchExecutionRequest,
+    WatchExecutionsRequest,
+    WatchResponse,
 )
-from perdure.watch import stream
+from perdure.v1.server_service_pb2 import GetServerInfoRequest
+from perdure.watch import framing, stream
+from perdure.watch.ring import Ring
 from tests.service.app import app
 from tests.service.serving import ANY, integration, ints, refusal, serving
 
@@ -26,6 +31,10 @@ State = execution_pb2.ExecutionDetails.State
 
 def watch(stubs, name, **fields):
     return stubs.executions.WatchExecution(WatchExecutionRequest(name=name, **fields))
+
+
+def watch_all(stubs, parent=ANY, **fields):
+    return stubs.executions.WatchExecutions(WatchExecutionsRequest(parent=parent, **fields))
 
 
 async def read_to_the_end(call):
@@ -80,7 +89,7 @@ async def test_a_watch_follows_an_execution_to_its_end(stubs, waiting):
 async def test_from_every_cursor_a_watch_goes_on_without_gap_or_repetition(stubs, ended, monkeypatch):
     whole = await history(stubs, ended)
     # Every event in a message of its own, so that there is a cursor inside of each commit.
-    monkeypatch.setattr(stream, "BATCH_MAX_BYTES", 1)
+    monkeypatch.setattr(framing, "MESSAGE_MAX_BYTES", 1)
     messages = await read_to_the_end(watch(stubs, ended))
     assert len(messages) == len(whole)
     for position, message in enumerate(messages, 1):
@@ -113,7 +122,8 @@ async def test_the_initial_state_comes_first_and_joins_the_events(stubs, waiting
     call = watch(stubs, waiting, initial_state=True, view=view)
     state, synced = await call.read(), await call.read()
     (shown,) = state.executions.executions
-    got = await stubs.executions.GetExecution(GetExecutionRequest(name=waiting, view=view))
+    listed = await stubs.executions.ListExecutions(ListExecutionsRequest(parent=ANY, view=view))
+    (got,) = listed.executions
     for each in (shown, got):
         each.ClearField("duration")
     assert shown == got
@@ -149,21 +159,21 @@ async def test_all_watchers_see_the_same(stubs, waiting):
         assert events_of([first, *rest]) == whole
 
 
-async def test_rings_are_there_for_what_is_watched_only(stubs, ended, waiting):
-    rings = stubs.server._hub._rings
+async def test_what_is_watched_is_kept_no_longer_than_it_is(stubs, ended, waiting):
+    hub = stubs.server._hub
     await read_to_the_end(watch(stubs, ended))
-    assert not rings
     calls = [watch(stubs, waiting) for _ in range(2)]
     for call in calls:
         await call.read()
-    assert len(rings) == 1
+    assert len(hub._selections) == 1
     await cancel(stubs, waiting)
     await asyncio.gather(*map(read_to_the_end, calls))
-    assert not rings
+    assert not hub._selections
+    assert not len(hub._ring)
 
 
-async def test_who_falls_behind_the_ring_reads_the_store(stubs, waiting, monkeypatch):
-    monkeypatch.setattr("perdure.watch.ring.RING_MAX_EVENTS", 1)
+async def test_who_falls_behind_the_ring_reads_the_store(stubs, waiting):
+    stubs.server._hub._ring = Ring(max_entries=1)
     call = watch(stubs, waiting)
     first = await call.read()
     await cancel(stubs, waiting)
@@ -172,12 +182,12 @@ async def test_who_falls_behind_the_ring_reads_the_store(stubs, waiting, monkeyp
 
 
 async def test_a_long_history_is_read_in_pages(stubs, ended, monkeypatch):
-    monkeypatch.setattr(stream, "PAGE_EVENTS", 2)
+    monkeypatch.setattr(stream, "PAGE_RECORDS", 1)
     assert events_of(await read_to_the_end(watch(stubs, ended))) == await history(stubs, ended)
 
 
 async def test_the_attempts_of_a_restarted_execution_are_told_from_every_cursor(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "BATCH_MAX_BYTES", 1)
+    monkeypatch.setattr(framing, "MESSAGE_MAX_BYTES", 1)
     async with serving(tmp_path / "data", apps=(APP,), workers="in-process") as stubs:
         async with Client(stubs.server.address, project="p") as client:
             await client.deploy(app.integrations["stumbling"])
@@ -228,67 +238,128 @@ async def refused(call):
     return refusal(caught.value)
 
 
-def cursor(stubs, name, **changed):
-    environment = stubs.server.engine.environment
-    fields = {
-        "store_id": environment.store.identity.store_id,
-        "project": "p",
-        "execution": name.rpartition("/")[2],
-        "sequence": 1,
-        "store_revision": 1,
-    }
-    return TokenCodec(environment.store.identity.token_keys).seal_cursor(Cursor(**{**fields, **changed}))
-
-
-@pytest.mark.parametrize(
-    ("changed", "code", "reason"),
-    [
-        ({"execution": "another"}, grpc.StatusCode.INVALID_ARGUMENT, "CURSOR_FILTER_MISMATCH"),
-        ({"project": "another"}, grpc.StatusCode.INVALID_ARGUMENT, "CURSOR_FILTER_MISMATCH"),
-        ({"store_id": "another"}, grpc.StatusCode.FAILED_PRECONDITION, "STORE_RESET"),
-        ({"sequence": 1_000}, grpc.StatusCode.FAILED_PRECONDITION, "STORE_RESET"),
-        ({"store_revision": 1_000}, grpc.StatusCode.FAILED_PRECONDITION, "STORE_RESET"),
-    ],
-)
-async def test_a_cursor_is_good_for_its_own_execution_and_store_only(stubs, waiting, changed, code, reason):
-    told = await refused(watch(stubs, waiting, cursor=cursor(stubs, waiting, **changed)))
-    assert (told.code, told.reason) == (code, reason)
-
-
 NOTHING = f"{ANY}/executions/nothing"
 REFUSED = {
-    "nothing": (WatchExecutionRequest(name=NOTHING), "EXECUTION_NOT_FOUND", []),
-    "a bad name": (WatchExecutionRequest(name="nothing"), "INVALID_NAME", ["name"]),
-    "from now, not": (WatchExecutionRequest(name=NOTHING, from_now=False), "INVALID_FIELD", ["from_now"]),
-    "no beginning": (WatchExecutionRequest(name=NOTHING, from_beginning=False), "INVALID_FIELD", ["from_beginning"]),
-    "an empty cursor": (WatchExecutionRequest(name=NOTHING, cursor=""), "INVALID_FIELD", ["cursor"]),
-    "state and cursor": (
-        WatchExecutionRequest(name=NOTHING, cursor="x", initial_state=True),
+    "nothing": ({"name": NOTHING}, "EXECUTION_NOT_FOUND", []),
+    "a bad name": ({"name": "nothing"}, "INVALID_NAME", ["name"]),
+    "another location": ({"name": NOTHING.replace("local", "moon")}, "INVALID_NAME", ["name"]),
+}
+REFUSED_OF_MANY = {
+    "no such execution": ({"parent": NOTHING}, "EXECUTION_NOT_FOUND", []),
+    "no such integration": ({"parent": integration("nothing")}, "INTEGRATION_NOT_FOUND", []),
+    "a bad parent": ({"parent": "nothing"}, "INVALID_NAME", ["parent"]),
+    "a bad execution": ({"parent": "x/executions/y"}, "INVALID_NAME", ["parent"]),
+    "a bad filter": ({"parent": ANY, "filter": "colour = red"}, "FILTER_INVALID", ["filter"]),
+}
+REFUSED_OF_BOTH = {
+    "from now, not": ({"from_now": False}, "INVALID_FIELD", ["from_now"]),
+    "no beginning": ({"from_beginning": False}, "INVALID_FIELD", ["from_beginning"]),
+    "an empty cursor": ({"cursor": ""}, "INVALID_FIELD", ["cursor"]),
+    "state and cursor": ({"cursor": "x", "initial_state": True}, "INVALID_FIELD", ["initial_state"]),
+    "state and beginning": ({"from_beginning": True, "initial_state": True}, "INVALID_FIELD", ["initial_state"]),
+    "a bad interval": ({"progress_interval": Duration(seconds=-1)}, "INVALID_FIELD", ["progress_interval"]),
+    "garbage": ({"cursor": "garbage"}, "CURSOR_INVALID", ["cursor"]),
+    "a negative revision": (
+        {"after_store_revision": StorePoint(store_revision=-1, store_id="s")},
         "INVALID_FIELD",
-        ["initial_state"],
+        ["after_store_revision.store_revision"],
     ),
-    "a bad interval": (
-        WatchExecutionRequest(name=NOTHING, progress_interval=Duration(seconds=-1)),
-        "INVALID_FIELD",
-        ["progress_interval"],
+    "no store": (
+        {"after_store_revision": StorePoint(store_revision=1)},
+        "REQUIRED_FIELD_MISSING",
+        ["after_store_revision.store_id"],
     ),
+    "another store": ({"after_store_revision": StorePoint(store_revision=1, store_id="s")}, "STORE_RESET", []),
+    "an unknown mode": ({"mode": 7}, "INVALID_FIELD", ["mode"]),
+    "an unknown way out": ({"on_expired": 7}, "INVALID_FIELD", ["on_expired"]),
+    "an unknown view": ({"view": 7}, "INVALID_FIELD", ["view"]),
+    "an unknown path": ({"read_mask": FieldMask(paths=["colour"])}, "INVALID_FIELD", ["read_mask"]),
+    "a view and a mask": ({"read_mask": FieldMask(paths=["name"]), "view": 1}, "INVALID_FIELD", ["read_mask"]),
 }
 
 
-@pytest.mark.parametrize("case", list(REFUSED), ids=list(REFUSED))
-async def test_a_refusal_says_why_and_where(stubs, case):
-    request, reason, paths = REFUSED[case]
-    told = await refused(stubs.executions.WatchExecution(request))
+@pytest.mark.parametrize("case", [*REFUSED, *REFUSED_OF_BOTH])
+async def test_a_refusal_says_why_and_where(stubs, waiting, case):
+    fields, reason, paths = {**REFUSED, **REFUSED_OF_BOTH}[case]
+    told = await refused(watch(stubs, **{"name": waiting, **fields}))
     assert (told.reason, told.fields) == (reason, paths)
 
 
-async def test_garbage_is_no_cursor(stubs, waiting):
-    told = await refused(watch(stubs, waiting, cursor="garbage"))
-    assert (told.code, told.reason, told.fields) == (
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "CURSOR_INVALID",
-        ["cursor"],
+@pytest.mark.parametrize("case", [*REFUSED_OF_MANY, *REFUSED_OF_BOTH])
+async def test_a_refusal_of_a_watch_of_many_says_why_and_where(stubs, case):
+    fields, reason, paths = {**REFUSED_OF_MANY, **REFUSED_OF_BOTH}[case]
+    told = await refused(watch_all(stubs, **fields))
+    assert (told.reason, told.fields) == (reason, paths)
+
+
+async def test_a_cursor_of_one_watch_is_none_of_another(stubs, waiting):
+    message = await watch(stubs, waiting).read()
+    for call in (watch_all(stubs, cursor=message.cursor), watch_all(stubs, waiting, cursor=message.cursor)):
+        told = await refused(call)
+        assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CURSOR_FILTER_MISMATCH")
+
+
+async def test_a_watch_says_when_it_has_begun(stubs):
+    call = watch_all(stubs)
+    await call.initial_metadata()
+    answer = await stubs.execute("increment", "POST", input_parameters=ints(x=1))
+    whole = await history(stubs, answer.execution)
+    seen = []
+    while len(seen) < len(whole):
+        seen += (await call.read()).events.events
+    assert seen == whole
+    call.cancel()
+
+
+async def test_watches_of_a_project_an_integration_and_a_tree(stubs):
+    calls = {
+        parent: watch_all(stubs, parent, include_sub_executions=below)
+        for parent, below in [(ANY, False), (integration("outer"), True), (integration("increment"), False)]
+    }
+    for call in calls.values():
+        await call.initial_metadata()
+    answer = await stubs.execute("outer", "POST", input_parameters=ints(x=1))
+    tree = events_of(
+        await read_to_the_end(watch_all(stubs, answer.execution, from_beginning=True, until_terminal=True))
     )
+    child = next(event.execution for event in tree if event.execution != answer.execution)
+    assert sorted({event.execution for event in tree}) == sorted([answer.execution, child])
+    one = events_of(await read_to_the_end(watch(stubs, answer.execution, include_sub_executions=True)))
+    assert one == tree
+    expected = {ANY: tree, integration("outer"): tree, integration("increment"): await history(stubs, child)}
+    for parent, call in calls.items():
+        seen = []
+        while len(seen) < len(expected[parent]):
+            seen += (await call.read()).events.events
+        assert seen == expected[parent]
+        call.cancel()
+
+
+async def test_a_watch_after_a_list_misses_nothing(stubs, waiting):
+    listed = await stubs.executions.ListExecutions(ListExecutionsRequest(parent=ANY))
+    await cancel(stubs, waiting)
+    point = StorePoint(store_revision=listed.store_revision, store_id=listed.store_id)
+    call = watch_all(stubs, after_store_revision=point, until_terminal=True)
+    seen = events_of(await read_to_the_end(call))
+    assert seen == [each for each in await history(stubs, waiting) if each.store_revision > listed.store_revision]
+    assert seen
+
+
+async def test_latest_states_and_a_mask_over_sockets(stubs, waiting):
+    call = watch_all(
+        stubs,
+        filter="state != CANCELLED",
+        initial_state=True,
+        mode=WatchResponse.MODE_LATEST_STATE,
+        read_mask=FieldMask(paths=["name", "execution_details.state"]),
+        until_terminal=True,
+    )
+    first, synced = await call.read(), await call.read()
+    assert [state.name for state in first.executions.executions] == [waiting]
+    assert synced.HasField("synced")
+    await cancel(stubs, waiting)
+    rest = await read_to_the_end(call)
+    assert list(rest[-1].executions.left) == [waiting]
 
 
 async def test_a_principal_can_watch_so_much_and_no_more(stubs, waiting):
@@ -300,4 +371,16 @@ async def test_a_principal_can_watch_so_much_and_no_more(stubs, waiting):
     assert "RetryInfo" in told.details
     await cancel(stubs, waiting)
     await asyncio.gather(*map(read_to_the_end, calls))
-    assert integration("wait") in waiting
+    assert events_of(await read_to_the_end(watch(stubs, waiting))), "the places are free again"
+
+
+async def test_how_many_may_watch_is_a_setting(tmp_path):
+    settings = {"max_watchers": 3, "max_watchers_per_principal": 2}
+    async with serving(tmp_path / "data", "wait", **settings) as stubs:
+        info = await stubs.info.GetServerInfo(GetServerInfoRequest())
+        assert (info.limits.max_watcher_count, info.limits.max_watcher_count_per_principal) == (3, 2)
+        calls = [watch_all(stubs) for _ in range(2)]
+        for call in calls:
+            await call.initial_metadata()
+        told = await refused(watch_all(stubs))
+        assert (told.code, told.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS")
