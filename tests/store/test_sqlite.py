@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from perdure.store.errors import StoreBroken, StoreLocked, StoreUnusable
+from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.conformance import OpenStore, StoreConformance
 from tests.store.list_conformance import ListConformance
 from tests.store.log_conformance import LogConformance
-from tests.store.records import Commits, key
+from tests.store.records import START, Commits, key
 from tests.store.retention_conformance import RetentionConformance
 
 
@@ -115,4 +116,21 @@ async def test_the_less_durable_mode_stores_as_well(directory):
     store = await SqliteStore.open(directory, synchronous="NORMAL")
     await store.commit(Commits().create(key("a")))
     assert await store.get_row(key("a")) is not None
+    await store.close()
+
+
+async def test_the_space_of_what_was_deleted_is_used_again(directory):
+    store = await SqliteStore.open(directory, synchronous="NORMAL")
+    commits = Commits()
+    sizes = []
+    for number in range(8):
+        names = [key(f"e{number}-{one}") for one in range(500)]
+        labels = f'{{"round":"{number}"}}'
+        await store.commit(
+            commits.create(*names, labels=labels, state={"active": False, "end_time": START, "state": 3})
+        )
+        await store.commit(commits.delete(*names))
+        (pages,) = await run(store._database.writer, lambda raw: raw.execute("PRAGMA page_count").fetchone())
+        sizes.append(pages)
+    assert sizes[-1] <= sizes[1]
     await store.close()

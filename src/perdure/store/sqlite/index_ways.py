@@ -51,15 +51,13 @@ def by_parent(project: str, parent: str) -> Arms:
 
 
 def by_root(project: str, root: str) -> Arms:
-    """Find a tree: a root without a parent, and those that have one, of which the root may be one itself."""
-    top = _part(
-        "sqlite_autoindex_executions_1",
-        "e.project = ? AND e.execution = ? AND e.root = e.execution AND e.parent IS NULL",
-        project,
-        root,
+    """Find a tree: its root, and what is below."""
+    top = "e.project = ? AND e.execution = ? AND e.root = e.execution"
+    below = "e.project = ? AND e.root = ? AND e.root <> e.execution"
+    return (
+        _part("sqlite_autoindex_executions_1", top, project, root),
+        _part("executions_by_root", below, project, root),
     )
-    below = "e.project = ? AND e.root = ? AND e.parent IS NOT NULL"
-    return (top, _part("executions_by_root", below, project, root))
 
 
 def by_trigger(within: Within, trigger_id: str) -> Arms:

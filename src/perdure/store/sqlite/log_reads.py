@@ -22,7 +22,7 @@ _CREATED_AT: Final = _FACTS_AT + len(FACTS)
 
 _LOOK_UNTIL: Final = "SELECT position FROM events WHERE position > ? ORDER BY position LIMIT 1 OFFSET ?"
 _RECORDS: Final = f"""
-    SELECT {_RECORD} FROM events AS r
+    SELECT {_RECORD} FROM events AS r NOT INDEXED
     CROSS JOIN executions AS e ON e.project = r.project AND e.execution = r.execution
     WHERE r.position > :after AND r.position <= :until AND r.project = :project AND {{}}
     ORDER BY r.position

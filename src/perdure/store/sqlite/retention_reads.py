@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+# Each jumps over all entries of an integration, or of a project.
 _NEXT_INTEGRATION: Final = """
     SELECT project, integration FROM executions INDEXED BY executions_ended_roots
-    WHERE (project, integration) > (?, ?) AND end_time IS NOT NULL AND ancestors = ''
+    WHERE project = ? AND integration > ? AND end_time IS NOT NULL AND ancestors = ''
+    ORDER BY integration LIMIT 1
+"""
+_NEXT_PROJECT: Final = """
+    SELECT project, integration FROM executions INDEXED BY executions_ended_roots
+    WHERE project > ? AND end_time IS NOT NULL AND ancestors = ''
     ORDER BY project, integration LIMIT 1
 """
 _ROOTS: Final = """
@@ -26,13 +32,13 @@ _NEWEST_TOO_MANY: Final = f"""
 _ENDED_ROOTS: Final = f"""
     SELECT execution {_ROOTS} AND (end_time, execution) <= (:end_time, :execution) ORDER BY end_time, execution
 """
-_TREE: Final = """
-    FROM executions INDEXED BY executions_by_root WHERE project = ? AND root = ? AND parent IS NOT NULL
+_BELOW: Final = """
+    FROM executions INDEXED BY executions_by_root WHERE project = ? AND root = ? AND root <> execution
 """
-_HAS_LIVE: Final = f"SELECT 1 {_TREE} AND end_time IS NULL LIMIT 1"
+_HAS_LIVE: Final = f"SELECT 1 {_BELOW} AND end_time IS NULL LIMIT 1"
 # The deeper, the more ancestors there are, and slashes between them.
 _DEEPEST_FIRST: Final = f"""
-    SELECT execution {_TREE} AND execution <> root
+    SELECT execution {_BELOW}
     ORDER BY length(ancestors) - length(replace(ancestors, '/', '')) DESC, create_time DESC, execution DESC
     LIMIT ?
 """
@@ -49,10 +55,14 @@ def integrations_with_executions(connection: sqlite3.Connection) -> list[Integra
     """Read all integrations that have root executions which have ended."""
     found: list[IntegrationKey] = []
     last = IntegrationKey("", "")
-    while following := connection.execute(_NEXT_INTEGRATION, last).fetchone():
+    while True:
+        following = connection.execute(_NEXT_INTEGRATION, last).fetchone()
+        if following is None:
+            following = connection.execute(_NEXT_PROJECT, (last.project,)).fetchone()
+        if following is None:
+            return found
         last = IntegrationKey(*following)
         found.append(last)
-    return found
 
 
 def ended_trees(

@@ -128,11 +128,12 @@ CREATE INDEX executions_by_integration_trigger ON executions
     (project, integration, trigger_id, create_time, execution) WHERE trigger_id <> '';
 -- The rest concerns sub-executions alone, or few executions at a time.
 CREATE INDEX executions_by_parent ON executions (project, parent, create_time, execution) WHERE parent IS NOT NULL;
--- The executions of a tree are its root and these; an orphan is a root that is among them.
-CREATE INDEX executions_by_root ON executions (project, root, create_time, execution) WHERE parent IS NOT NULL;
--- Those below the executions of an integration that are not of the integration themselves.
-CREATE INDEX executions_by_root_integration ON executions (project, root_integration, create_time, execution)
-    WHERE root_integration <> integration;
+-- The executions of a tree below its root.
+CREATE INDEX executions_by_root ON executions (project, root, create_time, execution) WHERE root <> execution;
+-- Those below the executions of an integration that are not of the integration themselves. As elsewhere, the last
+-- column is there so that the condition is found in the index.
+CREATE INDEX executions_by_root_integration ON executions
+    (project, root_integration, create_time, execution, integration) WHERE root_integration <> integration;
 -- A child is never created twice.
 CREATE UNIQUE INDEX executions_by_origin ON executions (project, parent, task, generation, item)
     WHERE parent IS NOT NULL;
@@ -143,7 +144,7 @@ CREATE INDEX executions_waking ON executions (wake_time, project, execution)
 CREATE INDEX executions_live_children ON executions (project, parent)
     WHERE end_time IS NULL AND parent IS NOT NULL AND orphan = 0;
 -- Retention deletes whole trees, by the end of their roots.
-CREATE INDEX executions_ended_roots ON executions (project, integration, end_time, execution)
+CREATE INDEX executions_ended_roots ON executions (project, integration, end_time, execution, ancestors)
     WHERE end_time IS NOT NULL AND ancestors = '';
 
 -- What executions are found by besides: labels and searchable parameters, each as one text made of key and value.
