@@ -31,12 +31,12 @@ async def watch_nothing(_request, _call):
 
 
 @asynccontextmanager
-async def calling(check, watch=watch_nothing, admission=None, check_class=MethodClass.UNARY):
+async def calling(check, watch=watch_nothing, admission=None, check_class=MethodClass.UNARY, *, writes=False):
     """Serves the health service with other behaviours."""
     methods = {
         "Check": Method(check, check_class),
         "List": Method(list_nothing),
-        "Watch": Method(watch, MethodClass.WATCH),
+        "Watch": Method(watch, MethodClass.WATCH, writes),
     }
     service = Service(health_pb2.DESCRIPTOR.services_by_name["Health"], methods)
     server = grpc.aio.server(handlers=(Pipeline([service], admission or Admission()),))
@@ -63,13 +63,20 @@ async def test_an_unexpected_exception_stays_in_the_log(caplog):
     assert SECRET in str(record.exc_info)
 
 
-async def test_an_unexpected_exception_of_a_stream_stays_in_the_log(caplog):
-    async def watch(_request, _call):
-        yield health_pb2.HealthCheckResponse()
-        raise ValueError(SECRET)
+async def yield_and_fail(_request, _call):
+    yield health_pb2.HealthCheckResponse()
+    raise ValueError(SECRET)
 
+
+async def write_and_fail(_request, call):
+    await call.write(health_pb2.HealthCheckResponse().SerializeToString())
+    raise ValueError(SECRET)
+
+
+@pytest.mark.parametrize("watch", [yield_and_fail, write_and_fail])
+async def test_an_unexpected_exception_of_a_stream_stays_in_the_log(caplog, watch):
     with caplog.at_level(logging.ERROR, "perdure.service.pipeline"):
-        async with calling(list_nothing, watch) as health:
+        async with calling(list_nothing, watch, writes=watch is write_and_fail) as health:
             call = health.Watch(REQUEST)
             await call.read()
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -144,19 +151,27 @@ async def test_a_full_class_refuses_and_the_others_do_not():
         await health.Check(REQUEST)
 
 
-async def test_a_watcher_that_goes_away_gives_its_place_back():
+@pytest.mark.parametrize("writes", [False, True])
+async def test_a_watcher_that_goes_away_gives_its_place_back(writes):
     admission = Admission()
     ended = asyncio.Event()
 
-    async def watch(_request, _call):
+    async def yield_once(_request, _call):
         try:
-            while True:
-                yield health_pb2.HealthCheckResponse()
-                await asyncio.Event().wait()
+            yield health_pb2.HealthCheckResponse()
+            await asyncio.Event().wait()
         finally:
             ended.set()
 
-    async with calling(list_nothing, watch, admission) as health:
+    async def write_once(_request, call):
+        try:
+            await call.write(health_pb2.HealthCheckResponse().SerializeToString())
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    watch = write_once if writes else yield_once
+    async with calling(list_nothing, watch, admission, writes=writes) as health:
         call = health.Watch(REQUEST)
         await call.read()
         assert admission.places(MethodClass.WATCH).taken == 1

@@ -140,7 +140,8 @@ class Reader:
         if reads:
             self._reads.set()
         self.task = asyncio.create_task(watches.run(order, self._open, self._write))
-        self.task.add_done_callback(lambda _: (self._news.set(), self._opened.set()))
+        for signal in (self._news, self._opened):
+            self.task.add_done_callback(lambda _, signal=signal: signal.set())
 
     async def _open(self) -> None:
         self._opened.set()

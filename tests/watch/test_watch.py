@@ -1,6 +1,7 @@
 """`WatchExecution` and `WatchExecutions` over real sockets: ordered, unique, without a gap, resumable (P10, P11)."""
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -239,19 +240,19 @@ async def refused(call):
 
 
 NOTHING = f"{ANY}/executions/nothing"
-REFUSED = {
+REFUSED: dict[str, Any] = {
     "nothing": ({"name": NOTHING}, "EXECUTION_NOT_FOUND", []),
     "a bad name": ({"name": "nothing"}, "INVALID_NAME", ["name"]),
     "another location": ({"name": NOTHING.replace("local", "moon")}, "INVALID_NAME", ["name"]),
 }
-REFUSED_OF_MANY = {
+REFUSED_OF_MANY: dict[str, Any] = {
     "no such execution": ({"parent": NOTHING}, "EXECUTION_NOT_FOUND", []),
     "no such integration": ({"parent": integration("nothing")}, "INTEGRATION_NOT_FOUND", []),
     "a bad parent": ({"parent": "nothing"}, "INVALID_NAME", ["parent"]),
     "a bad execution": ({"parent": "x/executions/y"}, "INVALID_NAME", ["parent"]),
     "a bad filter": ({"parent": ANY, "filter": "colour = red"}, "FILTER_INVALID", ["filter"]),
 }
-REFUSED_OF_BOTH = {
+REFUSED_OF_BOTH: dict[str, Any] = {
     "from now, not": ({"from_now": False}, "INVALID_FIELD", ["from_now"]),
     "no beginning": ({"from_beginning": False}, "INVALID_FIELD", ["from_beginning"]),
     "an empty cursor": ({"cursor": ""}, "INVALID_FIELD", ["cursor"]),
@@ -304,7 +305,7 @@ async def test_a_watch_says_when_it_has_begun(stubs):
     await call.initial_metadata()
     answer = await stubs.execute("increment", "POST", input_parameters=ints(x=1))
     whole = await history(stubs, answer.execution)
-    seen = []
+    seen: list[Any] = []
     while len(seen) < len(whole):
         seen += (await call.read()).events.events
     assert seen == whole
@@ -328,7 +329,7 @@ async def test_watches_of_a_project_an_integration_and_a_tree(stubs):
     assert one == tree
     expected = {ANY: tree, integration("outer"): tree, integration("increment"): await history(stubs, child)}
     for parent, call in calls.items():
-        seen = []
+        seen: list[Any] = []
         while len(seen) < len(expected[parent]):
             seen += (await call.read()).events.events
         assert seen == expected[parent]
@@ -375,8 +376,7 @@ async def test_a_principal_can_watch_so_much_and_no_more(stubs, waiting):
 
 
 async def test_how_many_may_watch_is_a_setting(tmp_path):
-    settings = {"max_watchers": 3, "max_watchers_per_principal": 2}
-    async with serving(tmp_path / "data", "wait", **settings) as stubs:
+    async with serving(tmp_path / "data", "wait", max_watchers=3, max_watchers_per_principal=2) as stubs:
         info = await stubs.info.GetServerInfo(GetServerInfoRequest())
         assert (info.limits.max_watcher_count, info.limits.max_watcher_count_per_principal) == (3, 2)
         calls = [watch_all(stubs) for _ in range(2)]

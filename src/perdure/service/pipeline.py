@@ -51,12 +51,14 @@ class Method:
     Attributes:
         behaviour: For a unary method a coroutine function of request and `Call`; for a stream of answers an
             async generator function of the same; for streams both ways, of an iterator of requests and `Call`.
-            Streams yield messages. For a watch it is a coroutine function that writes bytes to the call
-            itself, so that thousands of messages a second pass through no generator.
+            Streams yield messages.
+        writes: Whether it is a coroutine function instead that writes the answers of a stream to the call
+            itself, as bytes: thousands of messages a second must not pass through generators.
     """
 
     behaviour: Callable[[Any, Call], Any]
     method_class: MethodClass = MethodClass.UNARY
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,8 @@ def _handler(descriptor: MethodDescriptor, method: Method, admission: Admission)
     stage = _Stage(descriptor, method, admission)
     if not descriptor.server_streaming:
         return grpc.unary_unary_rpc_method_handler(_unary(stage))
-    if method.method_class is MethodClass.WATCH:
-        return grpc.unary_stream_rpc_method_handler(_watch(stage))
+    if method.writes:
+        return grpc.unary_stream_rpc_method_handler(_written_stream(stage))
     if not descriptor.client_streaming:
         return grpc.unary_stream_rpc_method_handler(_answer_stream(stage))
     return grpc.stream_stream_rpc_method_handler(_two_way_stream(stage))
@@ -176,7 +178,7 @@ async def _within(seconds: float, answer: Awaitable[Message]) -> Message:
         raise DeadlinePassed(f"the call took longer than {seconds:g} s") from None
 
 
-def _watch(stage: _Stage) -> Callable[[bytes, Context], Awaitable[None]]:
+def _written_stream(stage: _Stage) -> Callable[[bytes, Context], Awaitable[None]]:
     async def handle(request: bytes, context: Context) -> None:
         try:
             call = stage.begin(context)
