@@ -16,6 +16,7 @@ from perdure.client import Client, ClientClosed, CursorExpired, ExecutionFailed,
 from perdure.client.integrations import Integrations
 from perdure.client.paging import ExecutionPages, Pages
 from perdure.client.sync.integrations import SyncIntegrations
+from perdure.client.sync.loop_thread import Handover
 from perdure.client.sync.paging import SyncExecutionPages, SyncPages
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import ExecuteResponse, ListExecutionsResponse, StorePoint, WatchResponse
@@ -181,6 +182,21 @@ def test_an_interrupted_watch_cancels_its_stream_and_can_go_on(client, service, 
         assert held.ended.wait(5)
         assert [event.sequence for event in watch] == [3]
     assert service.watch_requests[2].cursor == "after-2"
+
+
+def test_what_came_together_with_an_interrupt_is_handed_over_next(client):
+    numbers, main = iter(range(3)), threading.get_ident()
+
+    async def take_next():
+        number = next(numbers)
+        if number == 0:
+            signal.pthread_kill(main, signal.SIGINT)
+        return number
+
+    handover = Handover(client._loop, take_next)
+    with pytest.raises(KeyboardInterrupt):
+        handover.take()
+    assert [handover.take(), handover.take(), handover.take()] == [0, 1, 2]
 
 
 def test_a_loop_that_is_left_ends_its_stream(client, service):

@@ -225,15 +225,33 @@ async def test_another_store_ends_the_watch():
         assert [each async for each in watch] == []
 
 
-async def test_patience_is_counted_from_the_break_and_not_from_the_last_message():
-    service = ScriptedService()
-    service.watches.extend([[EVENTS[0], abort(grpc.StatusCode.UNAVAILABLE)], [EVENTS[2], Held()]])
-    async with scripted(service, patience=0.4) as client, client.watch_all(after=POINT) as watch:
-        assert len(await take(watch, 2)) == 2
-        idle = asyncio.Event()
+async def test_patience_is_counted_from_each_break_and_not_from_the_last_message():
+    service, idle = ScriptedService(), asyncio.Event()
+
+    async def be_idle(context):
         asyncio.get_running_loop().call_later(0.5, idle.set)
         await idle.wait()
-        assert await take(watch, 1) == [event(OTHER, 1)]
+
+    unavailable = abort(grpc.StatusCode.UNAVAILABLE)
+    service.watches.extend([[EVENTS[0], unavailable], [EVENTS[2], be_idle, unavailable], [*EVENTS[3:], Held()]])
+    async with scripted(service, patience=0.4) as client, client.watch_all(after=POINT) as watch:
+        assert await take(watch, 6) == updates_in(EVENTS)
+
+
+async def test_a_server_that_goes_away_again_and_again_is_no_end():
+    service = ScriptedService()
+    going = told(1, going_away=WatchResponse.GoingAway())
+    service.watches.extend([[going], [going], [going], [EVENTS[0]], []])
+    async with scripted(service) as client, client.watch_all(after=POINT, until_terminal=True) as watch:
+        assert [each async for each in watch] == updates_in(EVENTS[:1])
+
+
+async def test_a_stream_that_lived_on_after_one_that_ended_is_no_end_either():
+    service = ScriptedService()
+    progress = told(2, progress=WatchResponse.Progress())
+    service.watches.extend([[EVENTS[0]], [progress], [EVENTS[2]], []])
+    async with scripted(service) as client, client.watch_all(after=POINT, until_terminal=True) as watch:
+        assert [each async for each in watch] == updates_in([EVENTS[0], EVENTS[2]])
 
 
 async def test_a_server_that_stays_away_exhausts_the_patience():

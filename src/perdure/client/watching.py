@@ -214,8 +214,8 @@ class Watch:
         self._request.cursor = response.cursor
         self._request.initial_state = False
         self._saw_going_away = response.HasField("going_away")
+        self._is_quiet = False
         for update in message.updates:
-            self._is_quiet = False
             if isinstance(update, Synced | Reset):
                 self._awaits_states = isinstance(update, Reset)
         self._saw_final = self._saw_final or self._watched.shows_end(message)
@@ -228,7 +228,7 @@ class Watch:
         """Decide what an end without an error means.
 
         It is the end of the watch only if nothing can be missing: all had ended before the stream that ended was
-        opened, and that stream had nothing left to tell. Every other end is a break.
+        opened, and that stream had no message at all. Every other end is a break.
         """
         if self._saw_going_away or not self._watched.until_terminal:
             await self._pause()
