@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perdure.domain.errors import InvalidRequest
 from perdure.service.contents import BASIC, read_contents
 from perdure.service.read_mask import read_paths
-from perdure.v1.execution_pb2 import Execution
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import GetExecutionRequest, ListExecutionsRequest
 from tests.service.serving import ANY, integration, ints, refused
 
@@ -84,7 +84,7 @@ def test_any_mask_keeps_what_it_names(paths):
     shown.error.code, shown.error.payload = "C", "{}"
     shown.progress.percent = 5
     shown.progress.current_tasks.append("t")
-    shown.execution_details.state = 3
+    shown.execution_details.state = ExecutionDetails.SUCCEEDED
     shown.execution_details.attempt_stats.add().start_time.seconds = 4
     shown.create_time.FromSeconds(9)
     wanted = copied(shown, paths) if paths else Execution.FromString(shown.SerializeToString())
