@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
@@ -9,7 +10,11 @@ from hypothesis import given
 from perdure.codec.executions import show_execution
 from perdure.domain.execution import Execution
 from perdure.engine.facts import CURRENT_TASKS_KEPT, facts_of, summary_of
+from perdure.service.contents import read_contents
 from perdure.service.listed import show_row
+from perdure.service.projection import Projection
+from perdure.service.snapshot_reading import SnapshotReader
+from perdure.service.views import Views
 from perdure.store.records import ExecutionKey, ExecutionRow, NewExecution, Origin
 from perdure.v1 import execution_pb2
 from perdure.v1.execution_service_pb2 import (
@@ -126,3 +131,31 @@ async def test_sub_executions_are_shown_as_lists_show_them(stubs):
     shown = await stubs.executions.GetExecution(GetExecutionRequest(name=outer.execution))
     page = await stubs.executions.ListExecutions(ListExecutionsRequest(parent=integration("increment")))
     assert list(shown.direct_sub_executions) == list(page.executions)
+
+
+@pytest.fixture
+async def projection(stubs):
+    """What a list of the view FULL reads executions with, and a row of one that has been deleted since."""
+    chosen = {"user_execution_id": "mine", "input_parameters": ints(x=1)}
+    await stubs.execute("increment", "POST", **chosen)
+    engine = stubs.server.engine
+    key = ExecutionKey("p", "mine")
+    row = await engine.queries.row(key)
+    await engine.delete([key])
+    contents = read_contents(execution_pb2.Execution.VIEW_FULL, None, default=BASIC)
+    return Projection(Views(engine, SnapshotReader(engine)), contents), row, chosen
+
+
+async def test_an_execution_that_was_deleted_after_its_row_was_read_is_left_out(projection):
+    reading, row, _ = projection
+    assert not reading.rows_suffice
+    assert await reading.show(row) is None
+
+
+async def test_another_execution_of_the_same_id_does_not_stand_in_for_a_deleted_one(stubs, projection):
+    reading, row, chosen = projection
+    await stubs.execute("increment", "POST", **chosen)
+    assert await reading.show(row) is None
+    anew = await stubs.server.engine.queries.row(row.created.key)
+    shown = await reading.show(anew)
+    assert shown == await stubs.executions.GetExecution(GetExecutionRequest(name=shown.name))
