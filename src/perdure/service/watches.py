@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from perdure.codec.names import WILDCARD
-from perdure.domain.errors import FieldViolation, InvalidRequest, NotFound
+from perdure.domain.errors import FieldViolation, InvalidRequest
 from perdure.service.contents import read_contents
 from perdure.service.fields import Faults, read_length
 from perdure.service.projection import Projection
+from perdure.service.scopes import check_integration, scope_of
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import IntegrationKey, Scope
+from perdure.store.records import Scope
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import WatchResponse
 from perdure.watch.order import AfterRevision, AtCursor, Begin, Until, WatchOrder
@@ -64,29 +64,15 @@ class WatchServicer:
             scope = Scope(name.project, tree=name.execution)
         else:
             parent = self._names.integration(request.parent, "parent", wildcard=True)
-            scope = Scope(parent.project)
-            if parent.integration != WILDCARD:
-                below = request.include_sub_executions
-                scope = Scope(parent.project, integration=parent.integration, with_sub_executions=below)
+            scope = scope_of(parent, with_sub_executions=request.include_sub_executions)
         subject = Subject(scope, parse_filter(request.filter), _is_latest(request))
         until = Until.ALL_ENDED if request.until_terminal else Until.NEVER
         order = self._order(request, subject, Begin.NOW, until)
         if scope.tree is not None:
             await self._views.extent(name)
         else:
-            await self._check_integration(scope)
+            await check_integration(scope, self._store)
         await self._watches.run(order, call.send_metadata, call.write)
-
-    async def _check_integration(self, scope: Scope) -> None:
-        """Tell an integration that nothing has happened to from one that never was.
-
-        Raises:
-            NotFound: There never was an integration of that id.
-        """
-        if scope.integration is None:
-            return
-        if await self._store.get_integration(IntegrationKey(scope.project, scope.integration)) is None:
-            raise NotFound("integration", scope.integration, reason="INTEGRATION_NOT_FOUND")
 
     def _order(self, request: Request, subject: Subject, default: Begin, until: Until) -> WatchOrder:
         contents = read_contents(request.view, request.read_mask, default=Execution.VIEW_BASIC)
