@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from google.protobuf.descriptor import FileDescriptor
+    from google.protobuf.message import Message
 
     from perdure.service.call import Call
 
@@ -37,9 +38,9 @@ def reflection_services(services: Iterable[str]) -> list[Service]:
     names = [*services, *(f"{descriptor.package}.{_SERVICE}" for descriptor in descriptors)]
     servicer = reflection.aio.ReflectionServicer(names)
 
-    async def answer(requests: AsyncIterator[Any], call: Call) -> AsyncIterator[bytes]:
+    async def answer(requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Message]:
         async for response in servicer.ServerReflectionInfo(_as_v1alpha(requests), call):
-            yield response.SerializeToString()
+            yield response
 
     return [Service(each.services_by_name[_SERVICE], {_METHOD: Method(answer)}) for each in descriptors]
 
