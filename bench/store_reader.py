@@ -8,13 +8,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from bench.processes import BenchError
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from perdure.domain.states import ExecutionState
-
 DATABASE: Final = "perdure.db"
+LIVE: Final = ",".join(str(int(state)) for state in ExecutionState if state not in TERMINAL_EXECUTION_STATES)
 
 LOOK_EVERY_SECONDS: Final = 0.05
 LONGEST_SECONDS: Final = 300
@@ -45,7 +45,7 @@ class StoreReader:
             BenchError: It takes too long.
         """
         give_up = time.monotonic() + LONGEST_SECONDS
-        while self._number("SELECT count(*) FROM executions WHERE end_time IS NULL"):
+        while self._number(f"SELECT count(*) FROM executions WHERE project = 'default' AND state IN ({LIVE})"):
             if time.monotonic() > give_up:
                 raise BenchError("executions do not come to their end")
             time.sleep(LOOK_EVERY_SECONDS)
