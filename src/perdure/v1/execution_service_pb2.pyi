@@ -309,8 +309,8 @@ class ListExecutionsRequest(_message.Message):
     """Optional. How much to return of each. Default: BASIC.
 
     The view BASIC of a list leaves out what would have to be read execution by execution:
-    `execution_details.attempt_stats`, `execution_details.event_execution_snapshots_size`, and the counts
-    of sub-jobs in `progress`. It names at most 20 of `progress.current_tasks`.
+    `execution_details.attempt_stats`, `execution_details.event_execution_snapshots_size`, `error.context`,
+    and the counts of sub-jobs in `progress`. It names at most 20 of `progress.current_tasks`.
     """
     filter: _builtins.str
     """Optional. Which executions to list, in the syntax of AIP-160, at most 4,096 characters:
