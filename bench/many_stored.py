@@ -23,15 +23,14 @@ from bench.load import EXECUTE, LoadGenerator
 from bench.processes import perdure_server
 from perdure.codec.records import decode_events, encode_events
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
+from perdure.store.queries import ListQuery, Scope
 from perdure.store.records import (
     Commit,
     EventRecord,
     ExecutionKey,
     ExecutionRow,
-    ListQuery,
     NewExecution,
     Progressed,
-    Scope,
 )
 from perdure.store.sqlite.store import SqliteStore
 from perdure.v1 import execution_service_pb2_grpc as rpc

@@ -21,7 +21,8 @@ from perdure.engine.starting import Accepted, StartRequest
 from perdure.expression.cel import DIALECT, CelEvaluator
 from perdure.runtime.supervisor import Supervisor
 from perdure.store.errors import StoreRefused
-from perdure.store.records import ExecutionKey, IntegrationKey, ListQuery, Scope
+from perdure.store.queries import ListQuery, Scope
+from perdure.store.records import ExecutionKey, IntegrationKey
 from perdure.store.sqlite.store import SqliteStore
 from perdure.testing.chance import ScriptedChance
 from perdure.testing.clock import FakeClock

@@ -13,14 +13,15 @@ from perdure.domain.errors import AlreadyExists, NotFound, Unavailable
 from perdure.domain.events import ExecutionCreated
 from perdure.domain.states import ExecutionState, Failure
 from perdure.engine.facts import facts_of, summary_of
-from perdure.store.records import Scope, revision_of
+from perdure.store.queries import Scope, revision_of
 from tests.engine.harness import ONE, TWO, Bench, Refusing, assert_chain, running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from perdure.engine.ports import Change
-    from perdure.store.records import ExecutionKey, Facts, LogRecord, Summary
+    from perdure.store.queries import LogRecord
+    from perdure.store.records import ExecutionKey, Facts, Summary
 
 RETRY = {"retryStrategy": "RETRY_STRATEGY_FIXED_INTERVAL", "maxRetries": 3, "interval": "600s"}
 LONG = [

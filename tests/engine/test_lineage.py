@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionMethod, StartedBy
-from perdure.store.records import Scope
+from perdure.store.queries import Scope
 from tests.engine.harness import ONE, Bench, running
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from perdure.domain.states import ExecutionMethod, ExecutionState, Failure
 from perdure.engine import retention as passes
 from perdure.engine.retention import COMMIT_EXECUTIONS, PERIOD, Retention
 from perdure.store.errors import StoreRefused
-from perdure.store.records import EndedTree, IntegrationKey
+from perdure.store.queries import EndedTree
+from perdure.store.records import IntegrationKey
 from perdure.testing.chance import ScriptedChance
 from perdure.testing.clock import FakeClock
 from tests.engine.harness import ONE, Bench, Refusing, running

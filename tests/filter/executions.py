@@ -6,7 +6,12 @@ import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
-from perdure.store.records import ExecutionKey, Facts, NewExecution, Origin
+from perdure.store.records import (
+    ExecutionKey,
+    Facts,
+    NewExecution,
+    Origin,
+)
 
 if TYPE_CHECKING:
     from random import Random

@@ -15,7 +15,13 @@ import pytest
 from perdure.domain.errors import InvalidRequest
 from perdure.store.filter.filter import Filter
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import Commit, EventRecord, ListQuery, Progressed, Scope, Summary
+from perdure.store.queries import ListQuery, Scope
+from perdure.store.records import (
+    Commit,
+    EventRecord,
+    Progressed,
+    Summary,
+)
 from perdure.store.sqlite.filter_sql import compile_condition
 from perdure.store.sqlite.store import SqliteStore
 from tests.filter.executions import PROJECT, Sample, samples

@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import ExecutionKey, Facts, NewExecution, Origin
+from perdure.store.records import (
+    ExecutionKey,
+    Facts,
+    NewExecution,
+    Origin,
+)
 
 CREATED = NewExecution(
     key=ExecutionKey("default", "run-1"),

@@ -5,7 +5,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from perdure.domain.states import ExecutionState
-from perdure.store.records import OrderField
+from perdure.store.queries import OrderField
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import (
     CancelExecutionRequest,

@@ -15,7 +15,12 @@ from perdure.service.listed import show_row
 from perdure.service.projection import Projection
 from perdure.service.snapshot_reading import SnapshotReader
 from perdure.service.views import Views
-from perdure.store.records import ExecutionKey, ExecutionRow, NewExecution, Origin
+from perdure.store.records import (
+    ExecutionKey,
+    ExecutionRow,
+    NewExecution,
+    Origin,
+)
 from perdure.v1 import execution_pb2
 from perdure.v1.execution_service_pb2 import (
     CancelExecutionRequest,

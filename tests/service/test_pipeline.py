@@ -69,7 +69,7 @@ async def yield_and_fail(_request, _call):
 
 
 async def write_and_fail(_request, call):
-    await call.write(health_pb2.HealthCheckResponse().SerializeToString())
+    await call.context.write(health_pb2.HealthCheckResponse().SerializeToString())
     raise ValueError(SECRET)
 
 
@@ -165,7 +165,7 @@ async def test_a_watcher_that_goes_away_gives_its_place_back(writes):
 
     async def write_once(_request, call):
         try:
-            await call.write(health_pb2.HealthCheckResponse().SerializeToString())
+            await call.context.write(health_pb2.HealthCheckResponse().SerializeToString())
             await asyncio.Event().wait()
         finally:
             ended.set()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.store.errors import DuplicateKey, StoreConflict, StoreRefused
-from perdure.store.records import BaseState, ListQuery, Origin, Scope, WorkerSessionRecord
+from perdure.store.queries import ListQuery, Scope
+from perdure.store.records import BaseState, Origin, WorkerSessionRecord
 from tests.store.records import (
     PROJECT,
     START,

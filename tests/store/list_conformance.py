@@ -10,13 +10,19 @@ import pytest
 
 from perdure.store.errors import OrderTooWide
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import Counted, ListQuery, OrderField, Origin, Scope
+from perdure.store.queries import (
+    Counted,
+    ListQuery,
+    OrderField,
+    Scope,
+)
+from perdure.store.records import Origin
 from tests.store.population import FILTERS, Population, populate, rank_of, whole_list
 from tests.store.records import PROJECT, START, Commits, key
 
 if TYPE_CHECKING:
     from perdure.store.interface import Store
-    from perdure.store.records import ListPage
+    from perdure.store.queries import ListPage
 
 COUNT = 60
 MIDDLE = f"2023-11-14T22:13:20.{COUNT // 4:06d}Z"

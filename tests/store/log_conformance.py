@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.store.errors import StoreRefused
-from perdure.store.records import Origin, Scope, log_position, revision_of
+from perdure.store.queries import Scope, log_position, revision_of
+from perdure.store.records import Origin
 from tests.store.records import PROJECT, Commits, events, key
 
 if TYPE_CHECKING:
     from perdure.store.interface import Store
-    from perdure.store.records import LogRecord
+    from perdure.store.queries import LogRecord
 
 ALL = {"max_records": 1_000, "max_bytes": 1 << 20}
 

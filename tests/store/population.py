@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
+from perdure.store.queries import OrderField
 from perdure.store.records import (
     EventRecord,
     ExecutionKey,
     ExecutionRow,
     Facts,
     NewExecution,
-    OrderField,
     Origin,
     Progressed,
     Summary,
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from perdure.store.filter.filter import Filter
     from perdure.store.interface import Store
-    from perdure.store.records import Commit, ListQuery, Scope
+    from perdure.store.queries import ListQuery, Scope
+    from perdure.store.records import Commit
 
 INTEGRATIONS: Final = ("order", "refund", "ship")
 TRIGGERS: Final = ("", "api_trigger/order", "api_trigger/nightly")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import BaseState, ListQuery, Origin, Scope
+from perdure.store.queries import ListQuery, Scope
+from perdure.store.records import BaseState, Origin
 from tests.store.records import PROJECT, START, Commits, ended, events, integration_key, key, new_execution, request
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime import failpoints
-from perdure.store.records import ListQuery, Scope
+from perdure.store.queries import ListQuery, Scope
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import PROJECT, Commits, events, key, request
 

@@ -6,7 +6,7 @@ import pytest
 
 from perdure.store.errors import OrderTooWide
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import ListQuery, OrderField, Scope
+from perdure.store.queries import ListQuery, OrderField, Scope
 from perdure.store.sqlite import list_reads
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.population import whole_list

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import ListQuery, Scope
+from perdure.store.queries import ListQuery, Scope
 from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore
 from tests.store.records import PROJECT, START, Commits, integration_key, key

@@ -14,7 +14,8 @@ import pytest
 
 from perdure.runtime import failpoints
 from perdure.store.errors import StoreBroken, StoreConflict, StoreError, StoreRefused
-from perdure.store.records import BaseState, ExecutionKey, ListQuery, Origin, Scope
+from perdure.store.queries import ListQuery, Scope
+from perdure.store.records import BaseState, ExecutionKey, Origin
 from perdure.store.sqlite import writer as writer_module
 from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -15,7 +16,7 @@ from perdure.service.projection import Projection
 from perdure.service.snapshot_reading import SnapshotReader
 from perdure.service.views import Views
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import Scope, log_position
+from perdure.store.queries import Scope, log_position
 from perdure.store.sqlite.store import SqliteStore
 from perdure.testing.chance import ScriptedChance
 from perdure.testing.clock import FakeClock
@@ -121,6 +122,10 @@ class WatchedBench(Bench):
         return self.watch(Scope(key.project, execution=key.execution), "", start, **fields)  # type: ignore[arg-type]
 
 
+def _set(signal: asyncio.Event, _: object) -> None:
+    signal.set()
+
+
 class Reader:
     """A watcher.
 
@@ -141,7 +146,7 @@ class Reader:
             self._reads.set()
         self.task = asyncio.create_task(watches.run(order, self._open, self._write))
         for signal in (self._news, self._opened):
-            self.task.add_done_callback(lambda _, signal=signal: signal.set())
+            self.task.add_done_callback(partial(_set, signal))
 
     async def _open(self) -> None:
         self._opened.set()

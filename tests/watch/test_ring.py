@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from perdure.codec.tokens import TokenCodec
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import Facts, Scope, Summary, log_position
+from perdure.store.queries import Scope, log_position
+from perdure.store.records import Facts, Summary
 from perdure.testing.clock import FakeClock
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_service_pb2 import WatchResponse

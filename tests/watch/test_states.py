@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from perdure.domain.errors import OutOfRange
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import ListQuery, Scope
+from perdure.store.queries import ListQuery, Scope
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.watch import framing
 from perdure.watch.order import Begin, Until

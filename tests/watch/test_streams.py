@@ -3,7 +3,7 @@
 import pytest
 
 from perdure.domain.errors import InvalidRequest, NotFound, WrongState
-from perdure.store.records import Scope
+from perdure.store.queries import Scope
 from perdure.v1.execution_pb2 import ExecutionDetails
 from perdure.watch import framing
 from perdure.watch.order import AfterRevision, AtCursor, Begin, Until

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     from perdure.engine.environment import Environment
     from perdure.engine.live import Step
     from perdure.engine.ports import Publisher
-    from perdure.store.records import ExecutionKey, NewExecution, RequestRecord, StoredExecution
+    from perdure.store.records import (
+        ExecutionKey,
+        NewExecution,
+        RequestRecord,
+        StoredExecution,
+    )
 
 T = TypeVar("T")
 

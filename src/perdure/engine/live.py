@@ -10,7 +10,13 @@ from perdure.codec.records import encode_events
 from perdure.domain.limits import SECOND
 from perdure.engine.facts import facts_of, summary_of
 from perdure.engine.ports import Change
-from perdure.store.records import BaseState, EventRecord, ExecutionKey, Progressed, log_position
+from perdure.store.queries import log_position
+from perdure.store.records import (
+    BaseState,
+    EventRecord,
+    ExecutionKey,
+    Progressed,
+)
 
 if TYPE_CHECKING:
     from perdure.domain.decide.transition import Transition

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from perdure.domain.events import Event
     from perdure.domain.execution import Execution
     from perdure.domain.value import Value
-    from perdure.store.records import ExecutionKey, Facts, NewExecution, Summary
+    from perdure.store.records import (
+        ExecutionKey,
+        Facts,
+        NewExecution,
+        Summary,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Change:
         sequence: Sequence of the last event.
         first_sequence: Sequence of the first event.
         time: When it happened, in microseconds since the epoch.
-        position: Place in the log; see `perdure.store.records.log_position`.
+        position: Place in the log; see `perdure.store.queries.log_position`.
         size: Bytes of the stored record.
     """
 

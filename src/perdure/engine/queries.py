@@ -10,7 +10,7 @@ from perdure.codec.records import decode_events, first_created
 from perdure.domain.errors import NotFound, Unavailable
 from perdure.domain.value import NO_VALUES
 from perdure.store.errors import StoreError
-from perdure.store.records import ListQuery, Scope
+from perdure.store.queries import ListQuery, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment
     from perdure.store.filter.filter import Filter
-    from perdure.store.records import Counted, ExecutionKey, ExecutionRow, ListPage, LogPage
+    from perdure.store.queries import Counted, ListPage, LogPage
+    from perdure.store.records import ExecutionKey, ExecutionRow
 
 T = TypeVar("T")
 

@@ -15,7 +15,12 @@ from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.engine.inputs import check_inputs, merge_labels
 from perdure.engine.request_ids import RequestId, RequestIds
 from perdure.store.errors import DuplicateKey, StoreError
-from perdure.store.records import ExecutionKey, IntegrationKey, NewExecution, Origin
+from perdure.store.records import (
+    ExecutionKey,
+    IntegrationKey,
+    NewExecution,
+    Origin,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

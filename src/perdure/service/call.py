@@ -52,7 +52,3 @@ class Call:
     async def send_metadata(self, *pairs: tuple[str, str]) -> None:
         """Send initial metadata, ahead of the answer; without any pair they tell that the call has begun."""
         await self.context.send_initial_metadata(pairs)
-
-    async def write(self, answer: bytes) -> None:
-        """Send one answer of a stream; waits as long as the reader does not take it (F8)."""
-        await self.context.write(answer)

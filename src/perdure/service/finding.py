@@ -14,7 +14,7 @@ from perdure.service.projection import Projection
 from perdure.service.scopes import check_integration, scope_of
 from perdure.store.errors import OrderTooWide
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import ListQuery
+from perdure.store.queries import ListQuery
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import CountExecutionsResponse, ListExecutionsResponse
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from perdure.service.names import NameReader
     from perdure.service.paging import Pager, Wanted
     from perdure.service.views import Views
-    from perdure.store.records import ListPage
+    from perdure.store.queries import ListPage
     from perdure.v1.execution_service_pb2 import CountExecutionsRequest, ListExecutionsRequest
 
 

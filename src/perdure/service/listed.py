@@ -12,7 +12,12 @@ from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionMethod, Ex
 from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:
-    from perdure.store.records import ExecutionRow, Facts, NewExecution, Summary
+    from perdure.store.records import (
+        ExecutionRow,
+        Facts,
+        NewExecution,
+        Summary,
+    )
 
 
 def show_row(row: ExecutionRow, location: str, now: int) -> Execution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from perdure.domain.errors import FieldViolation, InvalidRequest
-from perdure.store.records import OrderField
+from perdure.store.queries import OrderField
 
 if TYPE_CHECKING:
     from perdure.store.errors import OrderTooWide

@@ -52,8 +52,8 @@ class Method:
         behaviour: For a unary method a coroutine function of request and `Call`; for a stream of answers an
             async generator function of the same; for streams both ways, of an iterator of requests and `Call`.
             Streams yield messages.
-        writes: Whether it is a coroutine function instead that writes the answers of a stream to the call
-            itself, as bytes: thousands of messages a second must not pass through generators.
+        writes: Whether it is a coroutine function instead that writes the answers of a stream to the call's
+            context itself, as bytes: thousands of messages a second must not pass through generators.
     """
 
     behaviour: Callable[[Any, Call], Any]

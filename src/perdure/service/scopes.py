@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from perdure.codec.names import WILDCARD
 from perdure.domain.errors import NotFound
-from perdure.store.records import IntegrationKey, Scope
+from perdure.store.queries import Scope
+from perdure.store.records import IntegrationKey
 
 if TYPE_CHECKING:
     from perdure.codec.names import IntegrationName

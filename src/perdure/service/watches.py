@@ -10,7 +10,7 @@ from perdure.service.fields import Faults, read_length
 from perdure.service.projection import Projection
 from perdure.service.scopes import check_integration, scope_of
 from perdure.store.filter.parse import parse_filter
-from perdure.store.records import Scope
+from perdure.store.queries import Scope
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import WatchResponse
 from perdure.watch.order import AfterRevision, AtCursor, Begin, Until, WatchOrder
@@ -55,7 +55,7 @@ class WatchServicer:
         until = Until.NAMED_ENDS if until_terminal else Until.NEVER
         order = self._order(request, Subject(scope, None, _is_latest(request)), Begin.BEGINNING, until)
         await self._views.extent(name)
-        await self._watches.run(order, call.send_metadata, call.write)
+        await self._watches.run(order, call.send_metadata, call.context.write)
 
     async def watch_executions(self, request: WatchExecutionsRequest, call: Call) -> None:
         """Stream what happens to the executions of a project, an integration or a tree that match a filter."""
@@ -72,7 +72,7 @@ class WatchServicer:
             await self._views.extent(name)
         else:
             await check_integration(scope, self._store)
-        await self._watches.run(order, call.send_metadata, call.write)
+        await self._watches.run(order, call.send_metadata, call.context.write)
 
     def _order(self, request: Request, subject: Subject, default: Begin, until: Until) -> WatchOrder:
         contents = read_contents(request.view, request.read_mask, default=Execution.VIEW_BASIC)

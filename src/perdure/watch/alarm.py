@@ -16,8 +16,11 @@ JITTER: Final = 0.1
 class Alarm:
     """Wakes a stream when its silence or its age has become too long.
 
-    One timer serves both. It is not moved when something is sent: it looks when it goes off, and goes on if
-    it was too early.
+    One timer serves both. It is not moved when something is sent: it looks when it is due, and goes on if that
+    was too early. So what a stream sends costs one look at the clock.
+
+    Attributes:
+        rings: Whether the silence or the age was too long when the alarm last looked.
 
     Args:
         silence: Longest silence in seconds; shortened by up to a tenth at random, for the interval is a promise.
@@ -34,8 +37,9 @@ class Alarm:
         self._end = self._loop.time() + age * (1 + JITTER * (2 * chance.jitter() - 1))
         self._interval = 0.0
         self._last = 0.0
+        self.rings = False
         self.restart()
-        self._timer = self._loop.call_at(self._due(), self._ring)
+        self._timer = self._loop.call_at(self._due(), self._look)
 
     def restart(self) -> None:
         """Begin a new silence, with jitter of its own."""
@@ -44,11 +48,8 @@ class Alarm:
 
     def postpone(self) -> None:
         """Take note that something was sent."""
+        self.rings = False
         self._last = self._loop.time()
-
-    def is_silent(self) -> bool:
-        """Whether the silence has become too long."""
-        return self._loop.time() >= self._last + self._interval
 
     def is_old(self) -> bool:
         """Whether the stream has become too old."""
@@ -61,11 +62,12 @@ class Alarm:
     def _due(self) -> float:
         return min(self._last + self._interval, self._end)
 
-    def _ring(self) -> None:
+    def _look(self) -> None:
         now = self._loop.time()
         due = self._due()
         if due <= now:
+            self.rings = True
             self._wake()
-            # Should the stream be writing it does not notice; it looks when it is done.
+            # Again, for a stream that writes at the moment does not hear it.
             due = now + self._interval
-        self._timer = self._loop.call_at(due, self._ring)
+        self._timer = self._loop.call_at(due, self._look)

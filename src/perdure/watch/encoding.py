@@ -10,7 +10,7 @@ from perdure.codec.names import execution_name, integration_name
 from perdure.codec.records import decode_events
 from perdure.domain.events import ExecutionRestarted
 from perdure.domain.states import ExecutionState
-from perdure.store.records import revision_of
+from perdure.store.queries import revision_of
 from perdure.v1.event_pb2 import ExecutionEvent
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from perdure.domain.events import Event, ExecutionCreated
     from perdure.domain.graph import Graph
     from perdure.engine.ports import Change
-    from perdure.store.records import Facts, LogRecord, NewExecution
+    from perdure.store.queries import LogRecord
+    from perdure.store.records import Facts, NewExecution
 
 
 def encode_change(change: Change, location: str) -> tuple[bytes, ...]:

@@ -9,7 +9,8 @@ from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
 from perdure.store.filter.filter import Filter
 from perdure.store.filter.match import compile_condition
 from perdure.store.filter.tree import And, Comparison, Field, Operator, Or
-from perdure.store.records import ExecutionKey, ListQuery
+from perdure.store.queries import ListQuery
+from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
     from perdure.engine.queries import Queries

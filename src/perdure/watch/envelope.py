@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from perdure.codec.message_parts import put_instant
 from perdure.codec.tokens import Cursor
-from perdure.store.records import log_position, revision_of
+from perdure.store.queries import log_position, revision_of
 
 if TYPE_CHECKING:
     from perdure.codec.tokens import TokenCodec

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from perdure.engine.queries import Queries
-    from perdure.store.records import LogPage, LogRecord
+    from perdure.store.queries import LogPage, LogRecord
     from perdure.watch.envelope import Frame, Place
     from perdure.watch.selection import Match, Selection
 

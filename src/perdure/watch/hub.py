@@ -15,7 +15,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from perdure.store.records import log_position, revision_of
+from perdure.store.queries import log_position, revision_of
 from perdure.watch.encoding import encode_change, encode_left
 from perdure.watch.ring import Entry, Ring
 from perdure.watch.selection import Match, Selection

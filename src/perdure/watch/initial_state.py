@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from perdure.store.records import ListQuery
+from perdure.store.queries import ListQuery
 from perdure.watch.states import StateBatch, show_state
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from perdure.engine.queries import Queries
-    from perdure.store.records import ExecutionKey, ExecutionRow, LogPage, LogRecord
+    from perdure.store.queries import LogPage, LogRecord
+    from perdure.store.records import ExecutionKey, ExecutionRow
     from perdure.v1.execution_pb2 import Execution
     from perdure.watch.envelope import Frame, Place
     from perdure.watch.selection import Match, Selection

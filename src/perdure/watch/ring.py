@@ -10,7 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from perdure.store.records import ExecutionRow, revision_of
+from perdure.store.queries import revision_of
+from perdure.store.records import ExecutionRow
 
 if TYPE_CHECKING:
     from perdure.store.records import Facts, NewExecution, Summary

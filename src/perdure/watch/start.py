@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from perdure.codec.tokens import InvalidToken, Purpose
 from perdure.domain.errors import FieldViolation, InvalidRequest, OutOfRange, WrongState
-from perdure.store.records import log_position
+from perdure.store.queries import log_position
 from perdure.watch.envelope import Place
 from perdure.watch.order import AfterRevision, AtCursor, Begin
 

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.domain.errors import NotFound
-from perdure.store.records import log_position, revision_of
+from perdure.store.queries import log_position, revision_of
 from perdure.v1.execution_service_pb2 import WatchResponse
 from perdure.watch.alarm import Alarm
 from perdure.watch.end import has_named_ended, have_all_ended
@@ -22,11 +22,11 @@ from perdure.watch.order import Begin, Until
 from perdure.watch.start import CursorExpired
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from perdure.engine.environment import Environment
     from perdure.engine.queries import Queries
-    from perdure.store.records import LogPage
+    from perdure.store.queries import LogPage
     from perdure.watch.envelope import Frame
     from perdure.watch.hub import WatchHub
     from perdure.watch.order import WatchOrder
@@ -160,8 +160,7 @@ class Stream:
             if not self._selection.covers(self._place.position):
                 await self._read_log(self._states)
             elif frames := await self._states.recent(self._selection, self._place, head):
-                for frame in frames:
-                    await self._send(frame)
+                await self._send_frames(frames)
             elif max(head, self._place.position) >= log_position(max(newest, self._states.newest)):
                 self._place = self._place._replace(position=max(head, self._place.position))
                 return
@@ -175,12 +174,11 @@ class Stream:
             if not self._selection.covers(self._place.position):
                 await self._read_log(self._source)
             elif frames := await self._source.recent(self._selection, self._place, self._hub.position):
-                for frame in frames:
-                    await self._send(frame)
+                await self._send_frames(frames)
             elif self._asks_for_end:
                 self._asks_for_end = False
                 self._is_over = await self._has_come_to_its_end()
-            elif self._alarm.is_silent():
+            elif self._alarm.rings:
                 self._place = Place(max(self._place.position, self._hub.position))
                 await self._tell(WatchResponse(progress=WatchResponse.Progress()))
             else:
@@ -221,21 +219,26 @@ class Stream:
         """End the stream if it must."""
         if self._selection.deleted:
             raise NotFound("execution", self._order.subject.named or "")
-        if self._hub.draining or self._alarm.is_old():
+        if self._hub.draining or (self._alarm.rings and self._alarm.is_old()):
             raise _Leaving
 
     async def _send(self, frame: Frame) -> None:
-        """Send a frame, and stand where it leaves the watch."""
+        """Send a frame unless the stream must end, and stand where it leaves the watch."""
         self._check()
-        if frame.message:
-            self._messages += 1
-            await self._write(frame.message)
-            self._alarm.postpone()
-        self._place = frame.place
-        if frame.stirs and self._order.until is Until.ALL_ENDED:
-            self._asks_for_end = True
-        if frame.ends and self._order.until is Until.NAMED_ENDS:
-            self._is_over = True
+        await self._send_frames((frame,))
+
+    async def _send_frames(self, frames: Iterable[Frame]) -> None:
+        """Send frames that are ready."""
+        for message, place, stirs, ends in frames:
+            if message:
+                self._messages += 1
+                await self._write(message)
+                self._alarm.postpone()
+            self._place = place
+            if stirs and self._order.until is Until.ALL_ENDED:
+                self._asks_for_end = True
+            if ends and self._order.until is Until.NAMED_ENDS:
+                self._is_over = True
 
     async def _tell(self, response: WatchResponse) -> None:
         """Send a message of this stream alone."""

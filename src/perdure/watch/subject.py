@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from perdure.store.filter.filter import Filter
-    from perdure.store.records import Facts, NewExecution, Scope
+    from perdure.store.queries import Scope
+    from perdure.store.records import Facts, NewExecution
 
 DIGEST_BYTES: Final = 16
 

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from perdure.store.errors import DuplicateKey, StoreConflict, StoreRefused
-from perdure.store.records import POSITIONS_PER_COMMIT, log_position
+from perdure.store.queries import POSITIONS_PER_COMMIT, log_position
 from perdure.store.sqlite.deletion import write_deletions
 from perdure.store.sqlite.execution_writes import Step, insert_executions, move_executions
 from perdure.store.sqlite.rows import FACTS, Row, event_facts
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from perdure.store.records import Commit, ExecutionKey, NewExecution, Progressed
+    from perdure.store.records import (
+        Commit,
+        ExecutionKey,
+        NewExecution,
+        Progressed,
+    )
 
 _INSERT_EVENTS: Final = f"""
     INSERT INTO events (position, project, execution, first_sequence, count, payload, {", ".join(FACTS)})

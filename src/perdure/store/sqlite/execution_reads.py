@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
+from perdure.store.queries import POSITIONS_PER_COMMIT, revision_of
 from perdure.store.records import (
-    POSITIONS_PER_COMMIT,
     BaseState,
     ChildRow,
     ExecutionKey,
@@ -16,7 +16,6 @@ from perdure.store.records import (
     Origin,
     StoredEvents,
     StoredExecution,
-    revision_of,
 )
 from perdure.store.sqlite.rows import EXECUTION, read_execution
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.store.records import IntegrationKey, IntegrationRecord, RequestRecord, RevisionRecord, WorkerSessionRecord
+from perdure.store.records import (
+    IntegrationKey,
+    IntegrationRecord,
+    RequestRecord,
+    RevisionRecord,
+    WorkerSessionRecord,
+)
 
 if TYPE_CHECKING:
     import sqlite3

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from perdure.store.filter.filter import Filter
-    from perdure.store.records import Scope
+    from perdure.store.queries import Scope
 
 _STATES: Final = frozenset(state.value for state in ExecutionState)
 _OPPOSITES: Final = {

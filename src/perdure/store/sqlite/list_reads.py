@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.store.errors import OrderTooWide
-from perdure.store.records import Counted, ListPage, OrderField
+from perdure.store.queries import Counted, ListPage, OrderField
 from perdure.store.sqlite.list_plan import make_plan
 from perdure.store.sqlite.list_sql import (
     Place,
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import sqlite3
 
     from perdure.store.filter.filter import Filter
-    from perdure.store.records import ExecutionRow, ListQuery, Scope
+    from perdure.store.queries import ListQuery, Scope
+    from perdure.store.records import ExecutionRow
     from perdure.store.sqlite.list_plan import Plan, Way
 
 SCANNED_ROWS: Final = 20_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from perdure.store.records import OrderField
+from perdure.store.queries import OrderField
 from perdure.store.sqlite.filter_sql import Predicate, join_predicates
 from perdure.store.sqlite.rows import EXECUTION
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.store.records import ExecutionKey, Facts, LogPage, LogRecord, Scope, log_position
+from perdure.store.queries import (
+    LogPage,
+    LogRecord,
+    Scope,
+    log_position,
+)
+from perdure.store.records import ExecutionKey, Facts
 from perdure.store.sqlite.database import read_head
 from perdure.store.sqlite.rows import CREATED, FACTS, read_created, read_facts
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from perdure.store.records import EndedTree, ExecutionKey, IntegrationKey
+from perdure.store.queries import EndedTree
+from perdure.store.records import ExecutionKey, IntegrationKey
 
 if TYPE_CHECKING:
     import sqlite3

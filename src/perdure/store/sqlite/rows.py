@@ -6,7 +6,14 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.store.records import ExecutionKey, ExecutionRow, Facts, NewExecution, Origin, Summary
+from perdure.store.records import (
+    ExecutionKey,
+    ExecutionRow,
+    Facts,
+    NewExecution,
+    Origin,
+    Summary,
+)
 
 if TYPE_CHECKING:
     from perdure.store.records import Progressed

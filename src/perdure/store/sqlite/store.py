@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from perdure.store.filter.filter import Filter
+    from perdure.store.queries import (
+        Counted,
+        EndedTree,
+        ListPage,
+        ListQuery,
+        LogPage,
+        Scope,
+    )
     from perdure.store.records import (
         ChildRow,
         Commit,
-        Counted,
-        EndedTree,
         ExecutionKey,
         ExecutionRow,
         IntegrationKey,
         IntegrationRecord,
-        ListPage,
-        ListQuery,
         LiveChild,
-        LogPage,
         RequestRecord,
         RevisionRecord,
-        Scope,
         StoredEvents,
         StoredExecution,
         StoreIdentity,
