@@ -88,12 +88,6 @@ class OutOfRange(PerdureError):
     reason = "CURSOR_EXPIRED"
 
 
-class OutOfRange(PerdureError):
-    """The request points before what is kept, or behind what there is."""
-
-    reason = "CURSOR_EXPIRED"
-
-
 class Conflict(PerdureError):
     """Somebody else has changed the resource meanwhile; read it again."""
 
