@@ -145,7 +145,7 @@ class Load:
             life = await self._system.life()
             leave = self._choose.random() < 0.2
             try:
-                async with contextlib.aclosing(life.calls.watch(f"job {number}", request, after)) as messages:
+                async with contextlib.aclosing(life.calls.watch(f"job {number}", request)) as messages:
                     async for message in messages:
                         request.cursor = message.cursor
                         for event in message.events.events:

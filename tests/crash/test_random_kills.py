@@ -11,6 +11,7 @@ import pytest
 
 from perdure.testing.checker import check
 from perdure.testing.logs import Fault, Operation, Outcome, RunBegan, StreamOpened
+from perdure.v1.execution_service_pb2 import WatchExecutionRequest
 from tests.crash.storm import recorded_storm
 
 KILLS = int(os.environ.get("CRASH_TESTS_KILLS", "50"))
@@ -33,7 +34,11 @@ def met_the_hard_cases(records):
     assert set(faults) == {"server killed", "worker killed"}
     unknown = [record for record in records if isinstance(record, Operation) and record.outcome is Outcome.UNKNOWN]
     assert len(unknown) > KILLS, "few calls were cut off"
-    resumed = [record for record in records if isinstance(record, StreamOpened) and record.after]
+    resumed = [record for record in records if isinstance(record, StreamOpened) and is_resumed(record)]
     assert len(resumed) > KILLS, "few watches were resumed"
     repeated = [record for record in records if isinstance(record, RunBegan) and record.attempt > 1]
     assert len(repeated) > KILLS, "few attempts were repeated"
+
+
+def is_resumed(opened):
+    return bool(WatchExecutionRequest.FromString(opened.request).cursor)

@@ -25,8 +25,12 @@ from perdure.v1.execution_service_pb2 import (
     ExecuteRequest,
     ExecuteResponse,
     GetExecutionRequest,
+    WatchExecutionRequest,
     WatchResponse,
 )
+
+PROPERTIES = {"ordered", "unique", "reliable", "atomic", "resumable", "bookmarkable", "filterable", "latest"}
+"""The invariants about watches that have names."""
 
 INTEGRATION = "projects/default/locations/local/integrations/orders"
 ONE = f"{INTEGRATION}/executions/one"
@@ -132,16 +136,38 @@ def get(began, execution):
     return read("GetExecution", GetExecutionRequest(name=execution.name), began, execution)
 
 
+def opened(stream, watcher, request, at):
+    rpc = "WatchExecution" if isinstance(request, WatchExecutionRequest) else "WatchExecutions"
+    return StreamOpened(stream, watcher, rpc, wire(request), at)
+
+
+def watch_of(name, after=None):
+    """Asks for all that happens to an execution: from the beginning, or behind a message."""
+    if after is None:
+        return WatchExecutionRequest(name=name, from_beginning=True)
+    return WatchExecutionRequest(name=name, cursor=cursor_of(after))
+
+
+def cursor_of(message):
+    """The cursor that a message came with."""
+    return WatchResponse.FromString(message.message).cursor
+
+
 def message(stream, at, *events):
-    response = WatchResponse(store_revision=events[-1].store_revision)
+    response = WatchResponse(store_revision=events[-1].store_revision, cursor=f"{stream}@{at}")
     response.events.events.extend(events)
     return StreamMessage(stream, at, wire(response))
 
 
-def progress(stream, at, revision):
-    response = WatchResponse(store_revision=revision)
-    response.progress.SetInParent()
+def mark(kind, stream, at, revision):
+    """A message of a kind that has no content: progress, synced, reset, going_away."""
+    response = WatchResponse(store_revision=revision, cursor=f"{stream}@{at}")
+    getattr(response, kind).SetInParent()
     return StreamMessage(stream, at, wire(response))
+
+
+def progress(stream, at, revision):
+    return mark("progress", stream, at, revision)
 
 
 def run(name, attempt, at, *, succeeded):
@@ -163,19 +189,20 @@ def good_run():
     """All records, in the order in which they would be written."""
     one, two = first_story(), second_story()
     cancel = CancelExecutionRequest(name=TWO, cancel_reason="no longer wanted")
+    fourth = message("s1", 120, *one.events[2:4])
     return [
         execute("a", "request-a", 100, Outcome.UNKNOWN, code="UNAVAILABLE"),
-        StreamOpened("s1", "w", ONE, 0, 105),
+        opened("s1", "w", watch_of(ONE), 105),
         message("s1", 110, *one.events[:2]),
         progress("s1", 115, one.events[1].store_revision),
-        message("s1", 120, *one.events[2:4]),
+        fourth,
         *run("r1", 1, 112, succeeded=False),
         StreamEnded("s1", 130, "UNAVAILABLE", ""),
         get(131, one.seen_at(4)),
         *run("r2", 2, 140, succeeded=None),
         Fault("server killed", 150, 160),
         execute("a", "request-a", 170, Outcome.OK, ONE),
-        StreamOpened("s2", "w", ONE, 4, 175),
+        opened("s2", "w", watch_of(ONE, fourth), 175),
         *run("r3", 2, 180, succeeded=True),
         message("s2", 190, *one.events[4:]),
         StreamEnded("s2", 195, "OK", ""),

@@ -106,3 +106,26 @@ async def test_a_server_that_is_gone_resets_the_connection():
             pass
         async with Proxy(port) as proxy:
             await meet_a_reset(proxy)
+
+
+async def test_a_connection_that_the_server_resets_is_reset():
+    async with connection() as (inner, _, _), Proxy(inner.port) as outer:
+        reader, writer = await asyncio.open_connection("127.0.0.1", outer.port)
+        writer.write(b"ping")
+        assert await reader.readexactly(4) == b"ping"
+        inner.cut()
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+
+
+async def test_connections_go_to_where_the_server_is_now():
+    async with asyncio.timeout(PATIENCE):
+        async with echo_server() as port:
+            pass
+        async with Proxy(port) as proxy, echo_server() as elsewhere:
+            await meet_a_reset(proxy)
+            proxy.upstream = elsewhere
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            writer.write(b"ping")
+            assert await reader.readexactly(4) == b"ping"
+            writer.close()

@@ -29,6 +29,7 @@ from perdure.v1.execution_service_pb2 import (
     ListExecutionsRequest,
     WaitExecutionRequest,
     WatchExecutionRequest,
+    WatchExecutionsRequest,
     WatchResponse,
 )
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
@@ -37,12 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from google.protobuf.message import Message
-    from grpc.aio import UnaryUnaryMultiCallable
+    from grpc.aio import UnaryStreamCall, UnaryUnaryMultiCallable
 
     from perdure.testing.recorder import Recorder
 
+    _WatchStream = (
+        UnaryStreamCall[WatchExecutionRequest, WatchResponse] | UnaryStreamCall[WatchExecutionsRequest, WatchResponse]
+    )
+
 _Request = TypeVar("_Request", bound="Message")
 _Response = TypeVar("_Response", bound="Message")
+_WatchRequest = WatchExecutionRequest | WatchExecutionsRequest
 
 NAME_METADATA: Final = "perdure-execution"
 
@@ -104,18 +110,19 @@ class RecordedCalls:
         return await self._call("CancelExecution", self._stub.CancelExecution, request, timeout)
 
     async def watch(
-        self, watcher: str, request: WatchExecutionRequest, after: int | None
+        self, watcher: str, request: _WatchRequest, timeout: float | None = None
     ) -> AsyncIterator[WatchResponse]:
-        """Watch an execution on one stream.
+        """Watch one execution or many on one stream.
 
         Args:
             watcher: Whose stream it is; see `StreamOpened`.
             request: What to watch, and from where.
-            after: Sequence of the last event that the request leaves out; None if that is not known.
+            timeout: Deadline of the stream in seconds; None for none.
         """
         stream = f"{self._client}/{watcher}/{next(self._streams)}"
-        call = self._stub.WatchExecution(request)
-        self._recorder.write(StreamOpened(stream, watcher, request.name, after, time.monotonic_ns()))
+        wire = request.SerializeToString(deterministic=True)
+        rpc, call = self._open(request, timeout)
+        self._recorder.write(StreamOpened(stream, watcher, rpc, wire, time.monotonic_ns()))
         try:
             async for message in call:
                 wire = message.SerializeToString(deterministic=True)
@@ -165,6 +172,11 @@ class RecordedCalls:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def _open(self, request: _WatchRequest, timeout: float | None) -> tuple[str, _WatchStream]:
+        if isinstance(request, WatchExecutionRequest):
+            return "WatchExecution", self._stub.WatchExecution(request, timeout=timeout)
+        return "WatchExecutions", self._stub.WatchExecutions(request, timeout=timeout)
 
     async def _call(
         self,

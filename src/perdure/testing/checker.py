@@ -14,9 +14,9 @@ The invariants keep the numbers of reliability.md 2.3, and P20 that of its promi
 - I8 Every change of state is in the state tables, and one terminal event ends the history.
 - I9 Once an execution was seen in a terminal state, its state, error, outputs and end never change.
 - I10 What Get shows at the end is what the history adds up to.
-- I11 The sequences in a history and in one stream have no gap and no repetition, from where it starts.
+- I11 The sequences in a history and in a stream of one execution have no gap and no repetition.
 - I12 Any two streams and the history have the same bytes at the same sequence of an execution.
-- I13 The streams of one watcher, one after the other, hold every event exactly once.
+- I13 The streams of one execution of one watcher, one after the other, hold every event exactly once.
 - I14 A stream that ended OK contained the terminal event or a farewell; any other names a known reason.
 - I16 An event that a stream has shown is in the history for good, and every later read includes it.
 - I17 The store revision of a stream never falls, and nothing up to a progress mark arrives after it.
@@ -27,13 +27,25 @@ The invariants keep the numbers of reliability.md 2.3, and P20 that of its promi
 - I27 No attempt of a task starts after the event that asks to cancel the execution.
 - I33 No call is answered INTERNAL by the server.
 - P20 When faults have stopped and all has settled, every execution is in a terminal state.
+
+What watches promise, of one execution or of many, has names. What a watch had to tell is derived from the histories
+of the last look, so nothing may be deleted during the run:
+
+- ordered Over the streams of a watcher no sequence of an execution falls, and no store revision does.
+- unique Over the streams of a watcher no event comes twice.
+- reliable No event is missing between where a watcher began and what it saw last.
+- atomic The events of one commit come one right after the other and all of them, up to a clean end too.
+- resumable The streams of a watcher, laid end to end at their cursors, are what one stream would have been.
+- bookmarkable What a message says it is complete up to has come by then, and nothing of it comes later.
+- filterable A filter selects just the commits after which it holds, and marks the one that ends a match.
+- latest A watch of states shows none older than one before, and by each mark none older than the mark.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from perdure.testing.checks import acceptance, attempts, states, watches
+from perdure.testing.checks import acceptance, attempts, deliveries, states, states_shown, streams
 from perdure.testing.checks.evidence import gather
 
 if TYPE_CHECKING:
@@ -60,12 +72,12 @@ INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I8": states.steps_are_legal,
     "I9": states.ends_are_final,
     "I10": states.reads_are_folds,
-    "I11": watches.sequences_are_dense,
-    "I12": watches.streams_agree,
-    "I13": watches.resuming_is_exact,
-    "I14": watches.streams_end_as_documented,
-    "I16": watches.nothing_shows_before_it_is_durable,
-    "I17": watches.marks_are_kept,
+    "I11": streams.sequences_are_dense,
+    "I12": streams.streams_agree,
+    "I13": streams.resuming_is_exact,
+    "I14": streams.streams_end_as_documented,
+    "I16": streams.nothing_shows_before_it_is_durable,
+    "I17": streams.marks_are_kept,
     "I18": states.times_never_fall,
     "I19": attempts.attempts_are_counted,
     "I21": attempts.results_were_reported,
@@ -73,6 +85,14 @@ INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I27": states.nothing_starts_after_a_cancel,
     "I33": acceptance.no_call_meets_a_fault,
     "P20": states.everything_ends,
+    "ordered": deliveries.are_ordered,
+    "unique": deliveries.are_unique,
+    "reliable": deliveries.are_reliable,
+    "atomic": deliveries.are_atomic,
+    "resumable": deliveries.are_resumable,
+    "bookmarkable": deliveries.are_bookmarkable,
+    "filterable": deliveries.are_filterable,
+    "latest": states_shown.are_latest,
 }
 """Each invariant with the check that looks for its violations."""
 

@@ -51,19 +51,19 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """A watch began.
+    """A stream of a watch began.
 
     Attributes:
         stream: Unique among all streams.
-        watcher: Whose stream it is; the streams of one watcher continue each other.
-        execution: Name of the execution that is watched.
-        after: Sequence of the last event that the start of the stream leaves out; None if that is not known.
+        watcher: Whose stream it is; one that begins with a cursor of another one of the watcher continues that one.
+        rpc: `WatchExecution` or `WatchExecutions`.
+        request: What was asked for: the parent, the filter, the mode, the start.
     """
 
     stream: str
     watcher: str
-    execution: str
-    after: int | None
+    rpc: str
+    request: bytes
     at: int
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import struct
 from dataclasses import dataclass
@@ -33,16 +32,17 @@ class Proxy:
     """Forwards connections to a server on loopback; used with `async with`.
 
     Args:
-        port: Where the server listens.
+        upstream: The port where the server listens.
 
     Attributes:
         port: Where the proxy listens.
+        upstream: Where new connections go; a server that was started again may listen elsewhere.
     """
 
     port: int
 
-    def __init__(self, port: int) -> None:
-        self._upstream = port
+    def __init__(self, upstream: int) -> None:
+        self.upstream = upstream
         self._links: set[_Link] = set()
         self._flows = {direction: asyncio.Event() for direction in Direction}
         self._refuses = False
@@ -98,7 +98,7 @@ class Proxy:
             _reset(writer)
             return
         try:
-            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         except OSError:
             _reset(writer)
             return
@@ -114,13 +114,16 @@ class Proxy:
                 each.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: Direction) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await reader.read(_CHUNK_BYTES):
                 await self._flows[direction].wait()
                 writer.write(data)
                 await writer.drain()
             if not writer.is_closing():
                 writer.write_eof()
+        except OSError:
+            # One end is gone; the other one has to learn of it.
+            _reset(writer)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

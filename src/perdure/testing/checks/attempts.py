@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from perdure.v1.execution_pb2 import TaskExecutionDetails
+from perdure.testing.checks.changes import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from perdure.testing.checks.evidence import Evidence
     from perdure.testing.logs import RunBegan
     from perdure.v1.event_pb2 import ExecutionEvent
-
-TaskState = TaskExecutionDetails.TaskExecutionState
 
 
 class _Attempt(NamedTuple):

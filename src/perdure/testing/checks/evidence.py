@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from perdure.testing.checks.lines import draw_lines
+from perdure.testing.checks.selections import Chronicle
 from perdure.testing.logs import (
     Fault,
     Got,
@@ -20,23 +23,23 @@ from perdure.testing.logs import (
     StreamOpened,
 )
 from perdure.v1.event_pb2 import ExecutionEvent
-from perdure.v1.execution_pb2 import Execution, ExecutionDetails
+from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import (
     CancelExecutionRequest,
     ExecuteRequest,
     GetExecutionRequest,
     WaitExecutionRequest,
+    WatchExecutionRequest,
+    WatchExecutionsRequest,
     WatchResponse,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from perdure.testing.checks.lines import Line
+    from perdure.testing.checks.selections import Request
     from perdure.testing.logs import Logs, Record
-
-State = ExecutionDetails.State
-
-TERMINAL_STATES: Final = frozenset((State.SUCCEEDED, State.FAILED, State.CANCELLED))
 
 _ABOUT_ONE: Final[dict[str, Any]] = {
     "GetExecution": GetExecutionRequest,
@@ -44,6 +47,11 @@ _ABOUT_ONE: Final[dict[str, Any]] = {
     "CancelExecution": CancelExecutionRequest,
 }
 """The methods that answer with one execution as it is, and the types of their requests."""
+
+_WATCHES: Final[dict[str, Any]] = {
+    "WatchExecution": WatchExecutionRequest,
+    "WatchExecutions": WatchExecutionsRequest,
+}
 
 
 class Placed(NamedTuple):
@@ -87,11 +95,32 @@ class Start:
 
 @dataclass(slots=True)
 class Stream:
-    """One watch, from its opening to its end; `ended` is None if the log stops first."""
+    """One stream of a watch, from its opening to its end; `ended` is None if the log stops first."""
 
     opened: StreamOpened
+    request: Request
     messages: list[tuple[int, WatchResponse]] = field(default_factory=list)
     ended: StreamEnded | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in the records."""
+        return self.opened.stream
+
+    @property
+    def tells_states(self) -> bool:
+        """Whether it tells the latest states instead of every event."""
+        return self.request.mode == WatchResponse.MODE_LATEST_STATE
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the server ended it without an error."""
+        return self.ended is not None and self.ended.code == "OK"
+
+    @property
+    def is_going_away(self) -> bool:
+        """Whether the last that it said is that it is about to end."""
+        return bool(self.messages) and self.messages[-1][1].HasField("going_away")
 
     def events(self) -> Iterator[tuple[int, Placed]]:
         """Iterate over the events with the instant of their arrival."""
@@ -100,7 +129,7 @@ class Stream:
                 yield at, Placed(event, event.SerializeToString(deterministic=True))
 
 
-@dataclass(slots=True)
+@dataclass
 class Evidence:
     """Everything that the checks look at.
 
@@ -135,12 +164,15 @@ class Evidence:
         """
         return {name: start for start in reversed(self.starts) if start.creates for name in start.operation.executions}
 
-    def watchers(self) -> dict[str, list[Stream]]:
-        """Group the streams by watcher, in the order in which they were opened."""
-        watchers: dict[str, list[Stream]] = defaultdict(list)
-        for stream in sorted(self.streams.values(), key=lambda stream: stream.opened.at):
-            watchers[stream.opened.watcher].append(stream)
-        return watchers
+    @cached_property
+    def chronicle(self) -> Chronicle:
+        """The histories as one log of commits."""
+        return Chronicle(self.histories)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """What each watcher saw, stream after stream."""
+        return draw_lines(self.streams.values())
 
 
 def gather(logs: Logs) -> Evidence:
@@ -160,7 +192,8 @@ def _place(evidence: Evidence, record: Record) -> None:
         case Operation():
             _place_operation(evidence, record)
         case StreamOpened():
-            evidence.streams[record.stream] = Stream(record)
+            request = _WATCHES[record.rpc].FromString(record.request)
+            evidence.streams[record.stream] = Stream(record, request)
         case StreamMessage():
             evidence.streams[record.stream].messages.append((record.at, WatchResponse.FromString(record.message)))
         case StreamEnded():

@@ -6,16 +6,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES
-from perdure.testing.checks.evidence import TERMINAL_STATES, State
-from perdure.v1.execution_pb2 import Execution, TaskExecutionDetails
+from perdure.testing.checks.changes import TERMINAL_STATES, State, TaskState
+from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from perdure.testing.checks.evidence import Evidence, Sight
     from perdure.v1.event_pb2 import ExecutionEvent
-
-TaskState = TaskExecutionDetails.TaskExecutionState
 
 _EXECUTION_STEPS: Final = frozenset((change.before or 0, int(change.after)) for change in EXECUTION_CHANGES)
 _TASK_STEPS: Final = frozenset((change.before or 0, int(change.after)) for change in TASK_CHANGES)
