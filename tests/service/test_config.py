@@ -54,6 +54,14 @@ def test_retention_is_a_length_of_time_or_off(written, kept):
     assert load_settings({"retention": written}, {"PERDURE_RETENTION": "90d"}).retention == kept
 
 
+def test_how_many_may_watch_is_a_count():
+    settings = load_settings({"max_watchers": 2_000}, {"PERDURE_MAX_WATCHERS_PER_PRINCIPAL": "500"})
+    assert (settings.max_watchers, settings.max_watchers_per_principal) == (2_000, 500)
+    for unusable in ("-1", "many", "1.5"):
+        with pytest.raises(InvalidSettings, match="max_watchers"):
+            load_settings({}, {"PERDURE_MAX_WATCHERS": unusable})
+
+
 def test_executions_are_kept_for_thirty_days_by_default():
     assert Settings().retention == timedelta(days=30)
 

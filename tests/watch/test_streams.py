@@ -188,6 +188,59 @@ async def test_a_tree_is_told_with_all_its_levels(family):
     assert bytes_of(logged.events) == bytes_of(live.events)
 
 
+async def test_an_orphan_is_the_root_of_a_tree_of_its_own(bench):
+    orphan = [{"taskId": "o", "subIntegration": {"integrationId": "two", "wait": False}}]
+    await bench.deploy("loose", orphan)
+    tree = await bench.watch(Scope("p", integration="loose", with_sub_executions=True)).opened()
+    key = await bench.run("loose")
+    child = next(row.created.key for row in await bench.rows(key))
+    await bench.finish(child)
+    alone = await bench.watch(Scope("p", tree=key.execution), start=Begin.BEGINNING, until=Until.ALL_ENDED).to_the_end()
+    assert {event.execution.rpartition("/")[2] for event in alone.events} == {key.execution}
+    assert await tree.sees(len(alone.events)) == alone.events
+    below = await bench.watch(
+        Scope("p", tree=child.execution), start=Begin.BEGINNING, until=Until.ALL_ENDED
+    ).to_the_end()
+    assert {event.execution.rpartition("/")[2] for event in below.events} == {child.execution}
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["ring", "log"])
+async def test_several_executions_of_one_commit_are_told_from_every_message(bench, monkeypatch, live):
+    monkeypatch.setattr(framing, "MESSAGE_MAX_BYTES", 1)
+    for name in ("x", "y", "z"):
+        await bench.deploy(name, [{"taskId": "a", "task": "work"}], triggers=[{"triggerId": "api/all"}])
+    reader = await bench.watch().opened() if live else None
+    accepted = await bench.execute("-", trigger_id="api/all")
+    for key, *_ in accepted.executions:
+        await bench.finish(key)
+    whole = await bench.everything()
+    first = whole[0].store_revision
+    assert len({event.execution for event in whole if event.store_revision == first}) == 3
+    reader = reader or await bench.watch(start=Begin.BEGINNING, until=Until.ALL_ENDED).to_the_end()
+    assert await reader.sees(len(whole)) == whole
+    for index in range(len(whole)):
+        rest = await bench.watch(start=reader.at(index), until=Until.ALL_ENDED).to_the_end()
+        assert rest.events == whole[index + 1 :]
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["ring", "log"])
+async def test_messages_stay_small_and_a_large_event_travels_alone(bench, live):
+    limit = framing.MESSAGE_MAX_BYTES
+    reader = await bench.watch().opened() if live else None
+    for size in (limit // 3, limit // 3, limit // 3, 3 * limit, 10):
+        key = await bench.start("one")
+        await bench.succeed(await bench.workers.next(), text="x" * size)
+        await bench.ended(key)
+    whole = await bench.everything()
+    reader = reader or await bench.watch(start=Begin.BEGINNING, until=Until.ALL_ENDED).to_the_end()
+    assert await reader.sees(len(whole)) == whole
+    sizes = [
+        (len(wire), len(message.events.events)) for wire, message in zip(reader.wires, reader.messages, strict=True)
+    ]
+    assert all(size <= limit + 2_000 or count == 1 for size, count in sizes)
+    assert any(size > limit and count == 1 for size, count in sizes)
+
+
 async def test_an_integration_is_told_with_what_it_started_if_that_is_wanted(family):
     bench = family
     await bench.run("two")

@@ -192,9 +192,16 @@ async def test_the_attempts_of_a_restarted_execution_are_told_from_every_cursor(
     async with serving(tmp_path / "data", apps=(APP,), workers="in-process") as stubs:
         async with Client(stubs.server.address, project="p") as client:
             await client.deploy(app.integrations["stumbling"])
+            live = watch_all(stubs)
+            await live.initial_metadata()
             name = (await client.execute("stumbling", {"n": 1})).name
         messages = await read_to_the_end(watch(stubs, name))
         whole = events_of(messages)
+        shown: list[Any] = []
+        while len(shown) < len(whole):
+            shown += (await live.read()).events.events
+        assert shown == whole, "from the ring as from the log"
+        live.cancel()
         assert whole == await history(stubs, name)
         attempts = [each.task_change.execution_attempt for each in whole if each.HasField("task_change")]
         assert attempts == sorted(attempts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,6 +48,10 @@ class Frame(NamedTuple):
     place: Place
     stirs: bool = False
     ends: bool = False
+
+
+Send = Callable[[Frame], Awaitable[None]]
+"""Sends a frame to a reader; waits as long as it does not take it."""
 
 
 @dataclass(frozen=True, slots=True)

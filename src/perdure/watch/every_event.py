@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from perdure.engine.queries import Queries
     from perdure.store.queries import LogPage, LogRecord
-    from perdure.watch.envelope import Frame, Place
+    from perdure.watch.envelope import Frame, Place, Send
     from perdure.watch.selection import Match, Selection
 
 
@@ -34,19 +34,19 @@ class EveryEvent:
         self._location = location
         self._reads = reads
 
-    async def recent(self, selection: Selection, place: Place, head: int) -> Sequence[Frame]:
-        """Make the next message of what the ring has behind a place; none if there is nothing.
+    async def send_recent(self, selection: Selection, place: Place, head: int, send: Send) -> None:
+        """Send the next message of what the ring has behind a place, where there is something.
 
         Args:
             selection: Which covers the place.
             place: Where the watch stands.
             head: Place in the log that the ring is complete up to.
+            send: Sends a frame.
         """
         matches = selection.after(place.position)
-        if not matches:
-            return ()
         key = (matches[0].entry.position, place.events, place.unsynced)
-        return selection.kept(key) or selection.keep(key, (_frame(selection, matches, place, head),))
+        frames = selection.kept(key) or selection.keep(key, (_frame(selection, matches, place, head),))
+        await send(frames[0])
 
     async def logged(self, selection: Selection, place: Place, page: LogPage) -> AsyncIterator[Frame]:
         """Make the messages of a page of the log that begins at a place.

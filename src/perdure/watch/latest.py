@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perdure.store.queries import LogPage, LogRecord
     from perdure.store.records import ExecutionKey, ExecutionRow
     from perdure.v1.execution_pb2 import Execution
-    from perdure.watch.envelope import Frame, Place
+    from perdure.watch.envelope import Frame, Place, Send
     from perdure.watch.selection import Match, Selection
     from perdure.watch.states import Projection
     from perdure.watch.subject import Subject
@@ -58,30 +58,35 @@ class LatestStates:
         self._location = location
         self._reads = reads
 
-    async def recent(self, selection: Selection, place: Place, head: int) -> Sequence[Frame]:
-        """Make the next messages of what the ring has behind a place; none if there is nothing.
+    async def send_recent(self, selection: Selection, place: Place, head: int, send: Send) -> None:
+        """Send the next messages of what the ring has behind a place, where there is something.
 
         Args:
             selection: Which covers the place.
             place: Where the watch stands.
             head: Place in the log that the ring is complete up to.
+            send: Sends a frame.
         """
         matches = selection.after(place.position)
-        if not matches:
-            return ()
-        # A state that has to be read can be large: only one at a time.
-        shared = self._projection.rows_suffice
+        if not self._projection.rows_suffice:
+            # What has to be read can be large: it is neither shared nor made ahead of the reader.
+            async for frame in self._recent(selection, matches, place, head):
+                await send(frame)
+            return
         key = (matches[0].entry.position, place.unsynced, self._projection.key)
-        kept = selection.kept(key) if shared else None
-        if kept is not None:
-            return kept
-        some = _first(matches, EXECUTIONS_AT_ONCE if shared else 1)
+        frames = selection.kept(key)
+        if frames is None:
+            frames = selection.keep(key, [frame async for frame in self._recent(selection, matches, place, head)])
+        for frame in frames:
+            await send(frame)
+
+    def _recent(self, selection: Selection, matches: Sequence[Match], place: Place, head: int) -> AsyncIterator[Frame]:
+        some = _first(matches, EXECUTIONS_AT_ONCE)
         through = head if len(some) == len(matches) else _through(some, matches[len(some)])
         # The same for every stream that has nothing to be told before the first match.
         before = place._replace(position=max(place.position, just_before(matches[0].entry.position)))
         latest = _coalesce(selection.subject, some, place)
-        frames = [frame async for frame in self._frames(selection, latest, before, max(before.position, through))]
-        return selection.keep(key, frames) if shared else frames
+        return self._frames(selection, latest, before, max(before.position, through))
 
     async def logged(self, selection: Selection, place: Place, page: LogPage) -> AsyncIterator[Frame]:
         """Make the messages of a page of the log that begins at a place."""

@@ -69,6 +69,10 @@ class Selection:
         """Whether the ring has everything behind a place in the log that concerns the streams."""
         return position >= self.floor
 
+    def has_after(self, position: int) -> bool:
+        """Whether there is a match behind a place in the log."""
+        return bool(self._matches) and self._matches[-1].entry.position > position
+
     def after(self, position: int) -> list[Match]:
         """List the matches behind a place in the log that is covered."""
         newer: list[Match] = []

@@ -22,7 +22,7 @@ from perdure.watch.order import Begin, Until
 from perdure.watch.start import CursorExpired
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from perdure.engine.environment import Environment
     from perdure.engine.queries import Queries
@@ -75,7 +75,8 @@ class Stream:
         self._is_over = False
         self._messages = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._alarm = Alarm(order.progress_seconds, max_age_seconds, environment.chance, self.wake)
+        self._chance = environment.chance
+        self._max_age_seconds = max_age_seconds
 
     def wake(self) -> None:
         """Go on, if it waits."""
@@ -97,6 +98,7 @@ class Stream:
         """
         self._place = place
         self._selection = selection
+        self._alarm = Alarm(self._order.progress_seconds, self._max_age_seconds, self._chance, self.wake)
         try:
             anew = await self._begins_anew()
             await opened()
@@ -159,8 +161,8 @@ class Stream:
             head = self._hub.position
             if not self._selection.covers(self._place.position):
                 await self._read_log(self._states)
-            elif frames := await self._states.recent(self._selection, self._place, head):
-                await self._send_frames(frames)
+            elif self._selection.has_after(self._place.position):
+                await self._states.send_recent(self._selection, self._place, head, self._send)
             elif max(head, self._place.position) >= log_position(max(newest, self._states.newest)):
                 self._place = self._place._replace(position=max(head, self._place.position))
                 return
@@ -173,8 +175,8 @@ class Stream:
             self._check()
             if not self._selection.covers(self._place.position):
                 await self._read_log(self._source)
-            elif frames := await self._source.recent(self._selection, self._place, self._hub.position):
-                await self._send_frames(frames)
+            elif self._selection.has_after(self._place.position):
+                await self._source.send_recent(self._selection, self._place, self._hub.position, self._send)
             elif self._asks_for_end:
                 self._asks_for_end = False
                 self._is_over = await self._has_come_to_its_end()
@@ -225,20 +227,16 @@ class Stream:
     async def _send(self, frame: Frame) -> None:
         """Send a frame unless the stream must end, and stand where it leaves the watch."""
         self._check()
-        await self._send_frames((frame,))
-
-    async def _send_frames(self, frames: Iterable[Frame]) -> None:
-        """Send frames that are ready."""
-        for message, place, stirs, ends in frames:
-            if message:
-                self._messages += 1
-                await self._write(message)
-                self._alarm.postpone()
-            self._place = place
-            if stirs and self._order.until is Until.ALL_ENDED:
-                self._asks_for_end = True
-            if ends and self._order.until is Until.NAMED_ENDS:
-                self._is_over = True
+        message, place, stirs, ends = frame
+        if message:
+            self._messages += 1
+            await self._write(message)
+            self._alarm.postpone()
+        self._place = place
+        if stirs and self._order.until is Until.ALL_ENDED:
+            self._asks_for_end = True
+        if ends and self._order.until is Until.NAMED_ENDS:
+            self._is_over = True
 
     async def _tell(self, response: WatchResponse) -> None:
         """Send a message of this stream alone."""
