@@ -37,6 +37,7 @@ class Selection:
     Attributes:
         streams: Those that are open.
         floor: Place in the log behind which the ring has everything that concerns them.
+        newest: Place of the newest change that concerns them; 0 before the first.
         deleted: Whether the one execution that the scope names is not there any more.
     """
 
@@ -44,6 +45,7 @@ class Selection:
         self.subject = subject
         self.envelope = envelope
         self.floor = floor
+        self.newest = 0
         self.deleted = False
         self.streams: set[Sleeper] = set()
         self._matches: deque[Match] = deque()
@@ -54,6 +56,7 @@ class Selection:
         match.entry.holders.append(self)
         self._matches.append(match)
         self._frames.clear()
+        self.newest = match.entry.position
 
     def drop_oldest(self) -> None:
         """Let go of the oldest match, which the ring has forgotten."""
@@ -69,15 +72,13 @@ class Selection:
         """Whether the ring has everything behind a place in the log that concerns the streams."""
         return position >= self.floor
 
-    def has_after(self, position: int) -> bool:
-        """Whether there is a match behind a place in the log."""
-        return bool(self._matches) and self._matches[-1].entry.position > position
-
     def after(self, position: int) -> list[Match]:
         """List the matches behind a place in the log that is covered."""
+        matches = self._matches
+        if len(matches) > 1 and matches[-2].entry.position <= position < self.newest:
+            return [matches[-1]]  # Most streams are at the head.
         newer: list[Match] = []
-        # From the newest: most streams are at the head, and lack one or two.
-        for match in reversed(self._matches):
+        for match in reversed(matches):
             if match.entry.position <= position:
                 break
             newer.append(match)

@@ -161,7 +161,7 @@ class Stream:
             head = self._hub.position
             if not self._selection.covers(self._place.position):
                 await self._read_log(self._states)
-            elif self._selection.has_after(self._place.position):
+            elif self._selection.newest > self._place.position:
                 await self._states.send_recent(self._selection, self._place, head, self._send)
             elif max(head, self._place.position) >= log_position(max(newest, self._states.newest)):
                 self._place = self._place._replace(position=max(head, self._place.position))
@@ -171,17 +171,19 @@ class Stream:
 
     async def _follow(self) -> None:
         """Send what happens, until the watch is over."""
+        selection, hub, source, alarm = self._selection, self._hub, self._source, self._alarm
         while not self._is_over:
             self._check()
-            if not self._selection.covers(self._place.position):
-                await self._read_log(self._source)
-            elif self._selection.has_after(self._place.position):
-                await self._source.send_recent(self._selection, self._place, self._hub.position, self._send)
+            position = self._place.position
+            if not selection.covers(position):
+                await self._read_log(source)
+            elif selection.newest > position:
+                await source.send_recent(selection, self._place, hub.position, self._send)
             elif self._asks_for_end:
                 self._asks_for_end = False
                 self._is_over = await self._has_come_to_its_end()
-            elif self._alarm.rings:
-                self._place = Place(max(self._place.position, self._hub.position))
+            elif alarm.rings:
+                self._place = Place(max(position, hub.position))
                 await self._tell(WatchResponse(progress=WatchResponse.Progress()))
             else:
                 await self._wait()
@@ -243,7 +245,7 @@ class Stream:
         await self._write(self._selection.envelope.frame(response, self._place).message)
         self._alarm.restart()
 
-    async def _wait(self) -> None:
+    def _wait(self) -> asyncio.Future[None]:
         """Wait until something concerns the stream, or it has been silent for too long."""
         self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+        return self._waiter
