@@ -14,7 +14,7 @@ from perdure.v1.execution_service_pb2 import WatchResponse
 from perdure.watch.envelope import Envelope, Frame, Place, complete_revision, just_before
 from perdure.watch.framing import MESSAGE_MAX_BYTES, EventBatch, frame_events
 from perdure.watch.ring import ENTRY_BYTES, Entry, Ring
-from perdure.watch.selection import FRAMES_KEPT, Match, Selection
+from perdure.watch.selection import FRAMES_KEPT, KEPT_MAX_BYTES, Match, Selection
 from perdure.watch.subject import Kind, Subject, places_of
 from tests.store.records import key, new_execution
 
@@ -66,6 +66,7 @@ def test_what_one_selection_has_lost_another_may_still_have():
 
 def test_messages_are_kept_until_the_next_change_and_only_some_of_them():
     ring, sharing = Ring(), selection()
+    sharing.streams = {object(), object()}
     frames = [(Frame(b"m", Place(number)),) for number in range(FRAMES_KEPT + 1)]
     for number, frame in enumerate(frames):
         sharing.keep(number, frame)
@@ -73,6 +74,25 @@ def test_messages_are_kept_until_the_next_change_and_only_some_of_them():
     assert [sharing.kept(number) for number in range(1, FRAMES_KEPT + 1)] == frames[1:]
     add(ring, sharing, entry(1))
     assert sharing.kept(1) is None
+
+
+def test_messages_are_kept_only_for_others_and_only_if_they_are_small():
+    sharing = selection()
+    assert sharing.keep(1, (Frame(b"m", Place(1)),))
+    sharing.streams = {object(), object()}
+    assert sharing.keep(2, (Frame(b"m" * (KEPT_MAX_BYTES + 1), Place(1)),))
+    assert sharing.kept(1) is sharing.kept(2) is None
+
+
+def test_an_entry_costs_more_the_more_hold_it():
+    ring = Ring(max_bytes=20 * ENTRY_BYTES)
+    many = [selection() for _ in range(50)]
+    for revision in range(1, 20):
+        each = entry(revision)
+        for holder in many:
+            holder.add(Match(each, Kind.MATCHES))
+        ring.add(each)
+    assert len(ring) == 3
 
 
 SCOPES = [

@@ -298,6 +298,14 @@ async def test_who_watches_a_deleted_execution_is_told(family):
         await bench.watch_one(key, Begin.NOW).to_the_end()
 
 
+async def test_a_watch_of_what_was_deleted_just_before_does_not_wait_for_ever(bench):
+    key = await bench.run("one")
+    await bench.engine.delete([key])
+    for scope in (Scope("p", execution=key.execution), Scope("p", tree=key.execution)):
+        with pytest.raises(NotFound):
+            await bench.watch(scope).to_the_end()
+
+
 async def test_an_execution_of_a_deleted_ones_id_is_another_one(bench):
     key = await bench.run(user_execution_id="again")
     stuck = await bench.watch_one(key, until=Until.NEVER, reads=False).opened()

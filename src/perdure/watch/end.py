@@ -10,7 +10,6 @@ from perdure.store.filter.filter import Filter
 from perdure.store.filter.match import compile_condition
 from perdure.store.filter.tree import And, Comparison, Field, Operator, Or
 from perdure.store.queries import ListQuery
-from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
     from perdure.engine.queries import Queries
@@ -31,8 +30,9 @@ async def has_named_ended(queries: Queries, subject: Subject) -> bool:
     Raises:
         NotFound: It is not there any more.
     """
-    assert subject.named is not None, "only a watch of one execution ends with it"
-    row = await queries.row(ExecutionKey(subject.scope.project, subject.named))
+    key = subject.named_key
+    assert key is not None, "only a watch of one execution ends with it"
+    row = await queries.row(key)
     return row.facts.state in TERMINAL_EXECUTION_STATES
 
 

@@ -20,7 +20,10 @@ RING_MAX_ENTRIES: Final = 8_192
 RING_MAX_BYTES: Final = 32 << 20
 
 ENTRY_BYTES: Final = 1 << 10
-"""What an entry is taken to cost besides its events: its columns and the records that hold it together."""
+"""What an entry is taken to cost besides its texts and events."""
+
+HOLDER_BYTES: Final = 96
+"""What it is taken to cost each holder."""
 
 
 class Holder(Protocol):
@@ -58,7 +61,8 @@ class Entry:
     @property
     def size(self) -> int:
         """Bytes that it is taken to cost."""
-        return ENTRY_BYTES + len(self.created.labels) + len(self.left) + sum(map(len, self.events))
+        texts = len(self.created.labels) + len(self.facts.parameters)
+        return ENTRY_BYTES + texts + len(self.left) + sum(map(len, self.events)) + HOLDER_BYTES * len(self.holders)
 
     def row(self) -> ExecutionRow:
         """Show the execution as of the commit, as a list would."""

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from perdure.watch.ring import Entry
     from perdure.watch.subject import Kind, Subject
 
-FRAMES_KEPT: Final = 8
+FRAMES_KEPT: Final = 4
 """Messages kept for the other streams until the next change; the oldest goes first."""
+
+KEPT_MAX_BYTES: Final = 128 << 10
+"""A message with one larger event is not kept: the ring has the event."""
 
 
 class Sleeper(Protocol):
@@ -90,10 +93,11 @@ class Selection:
         return self._frames.get(key)
 
     def keep(self, key: Hashable, frames: Sequence[Frame]) -> Sequence[Frame]:
-        """Keep messages for the other streams."""
-        if len(self._frames) >= FRAMES_KEPT:
-            del self._frames[next(iter(self._frames))]
-        self._frames[key] = frames
+        """Keep messages for the other streams, if there are others and keeping does not cost too much."""
+        if len(self.streams) > 1 and sum(len(frame.message) for frame in frames) <= KEPT_MAX_BYTES:
+            if len(self._frames) >= FRAMES_KEPT:
+                del self._frames[next(iter(self._frames))]
+            self._frames[key] = frames
         return frames
 
     def wake(self) -> None:

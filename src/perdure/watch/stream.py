@@ -69,6 +69,7 @@ class Stream:
         self._source = (
             self._states if order.subject.latest else EveryEvent(self._queries, environment.location, self._hub.reads)
         )
+        self._named = order.subject.named_key
         self._place = Place(0)
         self._accepted_floor = 0
         self._asks_for_end = order.until is not Until.NEVER
@@ -100,6 +101,9 @@ class Stream:
         self._selection = selection
         self._alarm = Alarm(self._order.progress_seconds, self._max_age_seconds, self._chance, self.wake)
         try:
+            if self._named is not None:
+                # Deleted since it was looked for, it would never be told of.
+                await self._queries.row(self._named)
             anew = await self._begins_anew()
             await opened()
             await self._send_all(anew=anew, reset=anew and self._order.start is not Begin.INITIAL_STATE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.domain.states import TERMINAL_EXECUTION_STATES
 from perdure.store.filter.canonical import canonical
+from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,11 @@ class Subject:
     def named(self) -> str | None:
         """Id of the one execution that the scope names, alone or with those below it."""
         return self.scope.execution or self.scope.tree
+
+    @property
+    def named_key(self) -> ExecutionKey | None:
+        """Key of the one execution that the scope names."""
+        return None if self.named is None else ExecutionKey(self.scope.project, self.named)
 
     def kind(self, created: NewExecution, before: Facts | None, facts: Facts) -> Kind | None:
         """Tell what a commit that changed an execution of the scope means; None for nothing.
