@@ -39,7 +39,10 @@ class Latest(NamedTuple):
 
 
 class LatestStates:
-    """Sends the latest state of what has changed.
+    """Sends the latest state of what has changed, never one older than the watch has sent before.
+
+    The states of what the log tells are read when their turn comes, and may be ahead of the place where the watch
+    stands. What the ring has of those executions is left out until the place has come so far.
 
     Args:
         queries: For what the log does not tell.
@@ -57,6 +60,7 @@ class LatestStates:
         self._projection = projection
         self._location = location
         self._reads = reads
+        self._ahead: dict[ExecutionKey, int] = {}
 
     async def send_recent(self, selection: Selection, place: Place, head: int, send: Send) -> None:
         """Send the next messages of what the ring has behind a place, where there is something.
@@ -68,7 +72,8 @@ class LatestStates:
             send: Sends a frame.
         """
         matches = selection.after(place.position)
-        if not self._projection.rows_suffice:
+        self._come_to(place)
+        if self._ahead or not self._projection.rows_suffice:
             # What has to be read can be large: it is neither shared nor made ahead of the reader.
             async for frame in self._recent(selection, matches, place, head):
                 await send(frame)
@@ -90,6 +95,7 @@ class LatestStates:
 
     async def logged(self, selection: Selection, place: Place, page: LogPage) -> AsyncIterator[Frame]:
         """Make the messages of a page of the log that begins at a place."""
+        self._come_to(place)
         subject = selection.subject
         judged = ((record, subject.kind(record.created, record.before, record.facts)) for record in page.records)
         latest = _coalesce(subject, [(record, kind) for record, kind in judged if kind is not None], place)
@@ -121,10 +127,18 @@ class LatestStates:
     async def _state(self, subject: Subject, change: Entry | LogRecord) -> Execution | None:
         """Show the state after a change, or a later one; None if it is gone, or the later one does not match."""
         row = change.row() if isinstance(change, Entry) else await self._row(subject, change)
-        if row is None:
+        key = change.created.key
+        if row is None or row.revision < self._ahead.get(key, 0):
             return None
+        if not isinstance(change, Entry):
+            self._ahead[key] = row.revision
         self.newest = max(self.newest, row.revision)
         return await show_state(self._projection, row, self._reads)
+
+    def _come_to(self, place: Place) -> None:
+        """Forget the states that the watch has come up to."""
+        if self._ahead:
+            self._ahead = {key: revision for key, revision in self._ahead.items() if revision > place.revision}
 
     async def _row(self, subject: Subject, record: LogRecord) -> ExecutionRow | None:
         """Read the current row of an execution of the log."""

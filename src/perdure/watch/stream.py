@@ -18,7 +18,7 @@ from perdure.watch.envelope import Place
 from perdure.watch.every_event import EveryEvent
 from perdure.watch.initial_state import InitialState
 from perdure.watch.latest import LatestStates
-from perdure.watch.order import Begin, Until
+from perdure.watch.order import AtCursor, Begin, Until
 from perdure.watch.start import CursorExpired
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Stream:
         self, shared: Surroundings, order: WatchOrder, max_age_seconds: float, write: Callable[[bytes], Awaitable[None]]
     ) -> None:
         environment, self._queries, self._hub = shared
+        self._store = environment.store
         self._order = order
         self._write = write
         self._states = LatestStates(self._queries, order.projection, environment.location, self._hub.reads)
@@ -176,13 +177,17 @@ class Stream:
     async def _follow(self) -> None:
         """Send what happens, until the watch is over."""
         selection, hub, source, alarm = self._selection, self._hub, self._source, self._alarm
+        sent_before = self._sent_before()
         while not self._is_over:
             self._check()
             position = self._place.position
-            if not selection.covers(position):
+            if not selection.covers(position) or position < sent_before:
                 await self._read_log(source)
             elif selection.newest > position:
-                await source.send_recent(selection, self._place, hub.position, self._send)
+                if isinstance(source, EveryEvent):
+                    await self._send(source.recent(selection, self._place, hub.position))
+                else:
+                    await source.send_recent(selection, self._place, hub.position, self._send)
             elif self._asks_for_end:
                 self._asks_for_end = False
                 self._is_over = await self._has_come_to_its_end()
@@ -191,6 +196,15 @@ class Stream:
                 await self._tell(WatchResponse(progress=WatchResponse.Progress()))
             else:
                 await self._wait()
+
+    def _sent_before(self) -> int:
+        """Tell the place in the log up to which an earlier stream of the watch may have sent states.
+
+        They may be ahead of the cursor. What the log tells is shown as it is now, so it is not older.
+        """
+        if self._order.subject.latest and isinstance(self._order.start, AtCursor):
+            return log_position(self._store.committed_revision())
+        return 0
 
     async def _has_come_to_its_end(self) -> bool:
         """Whether nothing is left to wait for and everything was sent; what is found missing is sent."""
