@@ -17,13 +17,15 @@ from perdure.v1.execution_service_pb2 import (
     ListExecutionsRequest,
     WaitExecutionRequest,
     WatchExecutionRequest,
+    WatchExecutionsRequest,
 )
 from perdure.v1.integration_service_pb2 import (
     GetIntegrationRequest,
     GetIntegrationRevisionRequest,
     UpdateIntegrationRequest,
 )
-from tests.service.serving import create, definition, integration, ints, refused, serving
+from perdure.v1.server_service_pb2 import GetServerInfoRequest
+from tests.service.serving import ANY, create, definition, integration, ints, refused, serving
 
 COUNT_UP = """
     parameters { key: "x" data_type: DATA_TYPE_INT_VALUE input_output_type: INPUT_OUTPUT_TYPE_IN_OUT %s }
@@ -109,6 +111,25 @@ async def to_the_end(messages):
     async with asyncio.timeout(20):
         async for _ in messages:
             pass
+
+
+async def test_the_server_tells_the_oldest_revision_to_begin_after(served):
+    await served.deploy("wait")
+    await served.execute("wait")  # Lives on, and so does its history.
+    info = await served.info.GetServerInfo(GetServerInfoRequest())
+    assert info.oldest_store_revision == 0
+    for _ in range(3):
+        await run(served)
+    await served.server.retention.run_pass()
+    info = await served.info.GetServerInfo(GetServerInfoRequest())
+    request = WatchExecutionsRequest(parent=ANY, until_terminal=True, filter="state = SUCCEEDED")
+    request.after_store_revision.store_id = info.store_id
+    request.after_store_revision.store_revision = info.oldest_store_revision
+    watched = [message async for message in served.executions.WatchExecutions(request)]
+    assert watched[0].store_revision > info.oldest_store_revision
+    request.after_store_revision.store_revision -= 1
+    told = await refused(served.executions.WatchExecutions(request).read())
+    assert told.metadata["oldest_revision"] == str(info.oldest_store_revision)
 
 
 async def test_a_repeated_request_whose_execution_is_gone_starts_nothing(served):

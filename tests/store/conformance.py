@@ -68,7 +68,7 @@ class StoreConformance:
         assert row.facts == state.facts
         assert row.summary == state.summary
         assert store.committed_revision() == 1
-        assert await store.oldest_revision() == 1
+        assert await store.oldest_revision() == 0
 
     async def test_an_ended_execution_keeps_its_end_and_its_error(self, store: Store):
         commits = Commits()

@@ -62,7 +62,7 @@ class Store(Protocol):
         ...
 
     async def oldest_revision(self) -> int:
-        """Store revision of the oldest event record kept; 0 in an empty store."""
+        """Store revision up to which records of any project may have been deleted; 0 as long as none was."""
         ...
 
     def submit(self, commit: Commit) -> asyncio.Future[None]:

@@ -234,7 +234,9 @@ class ServerInfo(_message.Message):
     revisions are comparable only under the same id.
     """
     oldest_store_revision: _builtins.int
-    """Output only. The oldest store revision that the history goes back to; 0 when it is empty."""
+    """Output only. The oldest store revision from which the whole history is there: no watch that begins after
+    it is refused with `CURSOR_EXPIRED`. 0 as long as nothing was deleted.
+    """
     newest_store_revision: _builtins.int
     """Output only. The store revision of the latest commit; 0 before the first."""
     sqlite_version: _builtins.str

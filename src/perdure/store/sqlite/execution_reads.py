@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState
-from perdure.store.queries import POSITIONS_PER_COMMIT, revision_of
+from perdure.store.queries import POSITIONS_PER_COMMIT
 from perdure.store.records import (
     BaseState,
     ChildRow,
@@ -111,12 +111,6 @@ def event_page(
         page.append(record)
     cursor.close()
     return page
-
-
-def oldest_revision(connection: sqlite3.Connection) -> int:
-    """Read the store revision of the oldest event record, 0 if there is none."""
-    (position,) = connection.execute("SELECT min(position) FROM events").fetchone()
-    return 0 if position is None else revision_of(position)
 
 
 def due(connection: sqlite3.Connection, until: int, limit: int) -> list[tuple[ExecutionKey, int]]:

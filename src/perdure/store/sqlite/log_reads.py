@@ -57,6 +57,7 @@ _BEFORE: Final = f"""
     WHERE project = ? AND execution = ? AND first_sequence < ? ORDER BY first_sequence DESC LIMIT 1
 """
 _LAST_SEQUENCE: Final = "SELECT sequence FROM executions WHERE project = ? AND execution = ?"
+_FLOOR: Final = "SELECT coalesce(max(revision), 0) FROM retention_floors"
 _FLOOR_OF_PROJECT: Final = "SELECT max(revision) FROM retention_floors WHERE project = ?"
 _FLOOR_OF_INTEGRATION: Final = "SELECT revision FROM retention_floors WHERE project = ? AND integration = ?"
 
@@ -93,6 +94,12 @@ def log_floor(connection: sqlite3.Connection, scope: Scope) -> int:
     else:
         floor = connection.execute(_FLOOR_OF_INTEGRATION, (scope.project, scope.integration)).fetchone()
     return 0 if floor is None or floor[0] is None else int(floor[0])
+
+
+def oldest_revision(connection: sqlite3.Connection) -> int:
+    """Read the store revision up to which records of any project may have been deleted."""
+    (floor,) = connection.execute(_FLOOR).fetchone()
+    return int(floor)
 
 
 def _records(

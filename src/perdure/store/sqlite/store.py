@@ -119,8 +119,8 @@ class SqliteStore:
             await self._database.close(cleanly=self._writer.broken is None)
 
     async def oldest_revision(self) -> int:
-        """Read the store revision of the oldest event record kept; 0 in an empty store."""
-        return await self._read(execution_reads.oldest_revision)
+        """Read the store revision up to which records of any project may have been deleted; 0 as long as none was."""
+        return await self._read(log_reads.oldest_revision)
 
     async def get_row(self, key: ExecutionKey) -> ExecutionRow | None:
         """Read the columns of one execution."""
