@@ -5,9 +5,9 @@ Time, jitter and new ids are not read by the rules; they come with the command's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from perdure.domain.frozen import frozen
 from perdure.domain.states import ExecutionState, Failure
 from perdure.domain.value import NO_VALUES, Value
 
@@ -29,7 +29,7 @@ class Chance(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     """What the rules may use besides the state and the command.
 
@@ -42,17 +42,17 @@ class Context:
     chance: Chance
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """Start an execution that is on hold, now (row 9)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wake:
     """Do whatever is due at `Context.now`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancel:
     """Cancel the execution (row 41)."""
 
@@ -60,7 +60,7 @@ class Cancel:
     principal: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptReport:
     """What every report about an attempt names; a report about another attempt is stale."""
 
@@ -69,7 +69,7 @@ class AttemptReport:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportSuccess(AttemptReport):
     """A worker finished an attempt."""
 
@@ -77,7 +77,7 @@ class ReportSuccess(AttemptReport):
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportFailure(AttemptReport):
     """An attempt failed."""
 
@@ -85,12 +85,12 @@ class ReportFailure(AttemptReport):
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportStopped(AttemptReport):
     """An attempt that was withdrawn has stopped without a result."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportLost(AttemptReport):
     """The worker of an attempt vanished.
 
@@ -101,7 +101,7 @@ class ReportLost(AttemptReport):
     blamed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportProgress(AttemptReport):
     """Running code says how far it is; each part is left out if None."""
 
@@ -109,14 +109,14 @@ class ReportProgress(AttemptReport):
     percent: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportChildStarted(AttemptReport):
     """The sub-execution of a task is durable."""
 
     child: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportChildEnded(AttemptReport):
     """The sub-execution of a task ended."""
 
@@ -126,7 +126,7 @@ class ReportChildEnded(AttemptReport):
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportItems(AttemptReport):
     """So many items of a `for-each` have ended so far."""
 
@@ -134,7 +134,7 @@ class ReportItems(AttemptReport):
     failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportItemsEnded(AttemptReport):
     """All items of a `for-each` that will run have ended.
 

@@ -6,10 +6,10 @@ the attempt that it is about and whoever carries it out must check that it is st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from perdure.domain.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferAttempt:
     """Offer an attempt of a task to the workers."""
 
@@ -18,7 +18,7 @@ class OfferAttempt:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopAttempt:
     """Withdraw an attempt: tell its worker, or take it off the queue."""
 
@@ -27,7 +27,7 @@ class StopAttempt:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunChild:
     """Make sure that the task's sub-execution exists, and report its start and its end."""
 
@@ -37,7 +37,7 @@ class RunChild:
     child: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunItems:
     """Make sure that the items of a `for-each` run, and report how they end."""
 
@@ -46,7 +46,7 @@ class RunItems:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelChildren:
     """Cancel the sub-executions of one task that are still live."""
 
@@ -55,7 +55,7 @@ class CancelChildren:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportToParent:
     """Tell the parent how this execution ended."""
 

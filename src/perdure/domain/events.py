@@ -7,10 +7,11 @@ that its change needs: results of conditions, computed inputs, times, ids. Each 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from perdure.domain.frozen import frozen
 from perdure.domain.value import NO_VALUES, Value
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionCreated:
     """An execution was accepted.
 
@@ -66,12 +67,12 @@ class ExecutionCreated:
     ancestors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionStarted:
     """A PENDING execution left PENDING; its first execution attempt began."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionStateChanged:
     """The execution changed between PROCESSING, RETRY_ON_HOLD and SUSPENDED."""
 
@@ -79,19 +80,19 @@ class ExecutionStateChanged:
     next_time: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionRestarted:
     """A new execution attempt began with the initial parameters (row 55)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionSucceeded:
     """The execution ended SUCCEEDED."""
 
     outputs: Mapping[str, Value] = NO_VALUES
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionFailed:
     """The execution ended FAILED."""
 
@@ -99,14 +100,14 @@ class ExecutionFailed:
     outputs: Mapping[str, Value] = NO_VALUES
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionCancelled:
     """The execution ended CANCELLED, for the reason that its cancellation was asked for with."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelRequested:
     """Somebody asked to cancel the execution; `due` ends the grace for running attempts."""
 
@@ -115,7 +116,7 @@ class CancelRequested:
     due: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskStarted:
     """The join of a task was satisfied: its first attempt is ready.
 
@@ -132,7 +133,7 @@ class TaskStarted:
     child: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskRetried:
     """The delay after a failure is over: the next attempt is ready, with the same inputs."""
 
@@ -142,7 +143,7 @@ class TaskRetried:
     child: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskAttemptLost:
     """The worker of an attempt vanished: the next attempt is ready at once and costs no retry.
 
@@ -157,7 +158,7 @@ class TaskAttemptLost:
     blamed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskSuspended:
     """The task waits, without holding anything, until `due`."""
 
@@ -165,7 +166,7 @@ class TaskSuspended:
     due: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskSucceeded:
     """The task ended SUCCEED; `edges` are the results of its edges' conditions."""
 
@@ -186,7 +187,7 @@ class Resolution(IntEnum):
     RESTART = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskAttemptFailed:
     """An attempt failed; the resolution decides the task's next state (semantics.md 3.3).
 
@@ -204,7 +205,7 @@ class TaskAttemptFailed:
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskSkipped:
     """The task will not run; `on_failure` tells that a failure is the cause, not a condition."""
 
@@ -212,7 +213,7 @@ class TaskSkipped:
     on_failure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskCancelled:
     """The task was stopped while in progress or waiting."""
 
@@ -220,7 +221,7 @@ class TaskCancelled:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SubExecutionStarted:
     """The sub-execution of a task is durable."""
 
@@ -228,7 +229,7 @@ class SubExecutionStarted:
     child: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SubJobsProgressed:
     """So many items of a `for-each` have ended; coarse, not one event an item (decision 12).
 
@@ -242,14 +243,14 @@ class SubJobsProgressed:
     sub_job_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParametersChanged:
     """Outputs of a task, or an `assign`, changed execution parameters."""
 
     parameters: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SnapshotTaken:
     """A snapshot can be read as of this event (row 29)."""
 
@@ -257,7 +258,7 @@ class SnapshotTaken:
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MessageSet:
     """Running code told what it is doing (row 36)."""
 
@@ -265,7 +266,7 @@ class MessageSet:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskProgressed:
     """Running code told how far it is, in percent."""
 

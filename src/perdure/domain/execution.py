@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from perdure.domain.frozen import frozen
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
 from perdure.domain.value import NO_VALUES, Value
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from perdure.domain.states import Failure, Severity
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorEntry:
     """One entry of the ordered error list (row 34); `task_id` is empty at execution level."""
 
@@ -42,7 +43,7 @@ class Attempt:
     end_time: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SnapshotMarker:
     """The point after a checkpoint task at which a snapshot can be read (row 29).
 
@@ -170,7 +171,7 @@ class Execution:
     @property
     def finished_task_count(self) -> int:
         """Count the tasks that have ended."""
-        return sum(self.state_counts[state] for state in TERMINAL_TASK_STATES)
+        return sum(map(self.state_counts.__getitem__, TERMINAL_TASK_STATES))
 
     @property
     def current_tasks(self) -> Sequence[str]:

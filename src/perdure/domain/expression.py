@@ -5,9 +5,10 @@ The language itself is behind `Evaluator`; its only implementation is `perdure.e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from perdure.domain.frozen import frozen
 from perdure.domain.value import NO_VALUES, Value, ValueKind
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ ERROR_FIELDS: Final = frozenset({"code", "message"})
 """The fields of the variable `error`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """What an expression can read at one moment of one execution.
 
@@ -48,7 +49,7 @@ class Scope:
     extra: Mapping[str, Value] = field(default_factory=lambda: NO_VALUES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskReference:
     """An expression's mention of a task.
 
@@ -60,7 +61,7 @@ class TaskReference:
     output: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class References:
     """What an expression mentions: at least all that it can read, perhaps more.
 
@@ -79,7 +80,7 @@ class References:
     all_tasks: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExpressionProblem:
     """One fault of an expression, found without running it.
 

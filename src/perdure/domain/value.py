@@ -8,9 +8,10 @@ decoded only where an expression needs it, outside the domain. The encoded form 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from perdure.domain.frozen import frozen
 
 
 class ValueKind(IntEnum):
@@ -27,7 +28,7 @@ class ValueKind(IntEnum):
     JSON = 9
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """One typed value.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
+
+from perdure.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """An attempt of a task that is ready for a worker.
 
@@ -47,7 +48,7 @@ class Offer:
     trace_state: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """What one commit changed in one execution, durable.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.commands import Start
 from perdure.domain.decide import create
 from perdure.domain.errors import AlreadyExists, IllegalCommand, LimitReached, NotFound, Unavailable, WrongState
 from perdure.domain.events import ExecutionCreated
+from perdure.domain.frozen import frozen
 from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.engine.inputs import check_inputs, merge_labels
 from perdure.engine.request_ids import RequestId, RequestIds
@@ -39,7 +40,7 @@ WILDCARD_MAX: Final = 100
 """Executions that one wildcard call may start."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartRequest:
     """An Execute, parsed: sameness of two requests with one `request_id` is sameness of this record.
 
@@ -85,7 +86,7 @@ class StartRequest:
 _CIRCUMSTANCES: Final = frozenset({"request_id", "principal", "trace_parent", "trace_state"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """What an Execute has started, durably.
 
@@ -100,7 +101,7 @@ class Accepted:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParentLink:
     """How a new execution belongs to the execution that starts it."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import secrets
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from perdure.domain.frozen import frozen
 
 if TYPE_CHECKING:
     import grpc
@@ -26,7 +27,7 @@ def next_call_id() -> str:
     return f"{_PROCESS}-{next(_numbers):x}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """What a servicer may know of the call besides its request.
 

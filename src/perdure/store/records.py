@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from perdure.domain.frozen import frozen
+
 
 class ExecutionKey(NamedTuple):
     """Identifies an execution: its project and its id, unique in the project."""
@@ -24,7 +26,7 @@ class IntegrationKey(NamedTuple):
     integration: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Where a sub-execution came from: unique, so that a child is never created twice.
 
@@ -41,7 +43,7 @@ class Origin:
     item: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewExecution:
     """The columns of an execution that never change after its creation.
 
@@ -124,7 +126,7 @@ class Summary(NamedTuple):
     finished_task_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progressed:
     """The columns of an execution that follow its state.
 
@@ -149,7 +151,7 @@ class Progressed:
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventRecord:
     """The events that one commit adds to one execution, encoded as one record.
 
@@ -167,7 +169,7 @@ class EventRecord:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BaseState:
     """The full state of an execution as of one of its events."""
 
@@ -176,7 +178,7 @@ class BaseState:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RequestRecord:
     """What a `request_id` was used for, kept so that a repeated request starts nothing (row 7).
 
@@ -193,7 +195,7 @@ class RequestRecord:
     create_time: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RevisionRecord:
     """One immutable revision of an integration; `store_revision` is that of the commit that made it."""
 
@@ -207,7 +209,7 @@ class RevisionRecord:
     store_revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IntegrationRecord:
     """An integration: which revision is the latest, and whether it still exists.
 
@@ -228,7 +230,7 @@ class IntegrationRecord:
     store_revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkerSessionRecord:
     """A worker session that is open, so that a restarted server knows whom to wait for.
 
@@ -267,7 +269,7 @@ class Commit:
     """Request ids to forget, as (project, method, request id)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredEvents:
     """One stored `EventRecord` with the store revision of its commit."""
 
@@ -277,7 +279,7 @@ class StoredEvents:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecutionRow:
     """What a list shows of an execution without loading it.
 
@@ -294,7 +296,7 @@ class ExecutionRow:
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredExecution:
     """Everything needed to rebuild an execution: the newest base state and the events after it."""
 
@@ -303,7 +305,7 @@ class StoredExecution:
     events: tuple[StoredEvents, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChildRow:
     """A sub-execution as its parent sees it."""
 
@@ -312,7 +314,7 @@ class ChildRow:
     state: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiveChild:
     """A sub-execution that has not ended.
 
@@ -325,7 +327,7 @@ class LiveChild:
     parent_ended: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreIdentity:
     """What is made with the store and lives as long as it.
 
