@@ -118,9 +118,11 @@ def _messages_of(assignments: list[Assignment]) -> Iterator[WorkResponse]:
     batch: list[Assignment] = []
     size = 0
     for assignment in assignments:
-        if batch and size + assignment.ByteSize() > ASSIGNMENTS_MAX_BYTES:
+        # Measured once: to measure a message is to serialise it.
+        more = assignment.ByteSize()
+        if batch and size + more > ASSIGNMENTS_MAX_BYTES:
             yield WorkResponse(assignments=WorkResponse.Assignments(assignments=batch))
             batch, size = [], 0
         batch.append(assignment)
-        size += assignment.ByteSize()
+        size += more
     yield WorkResponse(assignments=WorkResponse.Assignments(assignments=batch))
