@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -79,9 +79,14 @@ class ListConformance:
         await store.commit(commits.create(key("a"), root_integration="order"))
         await store.commit(commits.create(key("b"), integration="refund", root_integration="refund"))
         await store.commit(commits.create(key("c", "other"), root_integration="order"))
-        below = {"root": "a", "ancestors": ("a",), "root_integration": "order", "parent_integration": "order"}
+        below: dict[str, Any] = {
+            "root": "a",
+            "ancestors": ("a",),
+            "root_integration": "order",
+            "parent_integration": "order",
+        }
         await store.commit(commits.create(key("d"), integration="refund", origin=Origin("a", "t", 1, 0), **below))
-        loose = {"origin": Origin("a", "t", 2, 0), "orphan": True, "root_integration": "refund"}
+        loose: dict[str, Any] = {"origin": Origin("a", "t", 2, 0), "orphan": True, "root_integration": "refund"}
         await store.commit(commits.create(key("e"), integration="refund", **loose))
 
         async def found(scope: Scope) -> list[str]:
@@ -167,12 +172,12 @@ class ListConformance:
                 if page.next is None:
                     break
                 wanted = replace(wanted, after=page.next)
-                name = key(f"{text[:1]}c{coming}")
+                other = key(f"{text[:1]}c{coming}")
                 coming += 1
-                await store.commit(commits.create(name, create_time=START + choose.randrange(200)))
-                await store.commit(commits.end(name, 1))
+                await store.commit(commits.create(other, create_time=START + choose.randrange(200)))
+                await store.commit(commits.end(other, 1))
                 if choose.random() < 0.5:
-                    await store.commit(commits.delete(name))
+                    await store.commit(commits.delete(other))
             assert sorted(name for name in seen if name in staying) == sorted(staying)
 
     async def test_searchable_parameters_are_found_by_their_latest_values_alone(self, store: Store):

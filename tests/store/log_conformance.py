@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -87,13 +87,18 @@ class LogConformance:
 
     async def test_the_log_of_a_scope_holds_its_executions_alone(self, store: Store):
         commits = Commits()
-        below = {"root": "a", "ancestors": ("a",), "root_integration": "order", "origin": Origin("a", "t", 1, 0)}
+        below: dict[str, Any] = {
+            "root": "a",
+            "ancestors": ("a",),
+            "root_integration": "order",
+            "origin": Origin("a", "t", 1, 0),
+        }
         deeper = {**below, "ancestors": ("a", "b"), "origin": Origin("b", "t", 1, 0)}
         await store.commit(commits.create(key("before"), integration="refund", root_integration="refund"))
         await store.commit(commits.create(key("a"), root_integration="order"))
         await store.commit(commits.create(key("b"), integration="refund", **below))
         await store.commit(commits.create(key("c"), integration="ship", **deeper))
-        loose = {"origin": Origin("a", "t", 2, 0), "orphan": True, "root_integration": "refund"}
+        loose: dict[str, Any] = {"origin": Origin("a", "t", 2, 0), "orphan": True, "root_integration": "refund"}
         await store.commit(commits.create(key("d"), integration="refund", **loose))
         for name in ("a", "b", "c", "d", "before"):
             await store.commit(commits.move(key(name), 1))

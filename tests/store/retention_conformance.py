@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,7 +27,7 @@ def finish(commits: Commits, name: str, end_time: int, **columns) -> Commit:
     return commit
 
 
-def below(root: str, *ancestors: str, item: int = 0) -> dict[str, object]:
+def below(root: str, *ancestors: str, item: int = 0) -> dict[str, Any]:
     """Columns of a sub-execution of the last of the ancestors."""
     above = (root, *ancestors)
     return {"root": root, "ancestors": above, "origin": Origin(above[-1], "each", 1, item)}
@@ -163,7 +163,7 @@ class RetentionConformance:
     async def test_an_orphan_is_the_root_of_a_tree_of_its_own(self, store: Store):
         commits = Commits()
         await store.commit(finish(commits, "root", START))
-        loose = {"origin": Origin("root", "t", 1, 0), "orphan": True}
+        loose: dict[str, Any] = {"origin": Origin("root", "t", 1, 0), "orphan": True}
         await store.commit(commits.create(key("orphan"), **loose))
         assert await deletable(store, START) == [["root"]]
         await store.commit(commits.end(key("orphan"), 1))

@@ -14,6 +14,9 @@ from tests.store.records import PROJECT, START, Commits, integration_key, key
 READ_WHOLE = ("worker_sessions", "head", "child USING INDEX executions_live_children", "(subquery")
 """Tables that hold only what is open now, or one row, and what comes out of an index anyway."""
 
+ORDER = Scope(PROJECT, integration="order")
+BELOW = replace(ORDER, with_sub_executions=True)
+
 READS = {
     "get_row": lambda store: store.get_row(key("a")),
     "load": lambda store: store.load(key("a")),
@@ -43,8 +46,6 @@ READS = {
     "forgettable_requests": lambda store: store.forgettable_requests(START, (3, "", "", ""), 10),
 }
 
-ORDER = Scope(PROJECT, integration="order")
-BELOW = replace(ORDER, with_sub_executions=True)
 PRIMARY_KEY = "PRIMARY KEY (project=? AND execution=?)"
 
 INDEXES = {
