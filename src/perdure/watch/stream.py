@@ -184,10 +184,7 @@ class Stream:
             if not selection.covers(position) or position < sent_before:
                 await self._read_log(source)
             elif selection.newest > position:
-                if isinstance(source, EveryEvent):
-                    await self._send(source.recent(selection, self._place, hub.position))
-                else:
-                    await source.send_recent(selection, self._place, hub.position, self._send)
+                await source.send_recent(selection, self._place, hub.position, self._send)
             elif self._asks_for_end:
                 self._asks_for_end = False
                 self._is_over = await self._has_come_to_its_end()
