@@ -44,7 +44,7 @@ class EveryEvent:
             send: Sends a frame.
         """
         matches = selection.after(place.position)
-        key = (matches[0].entry.position, place.events, place.unsynced)
+        key = (matches[0].entry.position, place.events)
         frames = selection.kept(key) or selection.keep(key, (_frame(selection, matches, place, head),))
         await send(frames[0])
 
