@@ -120,9 +120,13 @@ class ServerProcess(CommandProcess):
         assert found, f"no address in {self.first_line!r}"
         return found[1]
 
-    def channel(self):
+    @property
+    def port(self):
+        return int(self.address.rpartition(":")[2])
+
+    def channel(self, address=""):
         """A connection that shares nothing: an earlier server may have had the same port, and failures there count."""
-        return grpc.aio.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)])
+        return grpc.aio.insecure_channel(address or self.address, options=[("grpc.use_local_subchannel_pool", 1)])
 
     async def kill(self, recorder: Recorder):
         """Kills it as a crash does; returns when it is gone."""

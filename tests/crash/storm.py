@@ -13,21 +13,30 @@ MOST_RECORDS_BEFORE_A_KILL = 400
 class Storm:
     """The load and the kills.
 
+    Args:
+        system: What is killed.
+        choose: Draws what is done, and when a kill falls.
+        kills: How many.
+        jobs: How many are under way at a time.
+        most_records: Most records of the load between two kills.
+
     Attributes:
         load: What is done meanwhile.
     """
 
-    def __init__(self, system, choose, kills):
+    def __init__(self, system, choose, kills, *, jobs=CONCURRENT_JOBS, most_records=MOST_RECORDS_BEFORE_A_KILL):
         self._choose = choose
         self._system = system
         self._kills = kills
+        self._jobs = jobs
+        self._most_records = most_records
         self.load = Load(system, choose)
 
     async def rage(self):
         """Kills again and again while the load goes on, then lets the load come to its end."""
-        async with self.load.going_on(CONCURRENT_JOBS):
+        async with self.load.going_on(self._jobs):
             for _ in range(self._kills):
-                await self._system.more(self._choose.randrange(1, MOST_RECORDS_BEFORE_A_KILL))
+                await self._system.more(self._choose.randrange(1, self._most_records))
                 await self._kill()
 
     async def _kill(self):

@@ -16,6 +16,11 @@ from tests.crash.server_process import LEDGER, EndedEarly, ServerProcess
 LOCATION = "projects/default/locations/local"
 ALL = f"{LOCATION}/integrations/-"
 
+CALLS = "calls.jsonl"
+"""What those see who do the load."""
+WATCHES = "watches.jsonl"
+"""What those see who only watch."""
+
 
 class Pulse(Recorder):
     """A recorder that lets a test wait for so many more records."""
@@ -50,13 +55,19 @@ class Life:
 
 
 class System:
-    """The lives of a server on one data directory."""
+    """The lives of a server on one data directory.
+
+    Args:
+        directory: Where everything is.
+        options: What `perdure serve` gets in every life.
+    """
 
     _life: Life
 
-    def __init__(self, directory):
+    def __init__(self, directory, *options):
         self.directory = directory
-        self.recorder = Pulse(directory / "calls.jsonl")
+        self._options = options
+        self.recorder = Pulse(directory / CALLS)
         self._lives = 0
         self._up = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
@@ -70,7 +81,9 @@ class System:
 
     async def start(self, *options, **settings):
         """Begins the next life."""
-        server = await self._stack.enter_async_context(ServerProcess(self.directory, *options, **settings))
+        server = await self._stack.enter_async_context(
+            ServerProcess(self.directory, *self._options, *options, **settings)
+        )
         # Closing a channel would cancel the calls that have yet to learn that their server is gone.
         channel = await self._stack.enter_async_context(server.channel())
         self._lives += 1
@@ -154,7 +167,12 @@ class System:
             live = [execution.name async for execution in calls.list_all(ALL) if not execution.HasField("end_time")]
         await calls.look_at_everything(ALL)
 
+    async def newest_revision(self):
+        """The store revision of the newest change of an execution."""
+        calls = (await self.life()).calls
+        return max([execution.store_revision async for execution in calls.list_all(ALL)])
+
     def logs(self):
         """Everything that was recorded."""
-        paths = (self.directory / "calls.jsonl", self.directory / LEDGER)
-        return Logs(tuple(record for path in paths for record in read_records(path)))
+        paths = (self.directory / name for name in (CALLS, WATCHES, LEDGER))
+        return Logs(tuple(record for path in paths if path.exists() for record in read_records(path)))

@@ -35,7 +35,7 @@ from perdure.v1.execution_service_pb2 import (
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from google.protobuf.message import Message
     from grpc.aio import UnaryStreamCall, UnaryUnaryMultiCallable
@@ -109,10 +109,12 @@ class RecordedCalls:
         request = CancelExecutionRequest(name=name, cancel_reason=reason)
         return await self._call("CancelExecution", self._stub.CancelExecution, request, timeout)
 
-    async def watch(
+    def watch(
         self, watcher: str, request: _WatchRequest, timeout: float | None = None
-    ) -> AsyncIterator[WatchResponse]:
+    ) -> AsyncGenerator[WatchResponse, None]:
         """Watch one execution or many on one stream.
+
+        The stream is opened at once, and read only as far as the result is iterated over. Closing that cancels it.
 
         Args:
             watcher: Whose stream it is; see `StreamOpened`.
@@ -123,6 +125,9 @@ class RecordedCalls:
         wire = request.SerializeToString(deterministic=True)
         rpc, call = self._open(request, timeout)
         self._recorder.write(StreamOpened(stream, watcher, rpc, wire, time.monotonic_ns()))
+        return self._messages(stream, call)
+
+    async def _messages(self, stream: str, call: _WatchStream) -> AsyncGenerator[WatchResponse, None]:
         try:
             async for message in call:
                 wire = message.SerializeToString(deterministic=True)

@@ -94,20 +94,16 @@ def _deviation(stretch: Stretch, telling: Telling) -> Iterator[str]:
     """Find where a watcher saw something else for the first time."""
     if stretch.after is None:
         return
-    expected = _in_commits(telling.between(stretch.after, max(stretch.through, _newest(stretch.told))))
+    expected = _in_commits(telling.between(stretch.after, max(stretch.through, stretch.newest)))
     seen = _in_commits(stretch.told)
     for has_come, should_have in zip(seen, expected, strict=False):
-        if has_come != should_have and (has_come.revision, should_have.revision) != (_newest(seen),) * 2:
+        if has_come != should_have and (has_come.revision, should_have.revision) != (stretch.newest,) * 2:
             yield f"watcher {stretch.of}: {_shown(has_come)} came where {_shown(should_have)} follows"
             return
     if len(seen) > len(expected):
         yield f"watcher {stretch.of}: {_shown(seen[len(expected)])} came where nothing follows"
     elif len(seen) < len(expected) and expected[len(seen)].revision <= stretch.through:
         yield f"watcher {stretch.of}: nothing came where {_shown(expected[len(seen)])} follows"
-
-
-def _newest(told: Sequence[Told]) -> int:
-    return max((each.revision for each in told), default=0)
 
 
 def _in_commits(told: Sequence[Told]) -> list[Told]:
@@ -187,7 +183,7 @@ def _missing(stretch: Stretch, telling: Telling) -> Iterator[Told]:
         return
     seen = set(stretch.told)
     begun = {told.execution: told.sequence for told in stretch.told if told.revision > stretch.through}
-    for told in telling.between(stretch.after, _newest(stretch.told) if begun else stretch.through):
+    for told in telling.between(stretch.after, stretch.newest if begun else stretch.through):
         is_due = told.revision <= stretch.through or told.sequence < begun.get(told.execution, 0)
         if is_due and told not in seen:
             yield told

@@ -56,11 +56,16 @@ class Stretch:
         for arrival in self.arrivals:
             yield from arrival.message.events.events
 
-    @property
+    @cached_property
+    def newest(self) -> int:
+        """The newest store revision of an event; 0 if there was none."""
+        return max((told.revision for told in self.told), default=0)
+
+    @cached_property
     def through(self) -> int:
         """The store revision up to which it must be complete: what it says itself, or just before its last event."""
         claimed = max((arrival.message.store_revision for arrival in self.arrivals), default=0)
-        return max(claimed, max((told.revision for told in self.told), default=0) - 1)
+        return max(claimed, self.newest - 1)
 
 
 @dataclass(eq=False)

@@ -105,8 +105,8 @@ def _is_stale(view: _View, told: Told, telling: Telling) -> bool:
     shown = view.revisions.get(told.execution)
     if told.left:
         return shown is not None and shown <= told.revision
-    if shown is not None:
-        return shown < told.revision
-    # A watch that is behind may know already that the execution leaves later, and leave it out.
+    if shown is not None and shown >= told.revision:
+        return False
+    # A watch that is behind may know already that the execution leaves later, and wait for that.
     later = telling.between(told.revision, telling.told[-1].revision)
     return not any(each.left and each.execution == told.execution for each in later)
