@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.domain.errors import NotFound
+from perdure.service.history import HistoryReader
 from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, fitting
 from perdure.service.views import key_of
 from perdure.v1.execution_service_pb2 import ListExecutionEventsResponse, ListExecutionSnapshotsResponse
-from perdure.watch.history import HistoryReader
 
 if TYPE_CHECKING:
     from perdure.engine.engine import Engine

@@ -1,4 +1,4 @@
-"""The history of one execution as the contract shows it, read from any place on."""
+"""The history of one execution as the contract shows it, read from any event on."""
 
 from __future__ import annotations
 
@@ -23,36 +23,33 @@ class HistoryReader:
     Attributes:
         position: Sequence of the last event that was shown or passed over.
         known: Sequence of an event that is known to be durable; there may be later ones.
-        ended: Whether the execution had ended as of `known`.
     """
 
-    def __init__(self, engine: Engine, key: ExecutionKey, context: EventContext, state: tuple[int, bool]) -> None:
+    def __init__(self, engine: Engine, key: ExecutionKey, context: EventContext, known: int) -> None:
         self._engine = engine
         self._key = key
         self._context = context
         self.position = 0
-        self.known, self.ended = state
+        self.known = known
 
     @classmethod
-    async def open(cls, engine: Engine, key: ExecutionKey, after: int | None) -> Self:
-        """Begin behind an event, or behind the latest one if `after` is None.
+    async def open(cls, engine: Engine, key: ExecutionKey, after: int) -> Self:
+        """Begin behind an event.
 
         Raises:
             NotFound: There is no such execution.
         """
         location = engine.environment.location
 
-        def take(execution: Execution, _: int) -> tuple[EventContext, tuple[int, bool]]:
-            return EventContext.of(execution, location), (execution.sequence, execution.is_terminal)
+        def take(execution: Execution, _: int) -> tuple[EventContext, int]:
+            return EventContext.of(execution, location), execution.sequence
 
-        context, state = await engine.view(key, take)
-        reader = cls(engine, key, context, state)
-        position = reader.known if after is None else after
+        reader = cls(engine, key, *await engine.view(key, take))
         # The context of a state is good for what came before it unless the execution was restarted.
-        if context.execution_attempt == 1 or position >= reader.known:
-            reader.position = position
+        if reader._context.execution_attempt == 1 or after >= reader.known:
+            reader.position = after
         else:
-            await reader._skip_to(position)
+            await reader._skip_to(after)
         return reader
 
     async def _skip_to(self, position: int) -> None:
@@ -69,19 +66,15 @@ class HistoryReader:
             wanted = min(position - self.position, SKIPPED_AT_A_TIME)
             history = await self._engine.queries.history(self._key, self.position, wanted)
             for each in history.events:
-                self.pass_over(each.sequence, each.event)
+                self.position = each.sequence
+                self._context.pass_over(each.event)
 
     async def read(self, max_events: int) -> list[ExecutionEvent]:
         """Show the next stored events, at most so many; none if there are no more now."""
         history = await self._engine.queries.history(self._key, self.position, max_events)
-        return [self.show(*each) for each in history.events]
+        return [self._show(*each) for each in history.events]
 
-    def show(self, sequence: int, event: Event, time: int, store_revision: int) -> ExecutionEvent:
+    def _show(self, sequence: int, event: Event, time: int, store_revision: int) -> ExecutionEvent:
         """Show the event behind the position."""
         self.position = sequence
         return show_event(event, self._context, sequence=sequence, store_revision=store_revision, time=time)
-
-    def pass_over(self, sequence: int, event: Event) -> None:
-        """Take note of the event behind the position without showing it."""
-        self.position = sequence
-        self._context.pass_over(event)
