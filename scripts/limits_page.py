@@ -10,7 +10,10 @@ from perdure.dispatch import settings
 from perdure.domain import limits, validation
 from perdure.engine import facts, retention
 from perdure.expression import cel, work
-from perdure.service import admission, fields, options, paging
+from perdure.service import admission, fields, options, paging, watches
+from perdure.store.filter import parse
+from perdure.store.sqlite import list_reads
+from perdure.watch.watches import MAX_AGE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +72,7 @@ def sections() -> Iterator[tuple[str, list[Limit]]]:
     yield "Integrations", integrations()
     yield "Executions", executions()
     yield "Requests, answers and calls", calls()
+    yield "Lists, counts and watches", lists_and_watches()
     yield "Workers", workers()
 
 
@@ -183,13 +187,41 @@ def calls() -> list[Limit]:
             count(tokens, "TOKEN_MAX_CHARACTERS", "characters"),
             "`PAGE_TOKEN_INVALID`, `CURSOR_INVALID`",
         ),
-        Limit("Open watches", count(admission, "WATCHERS_MAX"), "`TOO_MANY_WATCHERS`"),
-        Limit("The same of one principal", count(admission, "WATCHERS_PER_PRINCIPAL_MAX"), "`TOO_MANY_WATCHERS`"),
         Limit(
             "Age of a connection",
             length(options.CONNECTION_MAX_AGE_MS / 1000),
             f"calls get {length(options.CONNECTION_AGE_GRACE_MS / 1000)} more; clients connect again",
         ),
+    ]
+
+
+def lists_and_watches() -> list[Limit]:
+    """Tells the limits of what finds and follows executions."""
+    silence = f"{watches.PROGRESS_MIN_SECONDS:g} to {watches.PROGRESS_MAX_SECONDS:g} s"
+    return [
+        Limit("A filter", count(parse, "MAX_CHARACTERS", "characters"), "`FILTER_INVALID`"),
+        Limit("Comparisons in a filter", count(parse, "MAX_COMPARISONS"), "`FILTER_INVALID`"),
+        Limit("Parentheses in parentheses in a filter", count(parse, "MAX_NESTING"), "`FILTER_INVALID`"),
+        Limit(
+            "Executions that one page of a list looks at",
+            count(list_reads, "SCANNED_ROWS"),
+            "the page is shorter, or empty, and has a next one",
+        ),
+        Limit("Executions that are sorted", count(list_reads, "SCANNED_ROWS"), "`ORDER_BY_TOO_WIDE`"),
+        Limit(
+            "Executions that a count looks at",
+            count(list_reads, "COUNTED_ROWS"),
+            "the newest are counted, and the answer says so",
+        ),
+        Limit("Current tasks by which an execution is found", count(facts, "CURRENT_TASKS_KEPT"), "not found by more"),
+        Limit("Open watches, unless it is set", count(admission, "WATCHERS_MAX"), "`TOO_MANY_WATCHERS`"),
+        Limit(
+            "The same of one principal, unless it is set",
+            count(admission, "WATCHERS_PER_PRINCIPAL_MAX"),
+            "`TOO_MANY_WATCHERS`",
+        ),
+        Limit("Silence of a watch before `progress`", silence, "read as the nearer one"),
+        Limit("Age of a stream of a watch", length(MAX_AGE_SECONDS), "`going_away`; clients go on from the cursor"),
     ]
 
 
