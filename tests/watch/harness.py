@@ -130,12 +130,14 @@ class Reader:
     """A watcher.
 
     Attributes:
-        messages: What it has read.
+        greeting: The `progress` with which the watch began, if there was nothing else to tell.
+        messages: What it has read since.
         wires: The same as it came.
     """
 
     def __init__(self, watches: Watches, order: WatchOrder, *, reads: bool) -> None:
         self.order = order
+        self.greeting: WatchResponse | None = None
         self.messages: list[WatchResponse] = []
         self.wires: list[bytes] = []
         self._reads = asyncio.Event()
@@ -155,8 +157,12 @@ class Reader:
         self.stuck.set()
         await self._reads.wait()
         self.stuck.clear()
-        self.wires.append(message)
-        self.messages.append(WatchResponse.FromString(message))
+        response = WatchResponse.FromString(message)
+        if self.greeting is None and not self.messages and response.HasField("progress"):
+            self.greeting = response
+        else:
+            self.wires.append(message)
+            self.messages.append(response)
         self._news.set()
 
     async def opened(self) -> Reader:

@@ -334,6 +334,21 @@ async def test_the_server_and_old_age_send_streams_away_with_a_cursor(bench):
     assert reader.events == (await bench.watch_one(key).to_the_end()).events
 
 
+async def test_whoever_begins_with_nothing_to_tell_has_a_cursor_at_once(bench):
+    key = await bench.start("one")
+    reader = bench.watch(start=Begin.NOW)
+    await reader.until(lambda reader: reader.greeting)
+    await reader.close()
+    await bench.finish(key)
+    rest = bench.watch(start=AtCursor(reader.greeting.cursor), until=Until.ALL_ENDED)
+    assert (await rest.to_the_end()).events == (await bench.everything())[-len(rest.events) :]
+    assert rest.events
+    assert rest.greeting is None
+    nothing = await bench.watch(start=Begin.NOW, until=Until.ALL_ENDED).to_the_end()
+    assert nothing.greeting is not None
+    assert not nothing.messages
+
+
 async def test_progress_says_how_far_everything_was_sent(bench):
     await bench.run("one")
     reader = bench.watch(Scope("p", integration="two"), progress_seconds=0.01)

@@ -237,7 +237,7 @@ async def test_a_server_that_ends_sends_everyone_away_with_a_cursor(tmp_path):
 async def test_an_old_stream_is_sent_away(stubs, waiting, monkeypatch):
     monkeypatch.setattr(stubs.server._edge.watches, "max_age_seconds", 0.05)
     messages = await read_to_the_end(watch(stubs, waiting, from_now=True))
-    assert [message.WhichOneof("kind") for message in messages] == ["going_away"]
+    assert [message.WhichOneof("kind") for message in messages] == ["progress", "going_away"]
 
 
 async def refused(call):

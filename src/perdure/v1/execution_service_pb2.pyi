@@ -850,7 +850,9 @@ class WatchResponse(_message.Message):
 
     @_typing.final
     class Progress(_message.Message):
-        """Says that everything up to the cursor was delivered and nothing else happened."""
+        """Says that everything up to the cursor was delivered and nothing else happened. A stream with nothing else to
+        tell begins with it, so that its reader has a cursor at once.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 

@@ -185,12 +185,13 @@ class Stream:
                 await self._read_log(source)
             elif selection.newest > position:
                 await source.send_recent(selection, self._place, hub.position, self._send)
+            elif alarm.rings or not self._messages:
+                # Also at once when there is nothing to tell: from then on the reader has a cursor.
+                self._place = Place(max(position, hub.position))
+                await self._tell(WatchResponse(progress=WatchResponse.Progress()))
             elif self._asks_for_end:
                 self._asks_for_end = False
                 self._is_over = await self._has_come_to_its_end()
-            elif alarm.rings:
-                self._place = Place(max(position, hub.position))
-                await self._tell(WatchResponse(progress=WatchResponse.Progress()))
             else:
                 await self._wait()
 
@@ -257,6 +258,7 @@ class Stream:
 
     async def _tell(self, response: WatchResponse) -> None:
         """Send a message of this stream alone."""
+        self._messages += 1
         await self._write(self._selection.envelope.frame(response, self._place).message)
         self._alarm.restart()
 
