@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.store.errors import OrderTooWide
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from perdure.store.queries import ListQuery, Scope
     from perdure.store.records import ExecutionRow
     from perdure.store.sqlite.list_plan import Plan, Way
+    from perdure.store.sqlite.list_sql import Statement
 
 SCANNED_ROWS: Final = 20_000
 """Executions that a page looks at, or sorts, at most."""
@@ -89,7 +91,7 @@ def _page_by_time(connection: sqlite3.Connection, wanted: ListQuery, plan: Plan)
     way = _narrowest(connection, plan, reach)
     residual = plan.residual(way)
     if residual is None:
-        found = connection.execute(*rows_by_time(way.arms, reach, None, wanted.limit + 1)).fetchall()
+        found = _rows(connection, rows_by_time(way.arms, reach, None, wanted.limit + 1))
         return _page(found, wanted.limit, None)
     found = []
     until = after
@@ -97,13 +99,19 @@ def _page_by_time(connection: sqlite3.Connection, wanted: ListQuery, plan: Plan)
         reach = reach._replace(after=until)
         until = _place_at(connection, way, reach, look)
         query = rows_by_time(way.arms, reach._replace(until=until), residual, wanted.limit + 1 - len(found))
-        found += connection.execute(*query).fetchall()
+        found += _rows(connection, query)
         if until is None or len(found) >= wanted.limit:
             break
     return _page(found, wanted.limit, until)
 
 
-def _page(found: list[tuple[Any, ...]], limit: int, looked_until: Place | None) -> ListPage:
+def _rows(connection: sqlite3.Connection, query: Statement) -> list[list[Any]]:
+    (rows,) = connection.execute(*query).fetchone()
+    found: list[list[Any]] = json.loads(rows)
+    return found
+
+
+def _page(found: list[list[Any]], limit: int, looked_until: Place | None) -> ListPage:
     """Make a page of at most one row too many, which then tells that there is a next page."""
     rows = [read_execution(columns) for columns in found[:limit]]
     keys = [_time_key(row) for row in rows]
@@ -123,11 +131,11 @@ def _page_ranked(connection: sqlite3.Connection, wanted: ListQuery, plan: Plan) 
     way = _narrow_enough(connection, plan, reach)
     after = None if wanted.after is None else _read_ranked(wanted.after, wanted.order)
     query = rows_ranked(way.arms, reach, plan.residual(way), wanted.order, after, wanted.limit + 1)
-    found = connection.execute(*query).fetchall()
+    found = _rows(connection, query)
     rows: list[ExecutionRow] = []
     keys: list[tuple[str, ...]] = []
     for *columns, rank in found[: wanted.limit]:
-        row = read_execution(tuple(columns))
+        row = read_execution(columns)
         rows.append(row)
         keys.append(("" if rank is None else str(rank), *_time_key(row)))
     return ListPage(rows, keys, keys[-1] if len(found) > wanted.limit else None)

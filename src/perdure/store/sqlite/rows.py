@@ -16,6 +16,8 @@ from perdure.store.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from perdure.store.records import Progressed
 
 Row = tuple[object, ...]
@@ -151,7 +153,7 @@ def _read_tasks(tasks: str) -> tuple[str, ...]:
     return tuple(json.loads(tasks))
 
 
-def read_created(columns: tuple[Any, ...]) -> NewExecution:
+def read_created(columns: Sequence[Any]) -> NewExecution:
     """Read what never changes of an execution from the columns `CREATED`."""
     project, execution, integration, revision_id, trigger_id, execution_method, priority = columns[:7]
     labels, create_time, root, parent, task, generation, item, orphan = columns[7:15]
@@ -175,7 +177,7 @@ def read_created(columns: tuple[Any, ...]) -> NewExecution:
     )
 
 
-def read_facts(columns: tuple[Any, ...]) -> Facts:
+def read_facts(columns: Sequence[Any]) -> Facts:
     """Read facts from the columns `FACTS`, of an execution or of an event record."""
     state, update_time, start_time, end_time, error_code, tasks, parameters, execution_attempt = columns
     return Facts(
@@ -190,7 +192,7 @@ def read_facts(columns: tuple[Any, ...]) -> Facts:
     )
 
 
-def read_execution(columns: tuple[Any, ...]) -> ExecutionRow:
+def read_execution(columns: Sequence[Any]) -> ExecutionRow:
     """Read an execution from the columns `EXECUTION`."""
     sequence, revision, active, wake_time = columns[_PROGRESS_AT:_FACTS_AT]
     return ExecutionRow(
