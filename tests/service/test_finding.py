@@ -2,6 +2,8 @@
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from perdure.domain.states import ExecutionState
@@ -11,11 +13,14 @@ from perdure.v1.execution_service_pb2 import (
     CancelExecutionRequest,
     CountExecutionsRequest,
     GetExecutionRequest,
+    ListExecutionEventsRequest,
+    ListExecutionSnapshotsRequest,
     ListExecutionsRequest,
     WaitExecutionRequest,
 )
 from perdure.v1.integration_service_pb2 import DeleteIntegrationRequest
 from perdure.v1.server_service_pb2 import GetServerInfoRequest
+from perdure.v1.value_pb2 import ValueType
 from tests.service.serving import ANY, create, integration, ints, refused
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -318,6 +323,67 @@ async def test_a_revision_that_the_store_has_had_is_shown_and_any_other_is_refus
         request.min_store_revision = -1
         told = await refused(method(request))
         assert (told.code, told.reason, told.fields) == (INVALID, "INVALID_FIELD", ["min_store_revision"])
+
+
+WRONG_MASK = FieldMask(paths=["colour", "error.code", "error.shape", "size"])
+MANY_FAULTS = {
+    "everything of a list": (
+        ListExecutionsRequest(
+            parent="nowhere",
+            page_size=-1,
+            filter="state",
+            order_by="colour",
+            view=Execution.VIEW_FULL,
+            read_mask=WRONG_MASK,
+            min_store_revision=-1,
+            page_token="none",
+        ),
+        "parent page_size min_store_revision filter order_by read_mask read_mask read_mask read_mask",
+    ),
+    "an unknown view besides": (
+        ListExecutionsRequest(parent=ANY, view=9, read_mask=FieldMask(paths=["colour"])),
+        "view read_mask read_mask",
+    ),
+    "several of one kind": (
+        ListExecutionsRequest(parent=ANY, page_size=-1, read_mask=FieldMask(paths=["colour"])),
+        "page_size read_mask",
+    ),
+    "everything of a count": (
+        CountExecutionsRequest(parent="nowhere", filter="state", min_store_revision=-1),
+        "parent filter min_store_revision",
+    ),
+    "everything of a get": (
+        GetExecutionRequest(name="nothing", min_store_revision=-1, view=Execution.VIEW_FULL, read_mask=WRONG_MASK),
+        "name min_store_revision read_mask read_mask read_mask read_mask",
+    ),
+    "everything of a wait": (
+        WaitExecutionRequest(name="nothing", view=9, timeout=Duration(seconds=-1)),
+        "name view timeout",
+    ),
+    "everything of a cancel": (CancelExecutionRequest(name="nothing", cancel_reason="x" * 501), "name cancel_reason"),
+    "everything of a list of events": (ListExecutionEventsRequest(parent="nothing", page_size=-1), "parent page_size"),
+    "everything of a list of snapshots": (
+        ListExecutionSnapshotsRequest(parent="nothing", page_size=-1),
+        "parent page_size",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(MANY_FAULTS))
+async def test_every_fault_of_a_request_is_told_at_once(stubs, case):
+    request, fields = MANY_FAULTS[case]
+    method = getattr(stubs.executions, request.DESCRIPTOR.name.removesuffix("Request"))
+    told = await refused(method(request))
+    assert (told.code, told.reason, told.fields) == (INVALID, "INVALID_FIELD", fields.split())
+    assert told.metadata == {}
+    assert told.message.startswith(f"the request has {len(told.fields)} faults: {told.fields[0]}: ")
+
+
+async def test_faults_that_share_a_reason_are_told_with_it(stubs):
+    inputs = {key: ValueType(json_value="{") for key in "ab"}
+    told = await refused(stubs.execute("wait", input_parameters=inputs))
+    assert told.reason == "INVALID_JSON"
+    assert sorted(told.fields) == ['input_parameters["a"]', 'input_parameters["b"]']
 
 
 def test_every_state_can_be_told_in_a_count():

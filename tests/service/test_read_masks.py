@@ -1,4 +1,4 @@
-"""Read masks: exactly the fields that are asked for, and a refusal of what there is not."""
+"""Read masks: the name and exactly the fields that are asked for, and a refusal of what there is not."""
 
 import grpc
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from perdure.domain.errors import InvalidRequest
 from perdure.service.contents import BASIC, read_contents
 from perdure.service.read_mask import read_paths
+from perdure.service.status import VIOLATIONS_MAX
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import GetExecutionRequest, ListExecutionsRequest
 from tests.service.serving import ANY, integration, ints, refused
@@ -70,12 +71,12 @@ async def get(stubs, name, *paths, **fields):
     )
 
 
-async def test_every_single_path_gives_its_field_and_nothing_else(stubs, failed):
+async def test_every_single_path_gives_its_field_and_the_name_and_nothing_else(stubs, failed):
     outer = (await stubs.execute("outer", "POST", input_parameters=ints(x=1))).execution
     for name in (failed, outer):
         full = await stubs.executions.GetExecution(GetExecutionRequest(name=name))
         for path in PATHS:
-            assert await get(stubs, name, path) == copied(full, [path]), path
+            assert await get(stubs, name, path) == copied(full, ["name", path]), path
 
 
 @given(st.lists(st.sampled_from(PATHS), max_size=6))
@@ -87,7 +88,7 @@ def test_any_mask_keeps_what_it_names(paths):
     shown.execution_details.state = ExecutionDetails.SUCCEEDED
     shown.execution_details.attempt_stats.add().start_time.seconds = 4
     shown.create_time.FromSeconds(9)
-    wanted = copied(shown, paths) if paths else Execution.FromString(shown.SerializeToString())
+    wanted = copied(shown, ["name", *paths]) if paths else Execution.FromString(shown.SerializeToString())
     read_contents(0, FieldMask(paths=paths), default=Execution.VIEW_FULL).cut(shown)
     assert shown == wanted
 
@@ -157,6 +158,22 @@ def test_a_path_that_names_nothing_is_refused_with_what_is_allowed(case):
     assert allowed in violation.description
 
 
+def test_every_path_that_names_nothing_is_told_in_the_order_of_the_mask():
+    paths = ["one", "name", "error.two", "three", "error.four", "one"]
+    with pytest.raises(InvalidRequest) as caught:
+        read_paths(FieldMask(paths=paths))
+    told = [violation.description for violation in caught.value.violations]
+    assert [each.partition(" names")[0] for each in told] == ["'one'", "'error.two'", "'three'", "'error.four'"]
+    assert ["; " in each for each in told] == [True, True, False, False], "what is allowed is told once at each place"
+    assert caught.value.message == f"the request has 4 faults: read_mask: {told[0]}"
+
+
+def test_no_more_is_made_of_paths_that_name_nothing_than_can_be_told():
+    with pytest.raises(InvalidRequest) as caught:
+        read_paths(FieldMask(paths=[f"x{number}" for number in range(1_000)]))
+    assert len(caught.value.violations) == VIOLATIONS_MAX
+
+
 async def test_a_mask_is_refused_together_with_a_view_and_when_it_names_nothing(stubs):
     nothing = f"{integration('wait')}/executions/nothing"
     both = {"view": Execution.VIEW_BASIC, "read_mask": FieldMask(paths=["name"])}
@@ -179,6 +196,7 @@ def test_contents_are_equal_when_they_show_the_same():
     assert key() == BASIC.key
     assert key("error.code", "name", "error") == key("name", "error")
     assert key("*") == read_contents(Execution.VIEW_FULL, None, default=Execution.VIEW_BASIC).key
+    assert key("error") == key("name", "error")
     assert key("name", without_params=True) == key("name")
     assert key("execution_details", without_params=True) != key("execution_details")
     assert len({key(), key("*"), key("*", without_params=True), key("name"), key("error")}) == 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.errors import FieldViolation, InvalidRequest
+from perdure.service.fields import Faults
 from perdure.service.read_mask import EVERYTHING, Fields, asks_for, fields_of, keep_only, read_paths
 from perdure.v1.execution_pb2 import Execution
 
@@ -79,21 +79,21 @@ def read_contents(view: int, mask: FieldMask | None, *, default: int, without_pa
         without_params: Whether snapshots come without their parameters.
 
     Raises:
-        InvalidRequest: Both are set, or one of them names what there is not.
+        InvalidRequest: Both are set, or one of them names what there is not; every fault of both is told.
     """
-    paths = () if mask is None else read_paths(mask)
-    if view and paths:
-        description = "must not be set together with view; leave one of them out"
-        raise InvalidRequest(f"read_mask: {description}", FieldViolation("read_mask", description))
+    faults = Faults()
+    if view not in Execution.View.values():
+        faults.add("view", "is no view that this server knows; use VIEW_BASIC or VIEW_FULL")
+    if view and mask is not None and mask.paths:
+        faults.add("read_mask", "must not be set together with view; leave one of them out")
+    with faults.noted():
+        paths = () if mask is None else read_paths(mask)
+    faults.refuse_if_any()
     if paths and paths != (EVERYTHING,):
         return _masked(paths, without_params)
-    chosen = Execution.VIEW_FULL if paths else view or default
-    if chosen == Execution.VIEW_BASIC:
-        return BASIC
-    if chosen == Execution.VIEW_FULL:
+    if paths or (view or default) == Execution.VIEW_FULL:
         return _full(without_params=without_params)
-    description = "is no view that this server knows; use VIEW_BASIC or VIEW_FULL"
-    raise InvalidRequest(f"view: {description}", FieldViolation("view", description))
+    return BASIC
 
 
 def _full(*, without_params: bool) -> Contents:

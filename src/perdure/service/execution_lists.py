@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.domain.errors import NotFound
+from perdure.service.fields import Faults
 from perdure.service.history import HistoryReader
-from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, fitting
+from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, check_page_size, fitting
 from perdure.service.views import key_of
 from perdure.v1.execution_service_pb2 import ListExecutionEventsResponse, ListExecutionSnapshotsResponse
 
 if TYPE_CHECKING:
+    from perdure.codec.names import ExecutionName
     from perdure.engine.engine import Engine
     from perdure.service.call import Call
     from perdure.service.names import NameReader
@@ -40,8 +42,7 @@ class ExecutionLists:
 
     async def list_execution_events(self, request: ListExecutionEventsRequest, _: Call) -> ListExecutionEventsResponse:
         """List the history of an execution, oldest event first (row 31)."""
-        parent = self._names.execution(request.parent, "parent")
-        wanted = self._read_page(request, PAGE_MAX)
+        parent, wanted = self._read_page(request, PAGE_MAX)
         await self._views.extent(parent)
         after = int(wanted.key[0]) if wanted.key else 0
         reader = await HistoryReader.open(self._engine, key_of(parent), after)
@@ -56,8 +57,7 @@ class ExecutionLists:
         self, request: ListExecutionSnapshotsRequest, _: Call
     ) -> ListExecutionSnapshotsResponse:
         """List the snapshots of an execution, newest first (row 29)."""
-        parent = self._names.execution(request.parent, "parent")
-        wanted = self._read_page(request, FULL_PAGE_MAX)
+        parent, wanted = self._read_page(request, FULL_PAGE_MAX)
         extent = await self._views.extent(parent)
         before = int(wanted.key[0]) if wanted.key else extent.snapshots + 1
         first = max(before - wanted.size, 1)
@@ -82,6 +82,13 @@ class ExecutionLists:
         (snapshot,) = await self._snapshots.some(key_of(name), extent, name.number, name.number, with_params=True)
         return snapshot
 
-    def _read_page(self, request: ListExecutionEventsRequest | ListExecutionSnapshotsRequest, most: int) -> Wanted:
+    def _read_page(
+        self, request: ListExecutionEventsRequest | ListExecutionSnapshotsRequest, most: int
+    ) -> tuple[ExecutionName, Wanted]:
+        faults = Faults()
+        with faults.noted():
+            parent = self._names.execution(request.parent, "parent")
+        check_page_size(request.page_size, faults)
+        faults.refuse_if_any()
         # Read before the list is: whatever is not in the list happened after that revision.
-        return self._pager.read(request, most=most, store_revision=self._store.committed_revision())
+        return parent, self._pager.read(request, most=most, store_revision=self._store.committed_revision())

@@ -8,7 +8,7 @@ from perdure.service.admission import MethodClass
 from perdure.service.contents import BASIC, read_contents
 from perdure.service.execute import answer_within
 from perdure.service.fields import Faults, read_length, read_text
-from perdure.service.min_store_revision import check_min_store_revision
+from perdure.service.min_store_revision import check_min_store_revision, require_store_revision
 from perdure.service.pipeline import Method, Service
 from perdure.service.views import key_of
 from perdure.v1 import execution_service_pb2
@@ -64,21 +64,28 @@ class ExecutionServicer:
 
     async def get_execution(self, request: GetExecutionRequest, _: Call) -> Execution:
         """Get one execution as it was last committed (row 21)."""
-        name = self._names.execution(request.name, "name")
-        contents = read_contents(
-            request.view,
-            request.read_mask,
-            default=Execution.VIEW_FULL,
-            without_params=request.snapshot_metadata_without_params,
-        )
-        check_min_store_revision(request.min_store_revision, self._engine.environment.store)
+        faults = Faults()
+        with faults.noted():
+            name = self._names.execution(request.name, "name")
+        check_min_store_revision(request.min_store_revision, faults)
+        with faults.noted():
+            contents = read_contents(
+                request.view,
+                request.read_mask,
+                default=Execution.VIEW_FULL,
+                without_params=request.snapshot_metadata_without_params,
+            )
+        faults.refuse_if_any()
+        require_store_revision(request.min_store_revision, self._engine.environment.store)
         return (await self._views.get(name, contents)).message
 
     async def wait_execution(self, request: WaitExecutionRequest, call: Call) -> Execution:
         """Answer when an execution has ended or the time is over (row 27)."""
-        name = self._names.execution(request.name, "name")
-        contents = read_contents(request.view, None, default=Execution.VIEW_BASIC)
         faults = Faults()
+        with faults.noted():
+            name = self._names.execution(request.name, "name")
+        with faults.noted():
+            contents = read_contents(request.view, None, default=Execution.VIEW_BASIC)
         asked = read_length("timeout", request.timeout, faults) / 1e6 if request.HasField("timeout") else None
         faults.refuse_if_any()
         await self._views.extent(name)
@@ -89,8 +96,9 @@ class ExecutionServicer:
 
     async def cancel_execution(self, request: CancelExecutionRequest, call: Call) -> Execution:
         """Cancel an execution; one that has ended is answered as it is (row 41)."""
-        name = self._names.execution(request.name, "name")
         faults = Faults()
+        with faults.noted():
+            name = self._names.execution(request.name, "name")
         reason = read_text("cancel_reason", request.cancel_reason, faults)
         faults.refuse_if_any()
         await self._views.extent(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from perdure.codec.message_parts import instant_of
@@ -19,7 +20,7 @@ from perdure.domain.limits import (
 from perdure.domain.validation import LENGTH_MAX, TRIGGER_ID, TRIGGER_ID_RULE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -39,22 +40,38 @@ class Faults:
     """Collects what is wrong with a request."""
 
     def __init__(self) -> None:
-        self._faults: list[tuple[str, FieldViolation]] = []
+        self._refusals: list[InvalidRequest] = []
 
     def add(self, path: str, description: str, reason: str = "INVALID_FIELD") -> None:
         """Take note of one fault."""
-        self._faults.append((reason, FieldViolation(path, description)))
+        violation = FieldViolation(path, description)
+        self._refusals.append(InvalidRequest(f"{path}: {description}", violation, reason=reason))
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Take note of what the parser in the block refuses, and go on reading behind the block.
+
+        After a refusal the block has assigned nothing, so what it assigns is used after `refuse_if_any` only.
+        """
+        try:
+            yield
+        except InvalidRequest as refusal:
+            self._refusals.append(refusal)
 
     def refuse_if_any(self) -> None:
         """End the reading of a request.
 
         Raises:
-            InvalidRequest: There are faults; the reason is that of the first.
+            InvalidRequest: There are faults. One alone is told as it is, with its metadata; several with the reason
+                that they share, or with `INVALID_FIELD` if they share none.
         """
-        if self._faults:
-            reason, first = self._faults[0]
-            message = f"{first.path}: {first.description}"
-            raise InvalidRequest(message, *(violation for _, violation in self._faults), reason=reason)
+        if len(self._refusals) == 1:
+            raise self._refusals[0]
+        if self._refusals:
+            violations = [violation for refusal in self._refusals for violation in refusal.violations]
+            reasons = {refusal.reason_name for refusal in self._refusals}
+            message = f"the request has {len(violations)} faults: {violations[0].path}: {violations[0].description}"
+            raise InvalidRequest(message, *violations, reason=reasons.pop() if len(reasons) == 1 else "INVALID_FIELD")
 
 
 def read_text(path: str, text: str, faults: Faults) -> str:

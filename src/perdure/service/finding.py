@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from perdure.codec.message_parts import EXECUTION_STATES
 from perdure.domain.states import ExecutionState
 from perdure.service.contents import read_contents
-from perdure.service.min_store_revision import check_min_store_revision
+from perdure.service.fields import Faults
+from perdure.service.min_store_revision import check_min_store_revision, require_store_revision
 from perdure.service.ordering import read_order, too_wide
-from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, PAGE_MAX_BYTES
+from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, PAGE_MAX_BYTES, check_page_size
 from perdure.service.projection import Projection
 from perdure.service.scopes import check_integration, scope_of
 from perdure.store.errors import OrderTooWide
@@ -21,10 +22,13 @@ from perdure.v1.execution_service_pb2 import CountExecutionsResponse, ListExecut
 if TYPE_CHECKING:
     from perdure.engine.engine import Engine
     from perdure.service.call import Call
+    from perdure.service.contents import Contents
     from perdure.service.names import NameReader
-    from perdure.service.paging import Pager, Wanted
+    from perdure.service.ordering import Order
+    from perdure.service.paging import Pager
     from perdure.service.views import Views
-    from perdure.store.queries import ListPage
+    from perdure.store.filter.filter import Filter
+    from perdure.store.queries import ListPage, Scope
     from perdure.v1.execution_service_pb2 import CountExecutionsRequest, ListExecutionsRequest
 
 
@@ -44,16 +48,12 @@ class ExecutionFinder:
         What the rows do not tell is read as it is when its turn comes: it may already be newer than what the
         filter was asked of.
         """
-        scope = scope_of(self._names.integration(request.parent, "parent", wildcard=True))
-        contents = read_contents(
-            request.view,
-            request.read_mask,
-            default=Execution.VIEW_BASIC,
-            without_params=request.snapshot_metadata_without_params,
-        )
-        order = read_order(request.order_by)
-        chosen = parse_filter(request.filter)
-        wanted = self._read_page(request, PAGE_MAX if contents.row_suffices else FULL_PAGE_MAX)
+        scope, chosen, order, contents = self._read_list(request)
+        require_store_revision(request.min_store_revision, self._store)
+        # Read before the list is: whatever is not in the list happened after that revision.
+        store_revision = self._store.committed_revision()
+        most = PAGE_MAX if contents.row_suffices else FULL_PAGE_MAX
+        wanted = self._pager.read(request, most=most, store_revision=store_revision)
         query = ListQuery(scope, chosen, *order, after=wanted.key or None, limit=wanted.size)
         try:
             page = await self._queries.list_page(query)
@@ -68,16 +68,38 @@ class ExecutionFinder:
             response.next_page_token = self._pager.token(wanted, *following)
         return response
 
-    def _read_page(self, request: ListExecutionsRequest, most: int) -> Wanted:
-        check_min_store_revision(request.min_store_revision, self._store)
-        # Read before the list is: whatever is not in the list happened after that revision.
-        return self._pager.read(request, most=most, store_revision=self._store.committed_revision())
+    def _read_list(self, request: ListExecutionsRequest) -> tuple[Scope, Filter | None, Order, Contents]:
+        """Read all of a request but its token, and refuse it with all of its faults."""
+        faults = Faults()
+        with faults.noted():
+            scope = scope_of(self._names.integration(request.parent, "parent", wildcard=True))
+        check_page_size(request.page_size, faults)
+        check_min_store_revision(request.min_store_revision, faults)
+        with faults.noted():
+            chosen = parse_filter(request.filter)
+        with faults.noted():
+            order = read_order(request.order_by)
+        # Last, because there can be so many of its faults that others would not fit.
+        with faults.noted():
+            contents = read_contents(
+                request.view,
+                request.read_mask,
+                default=Execution.VIEW_BASIC,
+                without_params=request.snapshot_metadata_without_params,
+            )
+        faults.refuse_if_any()
+        return scope, chosen, order, contents
 
     async def count_executions(self, request: CountExecutionsRequest, _: Call) -> CountExecutionsResponse:
         """Count executions, in all and by state."""
-        scope = scope_of(self._names.integration(request.parent, "parent", wildcard=True))
-        chosen = parse_filter(request.filter)
-        check_min_store_revision(request.min_store_revision, self._store)
+        faults = Faults()
+        with faults.noted():
+            scope = scope_of(self._names.integration(request.parent, "parent", wildcard=True))
+        with faults.noted():
+            chosen = parse_filter(request.filter)
+        check_min_store_revision(request.min_store_revision, faults)
+        faults.refuse_if_any()
+        require_store_revision(request.min_store_revision, self._store)
         store_revision = self._store.committed_revision()
         counted = await self._queries.count(scope, chosen)
         if not counted.by_state:

@@ -15,7 +15,8 @@ from perdure.codec.revisions import decode_revision, encode_revision, revision_d
 from perdure.domain.errors import FieldViolation, InvalidRequest
 from perdure.engine.integrations import Draft, etag_of
 from perdure.expression.cel import DIALECT
-from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, fitting
+from perdure.service.fields import Faults
+from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, check_page_size, fitting
 from perdure.service.pipeline import Method, Service
 from perdure.store.records import IntegrationKey
 from perdure.v1 import integration_service_pb2
@@ -90,7 +91,11 @@ class IntegrationServicer:
 
     async def list_integrations(self, request: ListIntegrationsRequest, _: Call) -> ListIntegrationsResponse:
         """List the integrations of a project by id."""
-        parent = self._names.location(request.parent, "parent")
+        faults = Faults()
+        with faults.noted():
+            parent = self._names.location(request.parent, "parent")
+        check_page_size(request.page_size, faults)
+        faults.refuse_if_any()
         wanted = self._pager.read(request, most=PAGE_MAX, store_revision=self._store.committed_revision())
         after = wanted.key[0] if wanted.key else ""
         found = await self._integrations.page(parent.project, after, wanted.size + 1)
@@ -134,7 +139,11 @@ class IntegrationServicer:
         self, request: ListIntegrationRevisionsRequest, _: Call
     ) -> ListIntegrationRevisionsResponse:
         """List the revisions of an integration, newest first."""
-        parent = self._names.integration(request.parent, "parent")
+        faults = Faults()
+        with faults.noted():
+            parent = self._names.integration(request.parent, "parent")
+        check_page_size(request.page_size, faults)
+        faults.refuse_if_any()
         wanted = self._pager.read(request, most=FULL_PAGE_MAX, store_revision=self._store.committed_revision())
         before = int(wanted.key[0]) if wanted.key else None
         key = IntegrationKey(parent.project, parent.integration)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.domain.errors import FieldViolation, InvalidRequest, WrongState
+from perdure.domain.errors import WrongState
 
 if TYPE_CHECKING:
+    from perdure.service.fields import Faults
     from perdure.store.interface import Store
 
 
-def check_min_store_revision(wanted: int, store: Store) -> None:
+def check_min_store_revision(wanted: int, faults: Faults) -> None:
+    """Check the field `min_store_revision` of a request by itself."""
+    if wanted < 0:
+        faults.add("min_store_revision", "must not be negative; zero asks for nothing")
+
+
+def require_store_revision(wanted: int, store: Store) -> None:
     """Check that what is read from now on shows a store revision; it does if the store has had it.
 
     Args:
@@ -18,12 +25,8 @@ def check_min_store_revision(wanted: int, store: Store) -> None:
         store: What is read from.
 
     Raises:
-        InvalidRequest: It is negative.
         WrongState: The store has not had it (`STORE_RESET`).
     """
-    if wanted < 0:
-        description = "must not be negative; zero asks for nothing"
-        raise InvalidRequest(f"min_store_revision: {description}", FieldViolation("min_store_revision", description))
     newest = store.committed_revision()
     if wanted > newest:
         message = f"this store has not had store revision {wanted}, its newest is {newest}; read the state anew"

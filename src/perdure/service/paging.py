@@ -6,12 +6,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perdure.codec.tokens import InvalidToken, Page, Purpose, TokenCodec
-from perdure.domain.errors import FieldViolation, InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from google.protobuf.message import Message
+
+    from perdure.service.fields import Faults
 
 PAGE_MAX_BYTES: Final = 3 << 20
 PAGE_DEFAULT: Final = 100
@@ -37,6 +38,12 @@ class Wanted(NamedTuple):
     digest: bytes
 
 
+def check_page_size(page_size: int, faults: Faults) -> None:
+    """Check the field `page_size` of a request."""
+    if page_size < 0:
+        faults.add("page_size", "must not be negative")
+
+
 class Pager:
     """Reads page requests and makes page tokens, which are good for the same request only."""
 
@@ -47,16 +54,14 @@ class Pager:
         """Read which page is wanted.
 
         Args:
-            request: A List request, with the fields of AIP-158.
+            request: A List request, with the fields of AIP-158, that is right but perhaps for its token: that is
+                bound to all else, so nothing can be said of it before.
             most: Size that larger ones are read as.
             store_revision: The present one, for a first page.
 
         Raises:
-            InvalidRequest: The size is negative, or the token is not one of this list.
+            InvalidToken: The token is not one of this list.
         """
-        if request.page_size < 0:
-            violation = FieldViolation("page_size", "must not be negative")
-            raise InvalidRequest("page_size: must not be negative", violation)
         size = min(request.page_size or PAGE_DEFAULT, most)
         digest = _digest(request)
         if not request.page_token:

@@ -1,41 +1,52 @@
 """Read masks (AIP-157): which fields of an execution an answer has.
 
-A mask gives exactly the fields that it names, so `name` comes only if it is asked for, too.
+A mask gives exactly the fields that it names, and `name` always: without it nobody could tell whose fields they are.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from perdure.domain.errors import FieldViolation, InvalidRequest
+from perdure.service.fields import Faults
 from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
     from google.protobuf.message import Message
 
 EVERYTHING: Final = "*"
+NAME: Final = "name"
 PATH_SHOWN_CHARACTERS: Final = 40
+WRONG_PATHS_SHOWN: Final = 20
+"""So many paths that name no field are told at once; what is sent in a mask is not bounded otherwise."""
 
 Fields = dict[str, "Fields"]
 """Fields by name, each with those of its own fields that are wanted; none means all of it."""
 
 
 def read_paths(mask: FieldMask) -> tuple[str, ...]:
-    """Read the paths of a mask: sorted, and without those that others hold already.
+    """Read the paths of a mask: sorted, with `name`, and without those that others hold already.
+
+    Returns:
+        Nothing for a mask without paths, which is as good as none.
 
     Raises:
-        InvalidRequest: A path names no field of an execution.
+        InvalidRequest: Paths name no field of an execution; each of them is told.
     """
-    paths = set(mask.paths)
+    # In the order of the request, so that its faults are.
+    paths = dict.fromkeys(mask.paths)
+    if not paths:
+        return ()
     if EVERYTHING in paths:
         return (EVERYTHING,)
-    for path in paths:
-        _check(path)
+    _check(paths)
     canonical = FieldMask()
-    canonical.CanonicalFormFromMask(FieldMask(paths=paths))
+    canonical.CanonicalFormFromMask(FieldMask(paths=(NAME, *paths)))
     return tuple(canonical.paths)
 
 
@@ -70,31 +81,55 @@ def keep_only(message: Message, fields: Fields) -> None:
             keep_only(value, wanted)
 
 
-def _check(path: str) -> None:
-    """Follow a path from message to message.
+def _check(paths: Iterable[str]) -> None:
+    """Follow each path from message to message.
 
     Raises:
-        InvalidRequest: It leads nowhere.
+        InvalidRequest: Some lead nowhere.
     """
+    faults = Faults()
+    wrong = ((path, end) for path in paths if (end := _dead_end(path)) is not None)
+    told: set[str] = set()
+    for path, end in islice(wrong, WRONG_PATHS_SHOWN):
+        short = path if len(path) <= PATH_SHOWN_CHARACTERS else path[:PATH_SHOWN_CHARACTERS] + "…"
+        # What is allowed is told once for each place: a status has little room.
+        allowed = "" if end.above in told else f"; {_allowed(end)}"
+        faults.add("read_mask", f"{short!r} names no field{allowed}")
+        told.add(end.above)
+    faults.refuse_if_any()
+
+
+class _DeadEnd(NamedTuple):
+    """Where a path goes wrong.
+
+    Attributes:
+        above: The last field that it names, empty for the execution itself.
+        message: Whose fields it could go on with; None if there are none.
+    """
+
+    above: str
+    message: Descriptor | None
+
+
+def _dead_end(path: str) -> _DeadEnd | None:
     message: Descriptor | None = Execution.DESCRIPTOR
     above = ""
     for name in path.split("."):
-        if message is None:
-            _refuse(path, f"nothing below {above} can be asked for; ask for {above} as a whole")
-        field = message.fields_by_name.get(name)
+        field = None if message is None else message.fields_by_name.get(name)
         if field is None:
-            allowed = ", ".join(each.name for each in message.fields)
-            _refuse(path, f"{above} has: {allowed}" if above else f"besides * there are: {allowed}")
+            return _DeadEnd(above, message)
         above = f"{above}.{name}" if above else name
         message = _message_of(field)
+    return None
+
+
+def _allowed(end: _DeadEnd) -> str:
+    if end.message is None:
+        return f"nothing below {end.above} can be asked for; ask for {end.above} as a whole"
+    names = ", ".join(each.name for each in end.message.fields)
+    return f"{end.above} has: {names}" if end.above else f"besides * there are: {names}"
 
 
 def _message_of(field: FieldDescriptor) -> Descriptor | None:
     """Tell whose fields a path can go on with: not those of elements of lists and maps."""
     return None if field.is_repeated else field.message_type
-
-
-def _refuse(path: str, allowed: str) -> NoReturn:
-    short = path if len(path) <= PATH_SHOWN_CHARACTERS else path[:PATH_SHOWN_CHARACTERS] + "…"
-    description = f"{short!r} names no field; {allowed}"
-    raise InvalidRequest(f"read_mask: {description}", FieldViolation("read_mask", description))

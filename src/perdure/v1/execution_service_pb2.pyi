@@ -259,8 +259,8 @@ class GetExecutionRequest(_message.Message):
     """
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Optional. The fields to return, in place of a view; refused together with one. Paths go as deep as
-        messages do; `*` is all of it.
+        """Optional. The fields to return, in place of a view; refused together with one. `name` is always
+        among them. Paths go as deep as messages do; `*` is all of it.
         """
 
     def __init__(
@@ -344,9 +344,9 @@ class ListExecutionsRequest(_message.Message):
     """
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Optional. The fields to return of each, in place of a view; refused together with one. Paths go as
-        deep as messages do; `*` is all of it. With a field that the view BASIC of a list lacks, the
-        limit of a page is 100.
+        """Optional. The fields to return of each, in place of a view; refused together with one. `name` is
+        always among them. Paths go as deep as messages do; `*` is all of it. With a field that the view
+        BASIC of a list lacks, the limit of a page is 100.
         """
 
     def __init__(
@@ -560,7 +560,7 @@ class WatchExecutionRequest(_message.Message):
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Optional. The fields of an execution that the initial state and the latest states contain, in place
-        of a view; refused together with one.
+        of a view; refused together with one. `name` is always among them.
         """
 
     def __init__(
@@ -658,7 +658,7 @@ class WatchExecutionsRequest(_message.Message):
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Optional. The fields of an execution that the initial state and the latest states contain, in place
-        of a view; refused together with one.
+        of a view; refused together with one. `name` is always among them.
         """
 
     @_builtins.property

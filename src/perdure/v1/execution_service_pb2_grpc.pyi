@@ -20,6 +20,8 @@ class ExecutionServiceStub:
     method may answer `INVALID_ARGUMENT` (`INVALID_FIELD`, `REQUIRED_FIELD_MISSING`, `INVALID_NAME`,
     `MALFORMED_REQUEST`), `RESOURCE_EXHAUSTED` (`TOO_MANY_REQUESTS`), `UNAVAILABLE`
     (`STORE_UNAVAILABLE`, `SHUTTING_DOWN`) and `INTERNAL` (`INTERNAL`); what follows names only the others.
+    A request with several faults is refused with all of them in one `google.rpc.BadRequest`; where their
+    reasons differ, the reason is `INVALID_FIELD`.
 
     Once a method has answered OK, every read by anyone shows what it did.
     """
@@ -118,6 +120,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     method may answer `INVALID_ARGUMENT` (`INVALID_FIELD`, `REQUIRED_FIELD_MISSING`, `INVALID_NAME`,
     `MALFORMED_REQUEST`), `RESOURCE_EXHAUSTED` (`TOO_MANY_REQUESTS`), `UNAVAILABLE`
     (`STORE_UNAVAILABLE`, `SHUTTING_DOWN`) and `INTERNAL` (`INTERNAL`); what follows names only the others.
+    A request with several faults is refused with all of them in one `google.rpc.BadRequest`; where their
+    reasons differ, the reason is `INVALID_FIELD`.
 
     Once a method has answered OK, every read by anyone shows what it did.
     """
