@@ -111,10 +111,10 @@ class LoadGenerator:
             yield
 
     @contextmanager
-    def calls(self, address: str, method: str, request: Message, rate: int | None, callers: int = 1) -> Iterator[None]:
-        """Make calls, each caller one after the other: so many a second in all, or as many as are answered."""
-        pace = () if rate is None else (f"--rps={rate // callers}",)
-        options = ("-c", str(callers), "-D", str(LONGEST_SECONDS), *pace)
+    def calls(self, address: str, method: str, request: Message, rate: int | None) -> Iterator[None]:
+        """Make calls one after the other: so many a second, or as many as are answered."""
+        pace = () if rate is None else (f"--rps={rate}",)
+        options = ("-c", "1", "-D", str(LONGEST_SECONDS), *pace)
         with _running(self._command(address, method, request, *options)):
             yield
 
