@@ -7,6 +7,7 @@ read wait for their server's end.
 import asyncio
 import contextlib
 import itertools
+from typing import NamedTuple
 
 import grpc
 
@@ -48,8 +49,21 @@ STARTS = (
 TREES = ("nested", "each_nested", "nested_held_up", "each_item")
 SINGLES = ("chain", "retried", "restarted", "side_by_side")
 
-WIDE, TREE, SINGLE, CLIENT, SLOW, SILENT, RESTLESS, VANISHING = 24, 6, 6, 4, 20, 20, 10, 10
-"""How many watchers there are of each kind: 40 healthy ones, then the others."""
+
+class Sizes(NamedTuple):
+    """How many watchers there are of each kind: healthy ones, then the others."""
+
+    wide: int = 0
+    tree: int = 0
+    single: int = 0
+    client: int = 0
+    slow: int = 0
+    silent: int = 0
+    restless: int = 0
+    vanishing: int = 0
+
+
+A_HUNDRED = Sizes(wide=24, tree=6, single=6, client=4, slow=20, silent=20, restless=10, vanishing=10)
 
 SEEN_MEANWHILE = 150
 """How many messages the others see before a slow one reads on, and before some vanish."""
@@ -58,9 +72,18 @@ PATIENCE = 120.0
 
 
 class Crowd:
-    """Watchers of a system, each with a name of its own."""
+    """Watchers of a system, each with a name of its own.
 
-    def __init__(self, system, choose):
+    Args:
+        system: What they watch.
+        choose: Draws how they do.
+        sizes: How many there are.
+        gives_up: Whether a watcher that is refused goes away; otherwise that is an error.
+    """
+
+    def __init__(self, system, choose, sizes, *, gives_up=False):
+        self._sizes = sizes
+        self._gives_up = gives_up
         self._recorder = Pulse(system.directory / WATCHES)
         self._system = system
         self._choose = choose
@@ -83,25 +106,29 @@ class Crowd:
                 await asyncio.wait(watchers)
                 steering.cancel()
 
+    async def more(self, records):
+        """Waits until they have seen so much more."""
+        await self._recorder.more(records)
+
     def come_to_the_end(self, revision):
         """Lets everybody read on until they have seen all up to a store revision."""
         self._final = revision
         self._over.set()
 
     def _watchers(self):
-        for index in range(WIDE):
+        for index in range(self._sizes.wide):
             yield self._follow(f"wide {index}", ask(index), f"healthy {index % 4}")
-        for index in range(TREE):
+        for index in range(self._sizes.tree):
             yield self._follow_trees(f"tree {index}", index)
-        for index in range(SINGLE):
+        for index in range(self._sizes.single):
             yield self._follow_singles(f"single {index}", index)
-        for index in range(CLIENT):
+        for index in range(self._sizes.client):
             yield self._follow_by_client(f"client {index}", index)
-        for index in range(SLOW):
+        for index in range(self._sizes.slow):
             yield self._follow(f"slow {index}", ask(index), f"slow {index}", pause=self._see_the_others)
-        for index in range(SILENT):
+        for index in range(self._sizes.silent):
             yield self._be_silent(f"silent {index}", index)
-        for index in range(RESTLESS):
+        for index in range(self._sizes.restless):
             yield self._follow(f"restless {index}", ask(index), f"restless {index % 2}", timeout=self._soon)
         yield self._vanish_again_and_again()
 
@@ -146,6 +173,8 @@ class Crowd:
                             await pause()
             except grpc.aio.AioRpcError as error:
                 if not await self._system.may_go_on(life, error):
+                    if self._gives_up:
+                        return
                     raise
             else:
                 if is_over:
@@ -225,7 +254,7 @@ class Crowd:
                 calls = await self._calls_of(life, "vanishing", f"127.0.0.1:{proxy.port}")
                 watchers = [
                     group.create_task(watch_until_lost(calls, f"vanishing {index}, life {number}", ask(index)))
-                    for index in range(VANISHING)
+                    for index in range(self._sizes.vanishing)
                 ]
                 await self._see_the_others(life.over.wait())
                 for direction in Direction:

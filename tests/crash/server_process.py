@@ -15,9 +15,11 @@ from perdure.runtime import failpoints
 from perdure.testing.logs import Fault
 from perdure.testing.recorder import Recorder
 from tests.crash.app import LEDGER_VARIABLE
+from tests.crash.plants import PLANT_VARIABLE
 
 PROJECT_ROOT = Path(__file__).parents[2]
 APP = "tests.crash.app:app"
+PLANTED_APP = "tests.crash.planted_app:app"
 LEDGER = "ledger.jsonl"
 START_SECONDS = 60
 COMMAND = (sys.executable, "-m", "perdure")
@@ -41,9 +43,9 @@ class CommandProcess:
 
     first_line: str
 
-    def __init__(self, directory, *command, armed=""):
+    def __init__(self, directory, *command, armed="", plant=""):
         self.directory = directory
-        self._command = [*COMMAND, *command, "--app", APP]
+        self._command = [*COMMAND, *command, "--app", PLANTED_APP if plant else APP]
         self._environment = {
             # The settings of a server may come from the environment; here they must not.
             **{name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")},
@@ -51,6 +53,7 @@ class CommandProcess:
             "PYTHONFAULTHANDLER": "1",
             LEDGER_VARIABLE: str(directory / LEDGER),
             failpoints.ENVIRONMENT_VARIABLE: armed,
+            PLANT_VARIABLE: plant,
         }
 
     async def __aenter__(self):
@@ -108,9 +111,9 @@ class CommandProcess:
 class ServerProcess(CommandProcess):
     """One life of a server on a data directory."""
 
-    def __init__(self, directory, *options, listen="127.0.0.1:0", armed=""):
+    def __init__(self, directory, *options, listen="127.0.0.1:0", **settings):
         super().__init__(
-            directory, "serve", "--data", str(directory / "data"), "--listen", listen, *options, armed=armed
+            directory, "serve", "--data", str(directory / "data"), "--listen", listen, *options, **settings
         )
 
     @property

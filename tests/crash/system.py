@@ -60,13 +60,15 @@ class System:
     Args:
         directory: Where everything is.
         options: What `perdure serve` gets in every life.
+        plant: The bug that the server has; see `tests.crash.plants`.
     """
 
     _life: Life
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, plant=""):
         self.directory = directory
         self._options = options
+        self._plant = plant
         self.recorder = Pulse(directory / CALLS)
         self._lives = 0
         self._up = asyncio.Event()
@@ -82,7 +84,7 @@ class System:
     async def start(self, *options, **settings):
         """Begins the next life."""
         server = await self._stack.enter_async_context(
-            ServerProcess(self.directory, *self._options, *options, **settings)
+            ServerProcess(self.directory, *self._options, *options, plant=self._plant, **settings)
         )
         # Closing a channel would cancel the calls that have yet to learn that their server is gone.
         channel = await self._stack.enter_async_context(server.channel())

@@ -13,7 +13,7 @@ import pytest
 from perdure.testing.checker import check
 from perdure.testing.logs import Fault, History, StreamMessage, StreamOpened
 from perdure.v1.execution_service_pb2 import WatchResponse
-from tests.crash.crowd import Crowd
+from tests.crash.crowd import A_HUNDRED, Crowd
 from tests.crash.storm import Storm
 from tests.crash.system import System
 
@@ -31,7 +31,7 @@ async def test_watchers_of_every_kind_see_what_happened_and_nothing_else(tmp_pat
     choose = random.Random(SEED)
     async with asyncio.timeout(120 + 8 * KILLS), System(tmp_path, *ROOM) as system:
         await system.start()
-        crowd = Crowd(system, choose)
+        crowd = Crowd(system, choose, A_HUNDRED)
         async with crowd.watching():
             storm = Storm(system, choose, KILLS, jobs=JOBS, most_records=MOST_RECORDS_BEFORE_A_KILL)
             await storm.rage()

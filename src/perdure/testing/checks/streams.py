@@ -139,13 +139,16 @@ def _tells_end(message: WatchResponse, name: str) -> bool:
 
 def nothing_shows_before_it_is_durable(evidence: Evidence) -> Iterator[str]:
     """I16: an event that a stream has shown is in the history for good, and every later read includes it."""
-    known = {name: {placed.event.sequence for placed in history} for name, history in evidence.histories.items()}
+    known = {
+        name: {(placed.event.sequence, placed.event.store_revision) for placed in history}
+        for name, history in evidence.histories.items()
+    }
     for stream in evidence.streams.values():
         for at, message in stream.messages:
             for event in message.events.events:
                 name = event.execution
                 # Without a last look there is nothing to hold events against.
-                if known and event.sequence not in known.get(name, ()):
+                if known and (event.sequence, event.store_revision) not in known.get(name, ()):
                     yield f"{name}: event {event.sequence} was shown and is not in the history"
                 if _is_missing_later(at, event.store_revision, evidence.sights, name):
                     yield f"{name}: event {event.sequence} was shown, and a later read is older"

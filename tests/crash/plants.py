@@ -1,0 +1,147 @@
+"""Bugs that watches are known for elsewhere, to be planted into a server process.
+
+The variable CRASH_TESTS_PLANT names the one that is planted when this is imported. Nothing but the planted app does.
+"""
+
+import asyncio
+import dataclasses
+import functools
+import os
+
+from perdure.engine import active, queries
+from perdure.store.queries import POSITIONS_PER_COMMIT
+from perdure.store.sqlite import writer
+from perdure.watch import hub, ring, selection, start, stream, subject
+
+PLANT_VARIABLE = "CRASH_TESTS_PLANT"
+
+TURNS_BEFORE_A_COMMIT = 50
+"""Turns of the loop in which what is not durable yet can get out."""
+SMALL_RING = 2
+
+
+def resuming_one_commit_too_early():
+    _shift_cursors(-POSITIONS_PER_COMMIT)
+
+
+def resuming_one_commit_too_late():
+    _shift_cursors(POSITIONS_PER_COMMIT)
+
+
+def _shift_cursors(positions):
+    read = start.StartReader._cursor
+
+    def plant(self, token, watched):
+        place = read(self, token, watched)
+        return place._replace(position=max(place.position + positions, 0))
+
+    start.StartReader._cursor = plant
+
+
+def dropping_what_does_not_fit_into_the_ring():
+    """A stream that falls off the ring goes on where the ring begins."""
+
+    def plant(self):
+        self._matches.popleft()
+
+    selection.Selection.drop_oldest = plant
+    hub.Ring = functools.partial(ring.Ring, max_entries=SMALL_RING)
+
+
+def publishing_before_the_commit():
+    submit, publish, store = active.ActiveSet._submit, hub.WatchHub.publish, writer.Writer._store
+    published = set()
+
+    def submit_and_publish(self, steps, commit):
+        flight = submit(self, steps, commit)
+        for step in steps:
+            self._publisher.publish(step.change)
+        return flight
+
+    def publish_once(self, change):
+        if change.position not in published:
+            published.add(change.position)
+            publish(self, change)
+
+    async def store_later(self, batch):
+        for _ in range(TURNS_BEFORE_A_COMMIT):
+            await asyncio.sleep(0)
+        await store(self, batch)
+
+    active.ActiveSet._submit = submit_and_publish
+    hub.WatchHub.publish = publish_once
+    writer.Writer._store = store_later
+
+
+def using_a_sequence_again_after_a_crash():
+    """What happens to an execution that was taken up again begins with the number of its last event."""
+    adopt, publish = active.ActiveSet.adopt, hub.WatchHub.publish
+    adopted = set()
+
+    async def adopt_and_forget(self, stored):
+        adopted.add(stored.row.created.key)
+        return await adopt(self, stored)
+
+    def publish_again(self, change):
+        if change.created.key in adopted:
+            first, last = change.first_sequence - 1, change.sequence - 1
+            change = dataclasses.replace(change, first_sequence=first, sequence=last)
+        publish(self, change)
+
+    active.ActiveSet.adopt = adopt_and_forget
+    hub.WatchHub.publish = publish_again
+
+
+def filtering_by_the_newest_facts():
+    log_page = queries.Queries.log_page
+
+    async def plant(self, *where, **bounds):
+        page = await log_page(self, *where, **bounds)
+        newest = {record.created.key: record.facts for record in page.records}
+        records = []
+        for record in page.records:
+            facts = newest[record.created.key]
+            records.append(dataclasses.replace(record, facts=facts, before=record.before and facts))
+        return dataclasses.replace(page, records=records)
+
+    queries.Queries.log_page = plant
+
+
+def not_telling_that_an_execution_left():
+    kind = subject.Subject.kind
+
+    def plant(self, created, before, facts):
+        found = kind(self, created, before, facts)
+        return None if found is subject.Kind.LEFT else found
+
+    subject.Subject.kind = plant
+
+
+def being_synced_too_early():
+    """What changes while the states are listed is passed over; here something always does."""
+
+    async def plant(self, newest):
+        await self._wait()
+        self._place = self._place._replace(position=self._hub.position)
+
+    stream.Stream._catch_up = plant
+
+
+PLANTS = {
+    plant.__name__: plant
+    for plant in (
+        resuming_one_commit_too_early,
+        resuming_one_commit_too_late,
+        dropping_what_does_not_fit_into_the_ring,
+        publishing_before_the_commit,
+        using_a_sequence_again_after_a_crash,
+        filtering_by_the_newest_facts,
+        not_telling_that_an_execution_left,
+        being_synced_too_early,
+    )
+}
+
+
+def plant_what_is_asked_for():
+    """Plants the bug that the environment names."""
+    PLANTS[os.environ[PLANT_VARIABLE]]()
