@@ -1,6 +1,7 @@
 """The client over connections that break, and over a server that is started again."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -59,7 +60,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again(client, proxy, through,
 
 async def test_a_server_that_is_gone_is_unavailable(proxy, server):
     proxy.refuse()
-    async with Client(f"127.0.0.1:{proxy.port}", deadline=0.3, patience=0.3) as through:
+    async with Client(f"127.0.0.1:{proxy.port}", deadline=0.3, patience=0.3, watch_patience=0.3) as through:
         with pytest.raises(Unavailable):
             await through.integrations.get("gated")
         with pytest.raises(Unavailable):
@@ -67,6 +68,34 @@ async def test_a_server_that_is_gone_is_unavailable(proxy, server):
         with pytest.raises(Unavailable):
             async with through.watch("x") as watch:
                 await anext(watch)
+
+
+async def test_where_nobody_ever_answered_everything_gives_up_soon(proxy):
+    proxy.refuse()
+    long = {"deadline": 600.0, "patience": 600.0, "watch_patience": math.inf}
+    async with Client(f"127.0.0.1:{proxy.port}", connect_timeout=0.1, **long) as through, asyncio.timeout(20):
+        with pytest.raises(Unavailable):
+            await through.integrations.get("gated")
+        with pytest.raises(Unavailable):
+            await through.execute("total", {"a": 1})
+        with pytest.raises(Unavailable):
+            await through.watch("x").message()
+        with pytest.raises(Unavailable):
+            await through.watch_all().message()
+
+
+async def test_a_server_that_was_there_is_looked_for_longer(client, proxy):
+    async with Client(f"127.0.0.1:{proxy.port}", connect_timeout=0.0) as through:
+        await through.server_info()
+        proxy.refuse()
+        proxy.cut()
+        reading = asyncio.create_task(through.integrations.get("gated"))
+        failed = asyncio.create_task(through.integrations.list().page())
+        done, _ = await asyncio.wait([reading, failed], timeout=0.2)
+        assert not done
+        proxy.restore()
+        assert (await reading).name.endswith("/gated")
+        assert await failed
 
 
 async def test_a_restarted_server_is_found_again(tmp_path, app, gates):

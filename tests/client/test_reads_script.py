@@ -157,3 +157,27 @@ async def test_a_caller_that_is_cancelled_stays_cancelled():
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
+
+
+async def test_a_read_mask_is_a_list_of_paths():
+    service = ScriptedService()
+    service.gets.extend([answer(Execution()), answer(Execution())])
+    async with scripted(service) as client:
+        for read in (lambda: client.list(read_mask="name"), lambda: client.watch("e1", read_mask="name")):
+            with pytest.raises(TypeError, match=r"give \['name'\]"):
+                read()
+        with pytest.raises(TypeError):
+            await client.get("e1", read_mask="name")
+        await client.get("e1", read_mask=())
+        await client.get("e1", read_mask=("name",))
+    empty, given = service.get_requests
+    assert not empty.HasField("read_mask")
+    assert list(given.read_mask.paths) == ["name"]
+
+
+@pytest.mark.parametrize("size", [-1, 2**31])
+async def test_a_page_size_that_cannot_be_sent_is_refused(size):
+    async with scripted(ScriptedService()) as client:
+        for read in (client.list, lambda **options: client.events("e1", **options), client.integrations.list):
+            with pytest.raises(ValueError, match=f"page_size is {size}"):
+                read(page_size=size)

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from perdure.client import ClientClosed, CursorExpired, Left, Reset, Synced
-from perdure.client.errors import FailedPrecondition, Unavailable
+from perdure.client.errors import FailedPrecondition, NotFound, Unavailable
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import StorePoint, WatchExecutionsRequest, WatchResponse
@@ -184,12 +184,25 @@ async def test_a_watch_that_is_not_entered_finds_its_start_with_the_first_read()
     assert service.watch_requests[0].after_store_revision == POINT
 
 
-async def test_a_watch_until_all_have_ended_ends_when_a_second_stream_has_nothing_to_tell():
+NOTHING = {"no message": [], "a cursor alone": [told(5, progress=WatchResponse.Progress())]}
+"""What a stream can have that has nothing to tell and ends at once."""
+
+
+@pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING)
+async def test_a_watch_until_all_have_ended_ends_when_a_second_stream_has_nothing_to_tell(nothing):
     service = ScriptedService()
-    service.watches.extend([EVENTS[:3], EVENTS[3:], []])
+    service.watches.extend([EVENTS[:3], EVENTS[3:], nothing])
     async with scripted(service) as client, client.watch_all(after=POINT, until_terminal=True) as watch:
         assert [each async for each in watch] == updates_in(EVENTS)
     assert [request.cursor for request in service.watch_requests] == ["", "c3", "c5"]
+
+
+async def test_a_watch_that_nothing_matches_ends_with_a_cursor():
+    service = ScriptedService()
+    service.watches.extend([NOTHING["a cursor alone"]] * 2)
+    async with scripted(service) as client, client.watch_all(after=POINT, until_terminal=True) as watch:
+        assert [each async for each in watch] == []
+        assert watch.cursor == "c5"
 
 
 async def test_an_expired_cursor_is_an_error_with_the_oldest_revision():
@@ -234,7 +247,7 @@ async def test_patience_is_counted_from_each_break_and_not_from_the_last_message
 
     unavailable = abort(grpc.StatusCode.UNAVAILABLE)
     service.watches.extend([[EVENTS[0], unavailable], [EVENTS[2], be_idle, unavailable], [*EVENTS[3:], Held()]])
-    async with scripted(service, patience=0.4) as client, client.watch_all(after=POINT) as watch:
+    async with scripted(service, watch_patience=0.4) as client, client.watch_all(after=POINT) as watch:
         assert await take(watch, 6) == updates_in(EVENTS)
 
 
@@ -246,10 +259,11 @@ async def test_a_server_that_goes_away_again_and_again_is_no_end():
         assert [each async for each in watch] == updates_in(EVENTS[:1])
 
 
-async def test_a_stream_that_lived_on_after_one_that_ended_is_no_end_either():
+@pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING)
+async def test_a_stream_that_lived_on_after_one_that_ended_is_no_end_either(nothing):
     service = ScriptedService()
     progress = told(2, progress=WatchResponse.Progress())
-    service.watches.extend([[EVENTS[0]], [progress], [EVENTS[2]], []])
+    service.watches.extend([[EVENTS[0]], [progress, progress], [EVENTS[2]], nothing])
     async with scripted(service) as client, client.watch_all(after=POINT, until_terminal=True) as watch:
         assert [each async for each in watch] == updates_in([EVENTS[0], EVENTS[2]])
 
@@ -257,7 +271,7 @@ async def test_a_stream_that_lived_on_after_one_that_ended_is_no_end_either():
 async def test_a_server_that_stays_away_exhausts_the_patience():
     service = ScriptedService()
     service.watches.extend([BREAKS["unavailable"]] * 20)
-    async with scripted(service, patience=0.1) as client, client.watch_all(after=POINT) as watch:
+    async with scripted(service, watch_patience=0.1) as client, client.watch_all(after=POINT) as watch:
         with pytest.raises(Unavailable):
             await anext(watch)
 
@@ -274,6 +288,27 @@ async def test_what_tells_more_than_events_does_not_pass_for_a_row_of_events(opt
     async with scripted(ScriptedService()) as client:
         with pytest.raises(TypeError, match="updates"):
             await anext(client.watch_all(**options))
+
+
+async def test_an_empty_cursor_is_refused_and_none_is_no_start():
+    service = ScriptedService()
+    service.watches.append([EVENTS[0]])
+    async with scripted(service) as client:
+        with pytest.raises(ValueError, match="cursor is empty"):
+            client.watch_all(cursor="")
+        async with client.watch_all(cursor=None, from_beginning=True) as watch:
+            await anext(watch)
+    assert service.watch_requests[0].from_beginning
+
+
+async def test_who_names_an_execution_by_its_id_is_told_how_to_watch_it():
+    service, unknown = ScriptedService(), abort(grpc.StatusCode.NOT_FOUND, "INTEGRATION_NOT_FOUND")
+    service.watches.extend([[unknown], [unknown]])
+    async with scripted(service) as client:
+        with pytest.raises(NotFound, match="refused; if e1 is an execution, give its full name"):
+            await client.watch_all("e1", after=POINT).message()
+        with pytest.raises(NotFound, match=r"refused$"):
+            await client.watch_all(client.scope.integration("order"), after=POINT).message()
 
 
 async def test_several_starts_are_refused():

@@ -66,9 +66,10 @@ async def test_a_plain_end_just_before_the_final_event_loses_nothing():
     assert await sequences_of(service) == [1, 2]
 
 
-async def test_a_watch_behind_the_final_event_ends():
+@pytest.mark.parametrize("nothing", [[], [WatchResponse(cursor="after-9", progress=WatchResponse.Progress())]])
+async def test_a_watch_behind_the_final_event_ends(nothing):
     service = ScriptedService()
-    service.watches.extend([[], []])
+    service.watches.extend([nothing, nothing])
     service.gets.append(answer(execution(ExecutionDetails.SUCCEEDED)))
     assert await sequences_of(service) == []
     assert len(service.watch_requests) == 2
@@ -86,7 +87,7 @@ async def test_a_server_that_stays_away_exhausts_the_patience():
     service = ScriptedService()
     service.watches.extend([[abort(grpc.StatusCode.UNAVAILABLE)]] * 20)
     with pytest.raises(Unavailable):
-        await sequences_of(service, patience=0.01)
+        await sequences_of(service, watch_patience=0.01)
 
 
 async def test_leaving_the_watch_ends_its_stream():

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import grpc
 
 from perdure.client.backoff import Backoff
-from perdure.client.connection import unless_closed
 from perdure.client.status import failure_of, is_cut_off, was_not_begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from grpc.aio import UnaryUnaryMultiCallable
+
+    from perdure.client.connection import Connection
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -27,11 +28,13 @@ class Calls:
     """Makes unary calls.
 
     Args:
+        connection: Carries them.
         deadline: Seconds that a call may take with all its tries, unless told otherwise.
         jitter: Draws from [0, 1).
     """
 
-    def __init__(self, deadline: float, jitter: Callable[[], float]) -> None:
+    def __init__(self, connection: Connection, deadline: float, jitter: Callable[[], float]) -> None:
+        self._connection = connection
         self._deadline = deadline
         self._jitter = jitter
 
@@ -45,6 +48,8 @@ class Calls:
     ) -> _Response:
         """Make a call, again if it got lost and the deadline leaves time.
 
+        As long as the server has never answered, a call that finds none is given up sooner (`Connection.patience`).
+
         Args:
             method: The method of the stub.
             request: What to send; the same each time.
@@ -56,16 +61,18 @@ class Calls:
             ClientClosed: The client was closed.
         """
         loop = asyncio.get_running_loop()
-        ends = loop.time() + (self._deadline if timeout is None else timeout)
+        begun = loop.time()
+        allowed = self._deadline if timeout is None else timeout
+        ends = begun + allowed
         backoff = Backoff(self._jitter)
         while True:
             try:
-                with unless_closed():
+                with self._connection.exchange():
                     return await method(request, timeout=max(ends - loop.time(), SHORTEST_DEADLINE))
             except grpc.aio.AioRpcError as error:
                 failure = failure_of(error)
             delay = backoff.delay(failure.refusal.retry_after)
             again = was_not_begun(failure) or (idempotent and is_cut_off(failure))
-            if not again or loop.time() + delay >= ends:
+            if not again or loop.time() + delay >= begun + self._connection.patience(allowed):
                 raise failure
             await asyncio.sleep(delay)

@@ -13,7 +13,8 @@ from perdure.client.executing import ExecuteCall
 from perdure.client.integrations import Integrations
 from perdure.client.names import Scope
 from perdure.client.options import set_options
-from perdure.client.paging import ExecutionPages, Pages
+from perdure.client.outage import Outage
+from perdure.client.paging import ExecutionPages, Pages, checked_page_size
 from perdure.client.read_options import set_count_options, set_get_options, set_list_options, set_watch_options
 from perdure.client.results import Count, ExecuteResult, count_of, result_of
 from perdure.client.values import to_messages
@@ -53,7 +54,11 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS: Final = 10.0
 """How long a call may take with all its tries, unless told otherwise."""
 PATIENCE_SECONDS: Final = 60.0
-"""How long an Execute or a watch looks for a lost server before it gives up."""
+"""How long an Execute looks for a lost server before it gives up."""
+WATCH_PATIENCE_SECONDS: Final = 600.0
+"""The same for a watch, which nobody has to wait for: long enough for a server that is moved or upgraded."""
+CONNECT_SECONDS: Final = 2.0
+"""How long anything looks for a server where nobody has ever answered."""
 
 
 class Client:
@@ -68,7 +73,9 @@ class Client:
         project: Id of the project for short names.
         location: Id of the location for short names.
         deadline: Seconds for a call with all its tries, unless the method has a timeout of its own.
-        patience: Seconds that an Execute or a watch goes on without any sign of the server.
+        patience: Seconds that an Execute goes on without any sign of the server.
+        watch_patience: Seconds that a watch does; `math.inf` is for ever.
+        connect_timeout: Seconds after which everything gives up as long as nobody has ever answered at the target.
     """
 
     def __init__(
@@ -79,12 +86,15 @@ class Client:
         location: str = "local",
         deadline: float = DEADLINE_SECONDS,
         patience: float = PATIENCE_SECONDS,
+        watch_patience: float = WATCH_PATIENCE_SECONDS,
+        connect_timeout: float = CONNECT_SECONDS,
     ) -> None:
         self.scope = Scope(project, location)
-        self._connection = Connection(target)
+        self._connection = Connection(target, connect_timeout)
         self._chance = SystemChance()
-        self._calls = Calls(deadline, self._chance.jitter)
+        self._calls = Calls(self._connection, deadline, self._chance.jitter)
         self._patience = patience
+        self._watch_patience = watch_patience
 
     async def __aenter__(self) -> Self:
         self._connection.open()
@@ -191,6 +201,9 @@ class Client:
         Args:
             execution: Its name.
             **options: See `GetOptions`.
+
+        Raises:
+            TypeError: The read mask is a plain text.
         """
         request = GetExecutionRequest(name=self.scope.execution(execution))
         set_get_options(request, options)
@@ -204,7 +217,11 @@ class Client:
             **options: See `ListOptions`.
 
         Returns:
-            The executions, for `async for`. What is wrong with the options is raised there.
+            The executions, for `async for`. What the server refuses is raised there.
+
+        Raises:
+            TypeError: The read mask is a plain text.
+            ValueError: The contract has no such page size.
         """
         request = ListExecutionsRequest(parent=self.scope.integration(integration))
         set_list_options(request, options)
@@ -254,11 +271,12 @@ class Client:
             **options: See `WatchOptions`.
 
         Raises:
-            ValueError: There are several starts.
+            TypeError: The read mask is a plain text.
+            ValueError: There are several starts, or the cursor is empty.
         """
         request = WatchExecutionRequest(name=self.scope.execution(execution))
         set_watch_options(request, options)
-        return self._watch(OneExecution(self._connection, self._calls, request))
+        return self._watch(OneExecution(self._connection, self._calls, request), options)
 
     def watch_all(self, parent: str = "-", **options: Unpack[WatchAllOptions]) -> Watch:
         """Follow all executions that match, in the order in which things happen.
@@ -271,15 +289,21 @@ class Client:
             **options: See `WatchAllOptions`.
 
         Raises:
-            ValueError: There are several starts.
+            TypeError: The read mask is a plain text.
+            ValueError: There are several starts, or the cursor is empty.
         """
         request = WatchExecutionsRequest(parent=self.scope.integration(parent), filter=options.get("filter", ""))
         set_watch_options(request, options)
-        return self._watch(ManyExecutions(self._connection, request))
+        return self._watch(ManyExecutions(self._connection, request, given=parent), options)
 
     def events(self, execution: str, *, page_size: int = 0) -> Pages[ExecutionEvent]:
-        """List the history of an execution so far, oldest event first."""
-        request = ListExecutionEventsRequest(parent=self.scope.execution(execution), page_size=page_size)
+        """List the history of an execution so far, oldest event first.
+
+        Raises:
+            ValueError: The contract has no such page size.
+        """
+        request = ListExecutionEventsRequest(parent=self.scope.execution(execution))
+        request.page_size = checked_page_size(page_size)
         method = self._connection.executions.ListExecutionEvents
         return Pages(self._calls, method, request, lambda page: page.events)
 
@@ -335,8 +359,9 @@ class Client:
         return await self._answer(request, timeout)
 
     async def _answer(self, request: ExecuteRequest, timeout: float | None) -> ExecuteResult:
-        call = ExecuteCall(self._connection.executions, request, self._patience, self._chance.jitter)
+        call = ExecuteCall(self._connection, request, self._patience, self._chance.jitter)
         return result_of(await call.answer(timeout), request.request_id)
 
-    def _watch(self, watched: Watched) -> Watch:
-        return Watch(self._connection, self._calls, watched, self._patience, self._chance.jitter)
+    def _watch(self, watched: Watched, options: WatchOptions) -> Watch:
+        outage = Outage(self._connection, self._watch_patience, options.get("on_outage"))
+        return Watch(self._connection, self._calls, watched, outage, self._chance.jitter)

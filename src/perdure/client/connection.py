@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 
 from perdure.client.errors import ClientClosed
+from perdure.client.status import failure_of, found_nobody
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
 from perdure.v1.integration_service_pb2_grpc import IntegrationServiceStub
 from perdure.v1.server_service_pb2_grpc import ServerServiceStub
@@ -35,10 +36,13 @@ class Connection:
 
     Args:
         target: `HOST:PORT`, or `unix:PATH`.
+        connect_timeout: Seconds to look for a server where nobody has ever answered.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, connect_timeout: float) -> None:
         self.target = target
+        self._connect_timeout = connect_timeout
+        self._was_reached = False
         self._channel: grpc.aio.Channel | None = None
 
     def open(self) -> None:
@@ -66,27 +70,39 @@ class Connection:
         """The stub for the server itself; raises `ClientClosed` unless the connection is open."""
         return ServerServiceStub(self._open_channel())
 
+    def patience(self, seconds: float) -> float:
+        """Choose how many seconds to look for the server: so many, but less as long as nobody has ever answered.
+
+        A server that was there comes back; where there never was one, the address is probably wrong.
+        """
+        return seconds if self._was_reached else min(seconds, self._connect_timeout)
+
+    @contextmanager
+    def exchange(self) -> Iterator[None]:
+        """Wait for the server inside this, to learn whether it has answered and whether it was the client that ended.
+
+        gRPC reports a channel that was closed as a cancellation, just as it does a caller that was cancelled; but only
+        in the second case somebody asked the running task to stop.
+
+        Raises:
+            ClientClosed: The channel was closed.
+            grpc.aio.AioRpcError: The call failed.
+        """
+        try:
+            yield
+            self._was_reached = True
+        except grpc.aio.AioRpcError as error:
+            self._was_reached = self._was_reached or not found_nobody(failure_of(error))
+            raise
+        except grpc.aio.UsageError as error:
+            raise ClientClosed from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ClientClosed from None
+
     def _open_channel(self) -> grpc.aio.Channel:
         if self._channel is None:
             raise ClientClosed
         return self._channel
-
-
-@contextmanager
-def unless_closed() -> Iterator[None]:
-    """Tell a call that ended because its channel was closed from one whose caller was cancelled.
-
-    gRPC reports both as a cancellation, but only in the second case somebody asked the running task to stop.
-
-    Raises:
-        ClientClosed: The channel was closed.
-    """
-    try:
-        yield
-    except grpc.aio.UsageError as error:
-        raise ClientClosed from error
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise ClientClosed from None

@@ -13,15 +13,14 @@ import grpc
 
 from perdure.client.backoff import Backoff
 from perdure.client.calls import SHORTEST_DEADLINE
-from perdure.client.connection import unless_closed
 from perdure.client.errors import CallFailed, ExecutionPending, TimedOut
 from perdure.client.status import failure_of, is_cut_off, metadata_values, was_not_begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perdure.client.connection import Connection
     from perdure.v1.execution_service_pb2 import ExecuteRequest, ExecuteResponse
-    from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
 
 LEG_SECONDS: Final = 60.0
 """Deadline of one leg: short enough to notice a server that has silently gone."""
@@ -33,21 +32,21 @@ class ExecuteCall:
     """One call of Execute over as many legs as it takes.
 
     Args:
-        stub: The stub of the service.
+        connection: Carries the calls.
         request: What to execute; it has a request id.
-        patience: Seconds without any sign of the server after which it gives up.
+        patience: Seconds without any sign of the server after which it gives up (`Connection.patience`).
         jitter: Draws from [0, 1).
     """
 
     def __init__(
-        self, stub: ExecutionServiceStub, request: ExecuteRequest, patience: float, jitter: Callable[[], float]
+        self, connection: Connection, request: ExecuteRequest, patience: float, jitter: Callable[[], float]
     ) -> None:
-        self._stub = stub
+        self._connection = connection
         self._request = request
         self._patience = patience
         self._backoff = Backoff(jitter)
         self._executions: tuple[str, ...] = ()
-        self._gives_up = 0.0
+        self._seen = 0.0
 
     async def answer(self, timeout: float | None) -> ExecuteResponse:
         """Get the answer.
@@ -62,12 +61,12 @@ class ExecuteCall:
         """
         loop = asyncio.get_running_loop()
         ends = None if timeout is None else loop.time() + timeout
-        self._gives_up = loop.time() + self._patience
+        self._seen = loop.time()
         while True:
             leg = LEG_SECONDS if ends is None else min(LEG_SECONDS, ends - loop.time())
             try:
-                with unless_closed():
-                    return await self._stub.Execute(self._request, timeout=max(leg, SHORTEST_DEADLINE))
+                with self._connection.exchange():
+                    return await self._connection.executions.Execute(self._request, timeout=max(leg, SHORTEST_DEADLINE))
             except grpc.aio.AioRpcError as error:
                 failure = failure_of(error)
                 self._note_acceptance(metadata_values(error.initial_metadata(), _ACCEPTED_KEY))
@@ -83,7 +82,7 @@ class ExecuteCall:
             self._note_sign_of_life()
 
     def _note_sign_of_life(self) -> None:
-        self._gives_up = asyncio.get_running_loop().time() + self._patience
+        self._seen = asyncio.get_running_loop().time()
 
     def _delay(self, failure: CallFailed) -> float:
         """Decide how long to wait before the next leg.
@@ -98,7 +97,7 @@ class ExecuteCall:
         if not is_cut_off(failure) and not was_not_begun(failure):
             raise failure
         delay = self._backoff.delay(failure.refusal.retry_after)
-        if asyncio.get_running_loop().time() + delay < self._gives_up:
+        if asyncio.get_running_loop().time() + delay < self._seen + self._connection.patience(self._patience):
             return delay
         if self._executions:
             raise ExecutionPending(self._executions, self._request.request_id) from failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.client.paging import Pages
+from perdure.client.paging import Pages, checked_page_size
 from perdure.v1.integration_service_pb2 import (
     DeleteIntegrationRequest,
     GetIntegrationRequest,
@@ -40,8 +40,12 @@ class Integrations:
         return await self._calls.call(self._stub.GetIntegration, request)
 
     def list(self, *, page_size: int = 0) -> Pages[Integration]:
-        """List the integrations of the location by rising id."""
-        request = ListIntegrationsRequest(parent=self._scope.parent, page_size=page_size)
+        """List the integrations of the location by rising id.
+
+        Raises:
+            ValueError: The contract has no such page size.
+        """
+        request = ListIntegrationsRequest(parent=self._scope.parent, page_size=checked_page_size(page_size))
         return Pages(self._calls, self._stub.ListIntegrations, request, lambda page: page.integrations)
 
     async def delete(self, integration: str, *, force: bool = False, etag: str = "") -> None:

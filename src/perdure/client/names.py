@@ -11,7 +11,8 @@ from typing import Final
 
 from perdure.codec.names import WILDCARD, execution_name, integration_name, location_parent
 
-_FULL: Final = "projects/"
+FULL: Final = "projects/"
+"""How a full name begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,15 @@ class Scope:
 
     def integration(self, name: str) -> str:
         """Complete the name of an integration; `-` is any."""
-        return name if name.startswith(_FULL) else integration_name(self.project, self.location, name)
+        return name if name.startswith(FULL) else integration_name(self.project, self.location, name)
 
     def revision(self, integration: str, revision: str) -> str:
         """Complete the name of a revision of an integration."""
-        return revision if revision.startswith(_FULL) else f"{self.integration(integration)}/revisions/{revision}"
+        return revision if revision.startswith(FULL) else f"{self.integration(integration)}/revisions/{revision}"
 
     def execution(self, name: str) -> str:
         """Complete the name of an execution, whose id is unique in the project."""
-        return name if name.startswith(_FULL) else execution_name(self.project, self.location, WILDCARD, name)
+        return name if name.startswith(FULL) else execution_name(self.project, self.location, WILDCARD, name)
 
     def snapshot(self, execution: str, number: int) -> str:
         """Write the name of a snapshot of an execution."""

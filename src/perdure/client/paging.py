@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeVar
 
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import ListExecutionsResponse, StorePoint
@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
     from perdure.client.calls import Calls
     from perdure.v1.execution_service_pb2 import ListExecutionsRequest
+_PAGE_SIZE_MAX: Final = 2**31 - 1
+"""The greatest `int32`, which is what the contract has for it."""
+
+
+def checked_page_size(size: int) -> int:
+    """Return a page size that can be sent; the server judges what it means.
+
+    Raises:
+        ValueError: It is negative, or too great for the contract.
+    """
+    if not 0 <= size <= _PAGE_SIZE_MAX:
+        raise ValueError(f"page_size is {size}; it has to be 0 to {_PAGE_SIZE_MAX}")
+    return size
 
 
 class PageRequest(Protocol):

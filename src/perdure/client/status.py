@@ -18,6 +18,8 @@ _DETAILS_KEY: Final = "grpc-status-details-bin"
 _BROKEN_CONNECTION: Final = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 )
+_NOBODY: Final = ("failed to connect", "DNS resolution failed")
+"""How gRPC begins to tell that it could not connect; if it ever says otherwise, calls only look longer."""
 
 
 def failure_of(error: grpc.aio.AioRpcError) -> CallFailed:
@@ -46,6 +48,11 @@ def is_cut_off(failure: CallFailed) -> bool:
     if failure.code is grpc.StatusCode.UNAVAILABLE:
         return True
     return failure.code in _BROKEN_CONNECTION and not failure.reason
+
+
+def found_nobody(failure: CallFailed) -> bool:
+    """Tell whether there was no connection at all, because nobody listens at the address."""
+    return failure.code is grpc.StatusCode.UNAVAILABLE and failure.message.startswith(_NOBODY)
 
 
 def was_not_begun(failure: CallFailed) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from perdure.client.names import last_part
+from perdure.client.errors import error_of
+from perdure.client.names import FULL, last_part
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import GetExecutionRequest, WatchExecutionRequest, WatchExecutionsRequest
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from perdure.client.calls import Calls
     from perdure.client.connection import Connection
+    from perdure.client.errors import CallFailed
     from perdure.client.updates import WatchMessage, WatchUpdate
     from perdure.v1.execution_service_pb2 import WatchResponse
 
@@ -53,6 +56,9 @@ class Watched(Protocol):
     async def has_ended(self) -> bool:
         """Find out whether a stream that ended without an error may have had no more to tell."""
 
+    def explained(self, failure: CallFailed) -> CallFailed:
+        """Add to what the server refused whatever the caller may have meant instead."""
+
 
 class OneExecution:
     """One execution, with those below it if the request says so.
@@ -85,6 +91,10 @@ class OneExecution:
         execution = await self._calls.call(self._connection.executions.GetExecution, request)
         return execution.execution_details.state in FINAL_STATES
 
+    def explained(self, failure: CallFailed) -> CallFailed:
+        """Return it as it is."""
+        return failure
+
     def _is_end(self, update: WatchUpdate) -> bool:
         match update:
             case Execution():
@@ -102,10 +112,12 @@ class ManyExecutions:
     Args:
         connection: Carries the streams.
         request: What to watch.
+        given: Its parent as the caller gave it.
     """
 
-    def __init__(self, connection: Connection, request: WatchExecutionsRequest) -> None:
+    def __init__(self, connection: Connection, request: WatchExecutionsRequest, *, given: str) -> None:
         self._connection = connection
+        self._given = given
         self.request = request
         self.until_terminal = request.until_terminal
         self.begins_now = request.WhichOneof("start") in {None, "from_now"} and not request.initial_state
@@ -121,3 +133,10 @@ class ManyExecutions:
     async def has_ended(self) -> bool:
         """Believe it; the next stream confirms it by having nothing to tell either."""
         return True
+
+    def explained(self, failure: CallFailed) -> CallFailed:
+        """Tell who gave the id of an execution that only its full name is not taken for that of an integration."""
+        if failure.reason != "INTEGRATION_NOT_FOUND" or self._given.startswith(FULL):
+            return failure
+        hint = f"if {self._given} is an execution, give its full name"
+        return error_of(replace(failure.refusal, message=f"{failure.message}; {hint}"))

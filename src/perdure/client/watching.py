@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 import grpc
 
 from perdure.client.backoff import Backoff
-from perdure.client.connection import unless_closed
 from perdure.client.errors import CallFailed, ClientClosed, TimedOut
 from perdure.client.status import failure_of, is_cut_off, was_not_begun
 from perdure.client.updates import Handout, Reset, Synced, message_of
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from perdure.client.calls import Calls
     from perdure.client.connection import Connection
+    from perdure.client.outage import Outage
     from perdure.client.updates import WatchMessage, WatchUpdate
     from perdure.client.watched import Watched, WatchRequest, WatchStream
 
@@ -40,7 +40,7 @@ class Watch:
         connection: Whose server it asks for its starting point.
         calls: Makes that call.
         watched: What it is about.
-        patience: Seconds that it looks for a lost server before that is an error.
+        outage: Decides how long it looks for a lost server.
         jitter: Draws from [0, 1).
     """
 
@@ -49,7 +49,7 @@ class Watch:
         connection: Connection,
         calls: Calls,
         watched: Watched,
-        patience: float,
+        outage: Outage,
         jitter: Callable[[], float],
     ) -> None:
         self._connection = connection
@@ -57,16 +57,16 @@ class Watch:
         self._watched = watched
         self._request = watched.request
         self._has_only_events = _has_only_events(watched.request)
-        self._patience = patience
+        self._outage = outage
         self._backoff = Backoff(jitter)
         self._handout = Handout(watched.request.cursor)
         self._stream: WatchStream | None = None
         self._closed = asyncio.Event()
-        self._gives_up: float | None = None
         self._is_over = False
         self._awaits_start = watched.begins_now
         self._awaits_states = watched.request.initial_state
         self._saw_going_away = False
+        self._is_at_begin = True
         self._is_quiet = True
         self._saw_final = False
         self._found_ended = False
@@ -98,6 +98,7 @@ class Watch:
         """End the watch and cancel its stream; whoever iterates over it comes to the end."""
         self._is_over = True
         self._closed.set()
+        self._outage.forget()
         self._handout.drop()
         self._drop_stream()
 
@@ -175,10 +176,10 @@ class Watch:
         await self._fix_start()
         if self._stream is None:
             self._stream = self._watched.open()
-            self._is_quiet = True
+            self._is_at_begin = self._is_quiet = True
             self._saw_going_away = False
         try:
-            with unless_closed():
+            with self._connection.exchange():
                 response = await self._stream.read()
         except grpc.aio.AioRpcError as error:
             self._drop_stream()
@@ -187,6 +188,7 @@ class Watch:
             # The reader was cancelled, and with it its stream; another reader goes on from the cursor.
             self._drop_stream()
             raise
+        self._outage.end()
         if isinstance(response, WatchResponse):
             return response
         self._stream = None
@@ -202,19 +204,19 @@ class Watch:
         if not self._awaits_start:
             return
         stub = self._connection.server
-        info = await self._calls.call(stub.GetServerInfo, GetServerInfoRequest(), timeout=self._patience)
+        info = await self._calls.call(stub.GetServerInfo, GetServerInfoRequest())
         now = StorePoint(store_revision=info.newest_store_revision, store_id=info.store_id)
         self._request.after_store_revision.CopyFrom(now)
         self._awaits_start = False
 
     def _take(self, response: WatchResponse) -> WatchMessage:
         message = message_of(response)
-        self._gives_up = None
         self._backoff.reset()
         self._request.cursor = response.cursor
         self._request.initial_state = False
         self._saw_going_away = response.HasField("going_away")
-        self._is_quiet = False
+        self._is_quiet = self._is_at_begin and not message.updates
+        self._is_at_begin = False
         for update in message.updates:
             if isinstance(update, Synced | Reset):
                 self._awaits_states = isinstance(update, Reset)
@@ -228,7 +230,7 @@ class Watch:
         """Decide what an end without an error means.
 
         It is the end of the watch only if nothing can be missing: all had ended before the stream that ended was
-        opened, and that stream had no message at all. Every other end is a break.
+        opened, and that stream told nothing, apart from the cursor that it may begin with. Every other end is a break.
         """
         if self._saw_going_away or not self._watched.until_terminal:
             await self._pause()
@@ -247,12 +249,10 @@ class Watch:
         """
         is_lost = is_cut_off(failure) or was_not_begun(failure) or isinstance(failure, TimedOut)
         delay = self._backoff.delay(failure.refusal.retry_after)
-        now = asyncio.get_running_loop().time()
-        if self._gives_up is None:
-            self._gives_up = now + self._patience
-        if not is_lost or now + delay >= self._gives_up:
+        if not is_lost or not self._outage.lasts(failure, delay):
             self._is_over = True
-            raise failure
+            self._outage.forget()
+            raise self._watched.explained(failure)
         await self._sleep(delay)
 
     async def _pause(self) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from perdure.client.client import DEADLINE_SECONDS, PATIENCE_SECONDS, Client
+from perdure.client.client import (
+    CONNECT_SECONDS,
+    DEADLINE_SECONDS,
+    PATIENCE_SECONDS,
+    WATCH_PATIENCE_SECONDS,
+    Client,
+)
 from perdure.client.sync.integrations import SyncIntegrations
 from perdure.client.sync.loop_thread import LoopThread
 from perdure.client.sync.paging import SyncExecutionPages, SyncPages
@@ -38,7 +44,9 @@ class SyncClient:
         project: Id of the project for short names.
         location: Id of the location for short names.
         deadline: Seconds for a call with all its tries, unless the method has a timeout of its own.
-        patience: Seconds that an Execute or a watch goes on without any sign of the server.
+        patience: Seconds that an Execute goes on without any sign of the server.
+        watch_patience: Seconds that a watch does; `math.inf` is for ever.
+        connect_timeout: Seconds after which everything gives up as long as nobody has ever answered at the target.
 
     Raises:
         RuntimeError: This thread runs an event loop, which every call would block; the methods raise it too.
@@ -52,8 +60,18 @@ class SyncClient:
         location: str = "local",
         deadline: float = DEADLINE_SECONDS,
         patience: float = PATIENCE_SECONDS,
+        watch_patience: float = WATCH_PATIENCE_SECONDS,
+        connect_timeout: float = CONNECT_SECONDS,
     ) -> None:
-        self._client = Client(target, project=project, location=location, deadline=deadline, patience=patience)
+        self._client = Client(
+            target,
+            project=project,
+            location=location,
+            deadline=deadline,
+            patience=patience,
+            watch_patience=watch_patience,
+            connect_timeout=connect_timeout,
+        )
         self.scope = self._client.scope
         self._loop = LoopThread(self._client)
 
