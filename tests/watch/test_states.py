@@ -318,3 +318,15 @@ async def test_the_scope_of_one_execution_has_its_own_state_only(bench):
     scope = Scope("p", execution=key.execution)
     reader = await bench.watch(scope, start=Begin.INITIAL_STATE).until(is_synced)
     assert [name.rpartition("/")[2] for name in reader.states] == [key.execution]
+
+
+@pytest.mark.parametrize("view", [Execution.VIEW_BASIC, Execution.VIEW_FULL])
+async def test_every_state_that_is_told_matches_the_filter(bench, view):
+    """States in the view FULL are read when their turn comes, and by then an execution may have gone on."""
+    reader = await bench.watch(ALL, "state = PROCESSING", Begin.INITIAL_STATE, latest=True, view=view).opened()
+    for _ in range(5):
+        await asyncio.gather(*(bench.run("two") for _ in range(8)))
+    keys = [await bench.start("two") for _ in range(3)]
+    await reader.until(lambda reader: len(reader.states) == len(keys))
+    states = [state for message in reader.messages for state in message.executions.executions]
+    assert {state.execution_details.state for state in states} == {ExecutionDetails.PROCESSING}

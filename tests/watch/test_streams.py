@@ -349,6 +349,18 @@ async def test_whoever_begins_with_nothing_to_tell_has_a_cursor_at_once(bench):
     assert not nothing.messages
 
 
+async def test_old_age_is_not_forgotten_by_a_stream_whose_reader_is_slow(bench):
+    for _ in range(3):
+        await bench.run()
+    bench.watches.max_age_seconds = 0.05
+    slow = bench.watch(start=Begin.BEGINNING, reads=False)
+    await slow.stuck.wait()
+    # Opened later, it becomes old later.
+    await bench.watch(until=Until.NEVER).to_the_end()
+    slow.read_on()
+    assert (await slow.to_the_end()).kinds[-1] == "going_away"
+
+
 async def test_progress_says_how_far_everything_was_sent(bench):
     await bench.run("one")
     reader = bench.watch(Scope("p", integration="two"), progress_seconds=0.01)
@@ -397,6 +409,14 @@ async def test_a_cursor_is_good_for_its_own_watch_and_store_only(bench, changes,
     with pytest.raises(error) as caught:
         await bench.watch(start=bench.cursor(subject, **changes)).to_the_end()
     assert caught.value.reason_name == reason
+
+
+async def test_a_cursor_that_another_store_gave_out_says_so(bench, tmp_path):
+    async with watched(tmp_path / "other") as other:
+        reader = await other.watch(start=Begin.NOW).until(lambda reader: reader.greeting)
+    with pytest.raises(WrongState) as refused:
+        await bench.watch(start=AtCursor(reader.greeting.cursor)).to_the_end()
+    assert refused.value.reason_name == "STORE_RESET"
 
 
 async def test_a_cursor_at_the_head_is_good_and_one_behind_it_is_not(bench):

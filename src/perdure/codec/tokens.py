@@ -8,6 +8,7 @@ every key that is known verifies, so that keys can be changed while older tokens
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 TOKEN_MAX_CHARACTERS: Final = 4_096
 
+_STORE_ID: Final = re.compile("[0-9a-f]{32}")
 _VERSION: Final = 1
 _HEADER_BYTES: Final = 4
 _MAC_BYTES: Final = 16
@@ -186,6 +188,22 @@ class TokenCodec:
         return Cursor(
             message.store_id, message.project, message.selection, message.position, message.events, message.unsynced
         )
+
+    def claimed_store(self, cursor: str) -> str | None:
+        """Read which store a cursor says that it is of, without believing it: keys are a store's own.
+
+        Returns:
+            None if it has not the form of a cursor.
+        """
+        message = token_pb2.WatchCursor()
+        signed = _decode_text(cursor[:TOKEN_MAX_CHARACTERS])[:-_MAC_BYTES]
+        if len(signed) <= _HEADER_BYTES or signed[0] != _VERSION or signed[3] != Purpose.CURSOR:
+            return None
+        try:
+            message.ParseFromString(signed[_HEADER_BYTES:])
+        except DecodeError:
+            return None
+        return message.store_id if _STORE_ID.fullmatch(message.store_id) else None
 
     def seal_lease(self, lease: Lease) -> str:
         """Make a lease."""

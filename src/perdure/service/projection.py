@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from perdure.domain.errors import NotFound
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from perdure.service.views import Views
     from perdure.store.records import ExecutionRow
     from perdure.v1.execution_pb2 import Execution
+
+
+class ReadState(NamedTuple):
+    """An execution as it was read, and the sequence of the last event that it shows."""
+
+    message: Execution
+    sequence: int
 
 
 class Projection:
@@ -33,8 +40,8 @@ class Projection:
         self._contents.cut(shown)
         return shown
 
-    async def read(self, row: ExecutionRow) -> Execution | None:
-        """Show an execution with all of the contents, as it is now.
+    async def read(self, row: ExecutionRow) -> ReadState | None:
+        """Show an execution with all of the contents, as it is now, which may be later than the row.
 
         Returns:
             None if it has been deleted since the row was read, also if there is another one of its id.
@@ -43,7 +50,9 @@ class Projection:
             shown = await self._views.read(row.created.key, self._contents)
         except NotFound:
             return None
-        return shown.message if shown.extent.create_time == row.created.create_time else None
+        if shown.extent.create_time != row.created.create_time:
+            return None
+        return ReadState(shown.message, shown.extent.sequence)
 
     async def show(self, row: ExecutionRow) -> Execution | None:
         """Show an execution, reading it only if its columns do not tell all of the contents.
@@ -51,4 +60,7 @@ class Projection:
         Returns:
             None if it had to be read and has been deleted.
         """
-        return self.show_row(row) if self.rows_suffice else await self.read(row)
+        if self.rows_suffice:
+            return self.show_row(row)
+        state = await self.read(row)
+        return None if state is None else state.message

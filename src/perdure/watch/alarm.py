@@ -48,8 +48,9 @@ class Alarm:
 
     def postpone(self) -> None:
         """Take note that something was sent."""
-        self.rings = False
         self._last = self._loop.time()
+        # Age is not forgotten by a stream that was writing when the alarm went off.
+        self.rings = self._last >= self._end
 
     def is_old(self) -> bool:
         """Whether the stream has become too old."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.store.queries import ListQuery
-from perdure.watch.states import StateBatch, show_state
+from perdure.watch.states import StateBatch
 
 if TYPE_CHECKING:
     import asyncio
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from perdure.engine.queries import Queries
     from perdure.watch.envelope import Envelope, Frame, Place
-    from perdure.watch.states import Projection
+    from perdure.watch.states import StateReader
     from perdure.watch.subject import Subject
 
 PAGE_ROWS: Final = 100
@@ -25,17 +25,13 @@ class InitialState:
 
     Args:
         queries: Where pages come from.
-        projection: How much of a state is sent.
+        states: Shows what is sent.
         reads: Bounds the reading of the store.
-
-    Attributes:
-        newest: Store revision of the newest state that was sent.
     """
 
-    def __init__(self, queries: Queries, projection: Projection, reads: asyncio.Semaphore) -> None:
-        self.newest = 0
+    def __init__(self, queries: Queries, states: StateReader, reads: asyncio.Semaphore) -> None:
         self._queries = queries
-        self._projection = projection
+        self._states = states
         self._reads = reads
 
     async def frames(self, subject: Subject, envelope: Envelope, place: Place) -> AsyncIterator[Frame]:
@@ -46,10 +42,9 @@ class InitialState:
             async with self._reads:
                 page = await self._queries.list_page(query)
             for row in page.rows:
-                state = await show_state(self._projection, row, self._reads)
+                state = await self._states.show(subject, row)
                 if state is None:
                     continue
-                self.newest = max(self.newest, row.revision)
                 full = batch.take(state)
                 if full is not None:
                     yield full

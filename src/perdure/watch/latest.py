@@ -5,24 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from perdure.codec.names import execution_name
-from perdure.domain.errors import NotFound
 from perdure.domain.states import TERMINAL_EXECUTION_STATES
 from perdure.watch.envelope import just_before
 from perdure.watch.ring import Entry
-from perdure.watch.states import StateBatch, show_state
+from perdure.watch.states import StateBatch
 from perdure.watch.subject import Kind
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from perdure.engine.queries import Queries
     from perdure.store.queries import LogPage, LogRecord
-    from perdure.store.records import ExecutionKey, ExecutionRow
+    from perdure.store.records import ExecutionKey
     from perdure.v1.execution_pb2 import Execution
     from perdure.watch.envelope import Frame, Place, Send
     from perdure.watch.selection import Match, Selection
-    from perdure.watch.states import Projection
+    from perdure.watch.states import Projection, StateReader
     from perdure.watch.subject import Subject
 
 EXECUTIONS_AT_ONCE: Final = 64
@@ -45,21 +42,15 @@ class LatestStates:
     stands. What the ring has of those executions is left out until the place has come so far.
 
     Args:
-        queries: For what the log does not tell.
-        projection: How much of a state is sent.
+        states: Shows what is sent.
+        projection: How much of a state that is.
         location: The server's location.
-        reads: Bounds the reading of the store.
-
-    Attributes:
-        newest: Store revision of the newest state that was sent.
     """
 
-    def __init__(self, queries: Queries, projection: Projection, location: str, reads: asyncio.Semaphore) -> None:
-        self.newest = 0
-        self._queries = queries
+    def __init__(self, states: StateReader, projection: Projection, location: str) -> None:
+        self._states = states
         self._projection = projection
         self._location = location
-        self._reads = reads
         self._ahead: dict[ExecutionKey, int] = {}
 
     async def send_recent(self, selection: Selection, place: Place, head: int, send: Send) -> None:
@@ -126,28 +117,18 @@ class LatestStates:
 
     async def _state(self, subject: Subject, change: Entry | LogRecord) -> Execution | None:
         """Show the state after a change, or a later one; None if it is gone, or the later one does not match."""
-        row = change.row() if isinstance(change, Entry) else await self._row(subject, change)
         key = change.created.key
+        row = change.row() if isinstance(change, Entry) else await self._states.current(subject, key)
         if row is None or row.revision < self._ahead.get(key, 0):
             return None
         if not isinstance(change, Entry):
             self._ahead[key] = row.revision
-        self.newest = max(self.newest, row.revision)
-        return await show_state(self._projection, row, self._reads)
+        return await self._states.show(subject, row)
 
     def _come_to(self, place: Place) -> None:
         """Forget the states that the watch has come up to."""
         if self._ahead:
             self._ahead = {key: revision for key, revision in self._ahead.items() if revision > place.revision}
-
-    async def _row(self, subject: Subject, record: LogRecord) -> ExecutionRow | None:
-        """Read the current row of an execution of the log."""
-        try:
-            async with self._reads:
-                row = await self._queries.row(record.created.key)
-        except NotFound:
-            return None
-        return row if subject.matched(row.created, row.facts) else None
 
 
 def _first(matches: Sequence[Match], most: int) -> Sequence[Match]:

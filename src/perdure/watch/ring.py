@@ -102,11 +102,6 @@ class Ring:
         while len(self._entries) > self._max_entries or (self._bytes > self._max_bytes and len(self._entries) > 1):
             self._forget_oldest()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        while self._entries:
-            self._forget_oldest()
-
     def _forget_oldest(self) -> None:
         entry, size = self._entries.popleft()
         self._bytes -= size

@@ -11,7 +11,7 @@ from perdure.watch.envelope import Place
 from perdure.watch.order import AfterRevision, AtCursor, Begin
 
 if TYPE_CHECKING:
-    from perdure.codec.tokens import TokenCodec
+    from perdure.codec.tokens import Cursor, TokenCodec
     from perdure.store.interface import Store
     from perdure.watch.order import Start
     from perdure.watch.subject import Subject
@@ -52,7 +52,7 @@ class StartReader:
         return BEGINNING if start is Begin.BEGINNING else Place(log_position(self._store.committed_revision()))
 
     def _cursor(self, token: str, subject: Subject) -> Place:
-        cursor = self._tokens.open_cursor(token)
+        cursor = self._open(token)
         if cursor.position < 0 or cursor.events < 0:
             raise InvalidToken(Purpose.CURSOR)
         if cursor.selection != subject.digest or cursor.project != subject.scope.project:
@@ -64,6 +64,15 @@ class StartReader:
         if cursor.position > log_position(self._store.committed_revision()):
             _store_reset("the cursor is from a future that this store has not had")
         return Place(cursor.position, cursor.events, cursor.unsynced)
+
+    def _open(self, token: str) -> Cursor:
+        try:
+            return self._tokens.open_cursor(token)
+        except InvalidToken:
+            # Another store has other keys: what it gave out cannot be told from what somebody has changed.
+            if self._tokens.claimed_store(token) not in {None, self._store.identity.store_id}:
+                _store_reset("the cursor is from another store")
+            raise
 
     def _revision(self, start: AfterRevision) -> Place:
         if start.store_id != self._store.identity.store_id:

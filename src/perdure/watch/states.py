@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from perdure.domain.errors import NotFound
 from perdure.v1.execution_service_pb2 import WatchResponse
 from perdure.watch.envelope import Frame
 from perdure.watch.framing import MESSAGE_MAX_BYTES
@@ -11,9 +12,11 @@ from perdure.watch.framing import MESSAGE_MAX_BYTES
 if TYPE_CHECKING:
     import asyncio
 
-    from perdure.store.records import ExecutionRow
+    from perdure.engine.queries import Queries
+    from perdure.store.records import ExecutionKey, ExecutionRow
     from perdure.v1.execution_pb2 import Execution
     from perdure.watch.envelope import Envelope, Place
+    from perdure.watch.subject import Subject
 
 
 class Projection(Protocol):
@@ -33,23 +36,74 @@ class Projection(Protocol):
         """Show an execution as far as its columns tell."""
         ...
 
-    async def read(self, row: ExecutionRow) -> Execution | None:
-        """Show an execution with what its columns lack; None if it is not there any more."""
+    async def read(self, row: ExecutionRow) -> ReadState | None:
+        """Show an execution with what its columns lack, as it is now; None if it is not there any more."""
         ...
 
 
-async def show_state(projection: Projection, row: ExecutionRow, reads: asyncio.Semaphore) -> Execution | None:
-    """Show an execution; None if it is not there any more.
+class ReadState(Protocol):
+    """An execution as it was read."""
+
+    @property
+    def message(self) -> Execution:
+        """What is shown of it."""
+        ...
+
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last event that it shows."""
+        ...
+
+
+class StateReader:
+    """Shows the states of executions that match.
 
     Args:
-        projection: How much of it.
-        row: Its columns, which may suffice.
+        queries: For the columns of what has changed since they were read.
+        projection: How much of a state is shown.
         reads: Bounds the reading of the store.
+
+    Attributes:
+        newest: Store revision of the newest state that was shown.
     """
-    if projection.rows_suffice:
-        return projection.show_row(row)
-    async with reads:
-        return await projection.read(row)
+
+    def __init__(self, queries: Queries, projection: Projection, reads: asyncio.Semaphore) -> None:
+        self.newest = 0
+        self._queries = queries
+        self._projection = projection
+        self._reads = reads
+
+    async def show(self, subject: Subject, row: ExecutionRow) -> Execution | None:
+        """Show an execution that matches by its columns, or a later state that matches, too.
+
+        Returns:
+            None if it is not there any more, or matches no more.
+        """
+        if self._projection.rows_suffice:
+            self.newest = max(self.newest, row.revision)
+            return self._projection.show_row(row)
+        current: ExecutionRow | None = row
+        while current is not None:
+            async with self._reads:
+                state = await self._projection.read(current)
+            if state is None:
+                return None
+            if state.sequence != current.sequence:
+                # It has changed meanwhile, and what is shown has to match.
+                current = await self.current(subject, current.created.key)
+            if current is not None and state.sequence == current.sequence:
+                self.newest = max(self.newest, current.revision)
+                return state.message
+        return None
+
+    async def current(self, subject: Subject, key: ExecutionKey) -> ExecutionRow | None:
+        """Read the columns of an execution as they are now; None if it is not there any more or does not match."""
+        try:
+            async with self._reads:
+                row = await self._queries.row(key)
+        except NotFound:
+            return None
+        return row if subject.matched(row.created, row.facts) else None
 
 
 class StateBatch:

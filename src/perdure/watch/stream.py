@@ -20,6 +20,7 @@ from perdure.watch.initial_state import InitialState
 from perdure.watch.latest import LatestStates
 from perdure.watch.order import AtCursor, Begin, Until
 from perdure.watch.start import CursorExpired
+from perdure.watch.states import StateReader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,7 +67,8 @@ class Stream:
         self._store = environment.store
         self._order = order
         self._write = write
-        self._states = LatestStates(self._queries, order.projection, environment.location, self._hub.reads)
+        self._shown = StateReader(self._queries, order.projection, self._hub.reads)
+        self._states = LatestStates(self._shown, order.projection, environment.location)
         self._source = (
             self._states if order.subject.latest else EveryEvent(self._queries, environment.location, self._hub.reads)
         )
@@ -148,19 +150,15 @@ class Stream:
         self._asks_for_end = self._order.until is not Until.NEVER
         if reset:
             await self._tell(WatchResponse(reset=WatchResponse.Reset()))
-        initial = InitialState(self._queries, self._order.projection, self._hub.reads)
+        initial = InitialState(self._queries, self._shown, self._hub.reads)
         async for frame in initial.frames(self._order.subject, self._selection.envelope, self._place):
             await self._send(frame)
-        await self._catch_up(initial.newest)
+        await self._catch_up()
         self._place = Place(self._place.position)
         await self._tell(WatchResponse(synced=WatchResponse.Synced()))
 
-    async def _catch_up(self, newest: int) -> None:
-        """Send the states that have changed, until none of those sent is ahead of the place.
-
-        Args:
-            newest: Store revision of the newest state that was sent.
-        """
+    async def _catch_up(self) -> None:
+        """Send the states that have changed, until none of those sent is ahead of the place."""
         while True:
             self._check()
             head = self._hub.position
@@ -168,7 +166,7 @@ class Stream:
                 await self._read_log(self._states)
             elif self._selection.newest > self._place.position:
                 await self._states.send_recent(self._selection, self._place, head, self._send)
-            elif max(head, self._place.position) >= log_position(max(newest, self._states.newest)):
+            elif max(head, self._place.position) >= log_position(self._shown.newest):
                 self._place = self._place._replace(position=max(head, self._place.position))
                 return
             else:
