@@ -20,7 +20,7 @@ from tests.crash.system import System
 KILLS = int(os.environ.get("CRASH_TESTS_KILLS", "50"))
 SEED = int(os.environ.get("CRASH_TESTS_SEED") or time.time_ns() % 1_000_000)
 JOBS = 6
-MOST_RECORDS_BEFORE_A_KILL = 80
+MOST_RECORDS_BEFORE_A_KILL = 50
 FEWEST_EVENTS_COMPARED = 1_000
 ROOM = ("--max-watchers", "2000", "--max-watchers-per-principal", "2000")
 
