@@ -20,11 +20,15 @@ import itertools
 from collections import defaultdict
 from typing import NamedTuple
 
-from perdure.testing.logs import History, StreamMessage
+from perdure.testing.checker import check
+from perdure.testing.logs import History, Logs, StreamMessage
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import WatchExecutionsRequest, WatchResponse
-from tests.testing.recorded_run import STATE, TASK, opened, wire
+from tests.testing.recorded_run import PROPERTIES, STATE, TASK, opened, wire
+
+OF_STREAMS = {"I11", "I12", "I13", "I14", "I16", "I17"}
+"""The invariants about streams that have numbers."""
 
 LOCATION = "projects/default/locations/local"
 ALL = f"{LOCATION}/integrations/-"
@@ -214,3 +218,9 @@ def recorded(watched, told, cuts, streams=()):
         at += 10
         records.append(events_message(name, at, told[first:end], complete_before(told, end)))
     return records
+
+
+def broken(records):
+    """The promises about watches that records are found to break, beside the histories."""
+    violations = check(Logs((*records, *last_look())))
+    return {violation.invariant for violation in violations} & (PROPERTIES | OF_STREAMS)
