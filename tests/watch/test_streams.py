@@ -2,12 +2,14 @@
 
 import pytest
 
-from perdure.domain.errors import InvalidRequest, NotFound, WrongState
+from perdure.domain.errors import InvalidRequest, NotFound, OutOfRange, WrongState
 from perdure.store.queries import Scope
+from perdure.store.records import ExecutionKey
 from perdure.v1.execution_pb2 import ExecutionDetails
 from perdure.watch import framing
 from perdure.watch.order import AfterRevision, AtCursor, Begin, Until
 from perdure.watch.ring import Ring
+from perdure.watch.subject import Subject
 from tests.watch.harness import ALL, watched
 
 State = ExecutionDetails
@@ -296,6 +298,22 @@ async def test_who_watches_a_deleted_execution_is_told(family):
     assert not one.messages
     with pytest.raises(NotFound):
         await bench.watch_one(key, Begin.NOW).to_the_end()
+
+
+async def test_what_is_left_of_a_tree_does_not_pass_for_all_of_it(family):
+    bench = family
+    root = await bench.start("outer")
+    await bench.finish(root)
+    tree = Scope("p", tree=root.execution)
+    whole = await bench.watch(tree, start=Begin.BEGINNING, until=Until.NAMED_ENDS).to_the_end()
+    leaf = next(event.execution for event in whole.events if "/two/" in event.execution).rpartition("/")[2]
+    await bench.engine.delete([ExecutionKey("p", leaf)])
+    for start in (Begin.BEGINNING, AtCursor(bench.cursor(Subject(tree, None, latest=False)).token)):
+        with pytest.raises(OutOfRange):
+            await bench.watch(tree, start=start, until=Until.NAMED_ENDS).to_the_end()
+    assert await bench.store.log_floor(tree) > 0
+    await bench.engine.delete([root])
+    assert await bench.store.log_floor(tree) == 0
 
 
 async def test_a_watch_of_what_was_deleted_just_before_does_not_wait_for_ever(bench):

@@ -120,7 +120,8 @@ class Stream:
         if self._order.start is Begin.INITIAL_STATE or self._place.unsynced:
             return True
         floor = await self._queries.log_floor(self._order.subject.scope)
-        if self._order.start is Begin.BEGINNING:
+        if self._order.start is Begin.BEGINNING and self._order.subject.scope.tree is None:
+            # A tree that has a floor is about to go: what is left of it would pass for all of it.
             self._accepted_floor = floor
         if not self._is_expired(floor):
             return False

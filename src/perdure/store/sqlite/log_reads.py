@@ -59,6 +59,10 @@ _BEFORE: Final = f"""
 _LAST_SEQUENCE: Final = "SELECT sequence FROM executions WHERE project = ? AND execution = ?"
 _FLOOR: Final = "SELECT coalesce(max(revision), 0) FROM retention_floors"
 _FLOOR_OF_PROJECT: Final = "SELECT max(revision) FROM retention_floors WHERE project = ?"
+_FLOOR_OF_TREE: Final = """
+    SELECT revision FROM retention_trees
+    WHERE (project, root) IN (SELECT project, root FROM executions WHERE project = ? AND execution = ?)
+"""
 _FLOOR_OF_INTEGRATION: Final = "SELECT revision FROM retention_floors WHERE project = ? AND integration = ?"
 
 
@@ -85,11 +89,14 @@ def log_page(connection: sqlite3.Connection, scope: Scope, after: int, max_recor
 def log_floor(connection: sqlite3.Connection, scope: Scope) -> int:
     """Read the store revision up to which records of a scope may have been deleted.
 
-    Whoever asks for one execution, or what is below it, learns from its absence that it was deleted.
+    Whoever asks for one execution learns from its absence that it was deleted. What is below it goes before it.
     """
-    if scope.execution is not None or scope.tree is not None or scope.parent is not None:
+    above = scope.tree or scope.parent
+    if scope.execution is not None:
         return 0
-    if scope.integration is None or scope.with_sub_executions:
+    if above is not None:
+        floor = connection.execute(_FLOOR_OF_TREE, (scope.project, above)).fetchone()
+    elif scope.integration is None or scope.with_sub_executions:
         floor = connection.execute(_FLOOR_OF_PROJECT, (scope.project,)).fetchone()
     else:
         floor = connection.execute(_FLOOR_OF_INTEGRATION, (scope.project, scope.integration)).fetchone()

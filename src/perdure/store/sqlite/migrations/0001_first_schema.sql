@@ -199,6 +199,14 @@ CREATE TABLE retention_floors (
     PRIMARY KEY (project, integration)
 ) STRICT, WITHOUT ROWID;
 
+-- The same of the parts of a tree, while its root is still there.
+CREATE TABLE retention_trees (
+    project  TEXT    NOT NULL,
+    root     TEXT    NOT NULL,
+    revision INTEGER NOT NULL CHECK (revision >= 1),
+    PRIMARY KEY (project, root)
+) STRICT, WITHOUT ROWID;
+
 -- number rises as request ids come, so that the oldest are found without an index by time.
 CREATE TABLE request_ids (
     number      INTEGER NOT NULL PRIMARY KEY,
