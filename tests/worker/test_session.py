@@ -243,11 +243,50 @@ def test_the_newest_progress_wins(script):
     run = script.executed.started[0]
     run.context.progress(10)
     run.context.message("half")
-    run.context.progress(150)
+    run.context.progress(99.9)
     assert script.said() == {}
     script.pass_time()
     (report,) = script.said()["progress_reports"].progress_reports
-    assert (report.percent, report.message) == (100, "half")
+    assert (report.percent, report.message) == (99, "half")
+
+
+@pytest.mark.parametrize(
+    ("percent", "text", "told"),
+    [(0, "", (0, "")), (1 / 3 * 100, "a\udc80b", (33, "a?b")), (100.00000000000001, "x" * 501, (100, "x" * 500))],
+)
+def test_progress_is_rounded_down_and_messages_are_made_fit_to_travel(script, percent, text, told):
+    script.connect()
+    script.assign("a")
+    run = script.executed.started[0]
+    run.context.progress(percent)
+    run.context.message(text)
+    script.pass_time()
+    (report,) = script.said()["progress_reports"].progress_reports
+    assert (report.percent, report.message) == told
+
+
+def test_progress_that_one_message_cannot_hold_travels_in_several():
+    script = Script(concurrency=2_000)
+    script.connect()
+    script.assign(*(f"t{number}" for number in range(2_000)))
+    for run in script.executed.started:
+        run.context.message("\N{GRINNING FACE}" * 1_000)
+    script.pass_time()
+    reports = [request.progress_reports for request in script.session.take() if request.HasField("progress_reports")]
+    assert [each.ByteSize() < 4 << 20 for each in reports] == [True, True]
+    lengths = [len(report.message) for each in reports for report in each.progress_reports]
+    assert lengths == [500] * 2_000
+
+
+def test_an_attempt_whose_end_cannot_be_told_is_given_back():
+    script = Script()
+    script.connect()
+    script.assign("a")
+    script.session.finished(script.executed.started[0], None)
+    said = script.said()
+    assert [release.lease for release in said["releases"].releases] == ["lease-a"]
+    assert "results" not in said
+    assert script.session.idle
 
 
 def test_the_server_says_when_to_come_back(script):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+_logger = logging.getLogger(__name__)
+
 
 class Bridge:
-    """Makes calls on one loop, in the order in which they were posted."""
+    """Makes calls on one loop, in the order in which they were posted; one that fails is logged."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -33,4 +36,8 @@ class Bridge:
         self._woken = False
         while self._calls:
             callback, arguments = self._calls.popleft()
-            callback(*arguments)
+            try:
+                callback(*arguments)
+            except Exception:
+                # Only one attempt is behind it, and others are behind the calls that follow.
+                _logger.exception("a call from another thread failed")

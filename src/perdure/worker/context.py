@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from perdure.domain.limits import TEXT_MAX_CHARACTERS
+from perdure.worker.text import fit_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +74,7 @@ class TaskContext:
 
     Attributes:
         facts: All that is known of the attempt; the most used parts have properties of their own.
-        report: Takes progress in percent and a message, each None if there is nothing new.
+        report: Takes progress in whole percent and a message, each None if there is nothing new.
     """
 
     def __init__(self, facts: AttemptFacts, report: ProgressSink) -> None:
@@ -131,12 +135,34 @@ class TaskContext:
         await event.wait()
 
     def message(self, text: str) -> None:
-        """Tell people what is being done now; shown with the execution. 500 characters are kept."""
-        self.report(None, text)
+        """Tell people what is being done now; shown with the execution.
 
-    def progress(self, percent: int) -> None:
-        """Tell how far the attempt is, from 0 to 100."""
-        self.report(percent, None)
+        Args:
+            text: 500 characters of it are kept.
+
+        Raises:
+            TypeError: It is no text.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"a message is text, not {type(text).__name__}")
+        self.report(None, fit_text(text, TEXT_MAX_CHARACTERS))
+
+    def progress(self, percent: float) -> None:
+        """Tell how far the attempt is; shown with the execution.
+
+        Args:
+            percent: From 0 to 100, rounded down.
+
+        Raises:
+            TypeError: It is no number; a bool is none.
+            ValueError: It is below 0, above 100 when rounded down, or NaN.
+        """
+        if isinstance(percent, bool) or not isinstance(percent, (int, float)):
+            raise TypeError(f"progress is a number from 0 to 100, not {type(percent).__name__}")
+        # A sum of fractions may come out a little above 100. NaN compares as false.
+        if not 0 <= percent < 101:
+            raise ValueError(f"progress is a number from 0 to 100, not {percent}")
+        self.report(int(percent), None)
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -152,5 +178,6 @@ class TaskContext:
             self._cancelled = True
             waiters, self._waiters = self._waiters, []
         for loop, event in waiters:
-            if not loop.is_closed():
+            # A loop of the handler's own may close at any time; nobody waits on it then.
+            with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)

@@ -13,6 +13,12 @@ class TaskError(Exception):
         retryable: Whether the failure policy of the task may try again.
     """
 
+    # What a subclass has whose own `__init__` does not call this one.
+    code: str = "HANDLER_ERROR"
+    message: str = ""
+    payload: object = None
+    retryable: bool = True
+
     def __init__(self, code: str, message: str, *, payload: object = None, retryable: bool = True) -> None:
         super().__init__(code, message)
         self.code = code
@@ -26,6 +32,8 @@ class TaskError(Exception):
 
 class PermanentError(TaskError):
     """A failure that no retry can mend, whatever the failure policy says."""
+
+    retryable: bool = False
 
     def __init__(self, message: str, *, code: str = "HANDLER_ERROR", payload: object = None) -> None:
         super().__init__(code, message, payload=payload, retryable=False)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 from perdure.worker.bridge import Bridge
 from perdure.worker.handler import Place
-from perdure.worker.performing import cancelled, perform
+from perdure.worker.performing import cancelled, failure, perform, settle
 from perdure.worker.processes import ProcessPool
 from perdure.worker.threads import ThreadPool
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from perdure.v1.worker_service_pb2 import TaskResult
     from perdure.worker.run import Run
 
-    Finished = Callable[[Run, TaskResult], None]
+    Finished = Callable[[Run, TaskResult | None], None]
+
+_logger = logging.getLogger(__name__)
 
 
 class LoopExecutor:
@@ -43,13 +46,23 @@ class LoopExecutor:
         self._post(self._cancel, run)
 
     def _begin(self, run: Run) -> None:
-        task = self._loop.create_task(perform(run.handler, run.assignment, run.context))
+        _begin_or_fail(self._create, run, self._finished)
+
+    def _create(self, run: Run) -> None:
+        work = perform(run.handler, run.assignment, run.context)
+        try:
+            task = self._loop.create_task(work)
+        except BaseException:
+            # Only a factory of tasks that user code has set raises here; nobody else will end the coroutine.
+            work.close()
+            raise
         run.performed_by = task
         task.add_done_callback(lambda done: self._ended(run, done))
 
     def _ended(self, run: Run, done: asyncio.Task[TaskResult]) -> None:
         # A task that is cancelled before its first step has no result of its own.
-        self._finished(run, cancelled(run.assignment) if done.cancelled() else done.result())
+        result = cancelled(run.assignment) if done.cancelled() else settle(run.assignment, done.result)
+        self._finished(run, result)
 
     def _cancel(self, run: Run) -> None:
         if run.performed_by is not None:
@@ -62,6 +75,7 @@ class LoopThread:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.bridge = Bridge(self.loop)
+        self._closing = False
         # A daemon: user code that never yields must not keep the process from ending.
         self._thread = threading.Thread(target=self._serve, name="perdure-handlers", daemon=True)
         self._thread.start()
@@ -69,7 +83,8 @@ class LoopThread:
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_forever()
+            while not self._closing:
+                self._run()
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:
                 task.cancel()
@@ -78,8 +93,17 @@ class LoopThread:
         finally:
             self.loop.close()
 
+    def _run(self) -> None:
+        """Run the loop until it is stopped, which user code can do, too: other handlers still need it."""
+        try:
+            self.loop.run_forever()
+        except BaseException:
+            # asyncio lets SystemExit out of the loop if a task that a handler started raises it.
+            _logger.exception("a task of a handler raised what ends a loop; the loop goes on")
+
     def close(self, seconds: float) -> None:
         """Cancel what still runs and end the thread; a handler that will not yield is left behind."""
+        self._closing = True
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(seconds)
@@ -89,7 +113,7 @@ class Executors:
     """Runs each attempt where its handler belongs, and hands the results back on the loop that made this.
 
     Args:
-        finished: Called on that loop with each result.
+        finished: Called on that loop with what `settle` made of each attempt.
         threads: Most attempts of blocking handlers at a time.
         processes: Most processes; None for one a processor.
         shared_loop: Whether async handlers run on that loop itself, instead of in a thread of their own.
@@ -112,14 +136,14 @@ class Executors:
         self._bridge.post(callback, *arguments)
 
     def start(self, run: Run) -> None:
-        """Begin an attempt."""
+        """Begin an attempt. One that cannot be begun has failed."""
         match run.handler.place:
             case Place.LOOP:
                 self._async.start(run)
             case Place.THREAD:
-                self._threads.start(run)
+                _begin_or_fail(self._threads.start, run, self._hand_back)
             case Place.PROCESS:
-                self._start_in_process(run)
+                _begin_or_fail(self._start_in_process, run, self._hand_back)
 
     def cancel(self, run: Run) -> None:
         """Make known to an attempt that it is not wanted any more.
@@ -150,7 +174,7 @@ class Executors:
         if self._pool is not None:
             self._pool.close(seconds)
 
-    def _hand_back(self, run: Run, result: TaskResult) -> None:
+    def _hand_back(self, run: Run, result: TaskResult | None) -> None:
         self._bridge.post(self._finished, run, result)
 
     def _start_in_process(self, run: Run) -> None:
@@ -163,6 +187,13 @@ class Executors:
         pool.close(seconds=0.0)
         if self._pool is pool:
             self._pool = None
+
+
+def _begin_or_fail(begin: Callable[[Run], None], run: Run, finished: Finished) -> None:
+    try:
+        begin(run)
+    except Exception as error:  # the system may have no thread, process or memory left
+        finished(run, failure(run.assignment, error))
 
 
 def _call(callback: Callable[..., None], *arguments: object) -> None:

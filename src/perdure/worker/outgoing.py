@@ -7,18 +7,17 @@ still has, so a busy handler is never short of them and an idle one costs no mes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from perdure.v1.worker_service_pb2 import Credit, ProgressReport, Release, WorkRequest
+from perdure.v1.worker_service_pb2 import Credit, ProgressReport, Release, TaskResult, WorkRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from perdure.v1.worker_service_pb2 import TaskResult
+_Part = TypeVar("_Part", TaskResult, ProgressReport)
 
-
-RESULTS_MAX_BYTES: Final = 3 << 20
-"""Size of the results in one message; a server refuses messages of more than 4 MiB."""
+PARTS_MAX_BYTES: Final = 3 << 20
+"""Size of the results or reports in one message; a server refuses messages of more than 4 MiB."""
 
 
 class Outgoing:
@@ -70,12 +69,12 @@ class Outgoing:
         self._results.append(result)
 
     def progress(self, lease: str, percent: int | None, message: str | None) -> None:
-        """An attempt says how far it is; what is newer replaces what has not been sent."""
+        """An attempt says how far it is, from 0 to 100; what is newer replaces what has not been sent."""
         report = self._progress.get(lease)
         if report is None:
             report = self._progress[lease] = ProgressReport(lease=lease)
         if percent is not None:
-            report.percent = min(max(percent, 0), 100)
+            report.percent = percent
         if message is not None:
             report.message = message
 
@@ -101,13 +100,12 @@ class Outgoing:
             if self._arrived:
                 leases, self._arrived = self._arrived, {}
                 yield WorkRequest(delivery_acks=WorkRequest.DeliveryAcks(leases=leases))
-            if self._progress:
-                yield self._take_progress()
+            yield from self._take_progress()
         if self._results:
-            if self._progress:
-                yield self._take_progress()
+            yield from self._take_progress()
             results, self._results = self._results, []
-            yield from _messages_of(results)
+            for some in _batches(results):
+                yield WorkRequest(results=WorkRequest.Results(results=some))
         freed = self._take_credits()
         if freed:
             yield WorkRequest(credits=WorkRequest.Credits(credits=freed))
@@ -122,9 +120,10 @@ class Outgoing:
             releases, self._releases = self._releases, []
             yield WorkRequest(releases=WorkRequest.Releases(releases=releases))
 
-    def _take_progress(self) -> WorkRequest:
+    def _take_progress(self) -> Iterator[WorkRequest]:
         reports, self._progress = self._progress, {}
-        return WorkRequest(progress_reports=WorkRequest.ProgressReports(progress_reports=reports.values()))
+        for some in _batches(reports.values()):
+            yield WorkRequest(progress_reports=WorkRequest.ProgressReports(progress_reports=some))
 
     def _take_credits(self) -> list[Credit]:
         freed = []
@@ -136,14 +135,15 @@ class Outgoing:
         return freed
 
 
-def _messages_of(results: list[TaskResult]) -> Iterator[WorkRequest]:
-    """Put results into messages that are not too large."""
-    batch: list[TaskResult] = []
+def _batches(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    """Gather what one message can hold, again and again."""
+    batch: list[_Part] = []
     size = 0
-    for result in results:
-        if batch and size + result.ByteSize() > RESULTS_MAX_BYTES:
-            yield WorkRequest(results=WorkRequest.Results(results=batch))
+    for part in parts:
+        if batch and size + part.ByteSize() > PARTS_MAX_BYTES:
+            yield batch
             batch, size = [], 0
-        batch.append(result)
-        size += result.ByteSize()
-    yield WorkRequest(results=WorkRequest.Results(results=batch))
+        batch.append(part)
+        size += part.ByteSize()
+    if batch:
+        yield batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import traceback
 from typing import TYPE_CHECKING, Final, cast
 
@@ -12,16 +13,22 @@ from perdure.domain.limits import PARAMETERS_MAX_BYTES
 from perdure.v1.error_pb2 import Error
 from perdure.v1.worker_service_pb2 import TaskResult
 from perdure.worker.errors import TaskError
+from perdure.worker.text import fit_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from perdure.v1.worker_service_pb2 import Assignment
     from perdure.worker.context import TaskContext
     from perdure.worker.handler import Handler
 
+_logger = logging.getLogger(__name__)
+
 TRACE_MAX: Final = 8_192
 """Longest stack trace or error message that is sent, in characters; the innermost frames are kept."""
+
+CODE_MAX: Final = 64
+"""Longest code that is sent, in characters; one more than a code may have, so that the server sees that it is none."""
 
 
 async def perform(handler: Handler, assignment: Assignment, context: TaskContext) -> TaskResult:
@@ -38,7 +45,7 @@ async def perform(handler: Handler, assignment: Assignment, context: TaskContext
             return _failed(assignment, "HANDLER_ERROR", "the handler cancelled itself", retryable=True)
         return cancelled(assignment)
     except BaseException as error:  # user code may raise anything; the worker outlives it
-        return _failure(assignment, error)
+        return failure(assignment, error)
 
 
 def perform_blocking(handler: Handler, assignment: Assignment, context: TaskContext) -> TaskResult:
@@ -46,12 +53,47 @@ def perform_blocking(handler: Handler, assignment: Assignment, context: TaskCont
     try:
         return _succeeded(handler, assignment, _call(handler, assignment, context))
     except BaseException as error:  # likewise
-        return _failure(assignment, error)
+        return failure(assignment, error)
+
+
+def settle(assignment: Assignment, make: Callable[[], TaskResult]) -> TaskResult | None:
+    """Make the result of an attempt, whatever goes wrong; every executor takes its results from here.
+
+    An attempt that ended and of which nothing is said would keep its lease, and its execution, for ever.
+
+    Returns:
+        What is made; a failure if it cannot be made; None if not even that can be. The attempt is then to be
+        given back.
+    """
+    try:
+        return make()
+    except BaseException as error:
+        try:
+            return failure(assignment, error)
+        except BaseException:
+            _logger.exception("an attempt is given back, since its end cannot be told")
+            return None
 
 
 def cancelled(assignment: Assignment) -> TaskResult:
     """Make the result of an attempt that stopped because it is not wanted any more."""
     return TaskResult(lease=assignment.lease, cancelled=TaskResult.Cancelled())
+
+
+def failure(assignment: Assignment, error: BaseException) -> TaskResult:
+    """Make the result of an attempt that ended with an error, of user code or on the way to it."""
+    if isinstance(error, _InvalidInput):
+        return _failed(assignment, "INVALID_INPUT", str(error), retryable=False)
+    if isinstance(error, TaskError):
+        return _failed(
+            assignment,
+            _told(lambda: error.code),
+            _told(lambda: error.message) or _described(error),
+            retryable=_may_retry(error),
+            payload=_payload(error),
+            stack_trace=_trace(error),
+        )
+    return _failed(assignment, "HANDLER_ERROR", _described(error), retryable=True, stack_trace=_trace(error))
 
 
 def no_such_handler(assignment: Assignment) -> TaskResult:
@@ -81,6 +123,9 @@ def _succeeded(handler: Handler, assignment: Assignment, returned: object) -> Ta
         outputs = handler.outputs(returned)
     except ConversionError as error:
         return _failed(assignment, "INVALID_OUTPUT", str(error), retryable=False)
+    except Exception as error:  # a result that holds itself, or runs user code when it is read
+        message = f"the result cannot be read: {_described(error)}"
+        return _failed(assignment, "INVALID_OUTPUT", message, retryable=False, stack_trace=_trace(error))
     result = TaskResult(lease=assignment.lease, succeeded=TaskResult.Succeeded(outputs=outputs))
     size = result.ByteSize()
     if size > PARAMETERS_MAX_BYTES:
@@ -90,48 +135,49 @@ def _succeeded(handler: Handler, assignment: Assignment, returned: object) -> Ta
     return result
 
 
-def _failure(assignment: Assignment, error: BaseException) -> TaskResult:
-    if isinstance(error, _InvalidInput):
-        return _failed(assignment, "INVALID_INPUT", str(error), retryable=False)
-    trace = "".join(traceback.format_exception(error))[-TRACE_MAX:]
-    if isinstance(error, TaskError):
-        return _failed(
-            assignment,
-            error.code,
-            error.message,
-            retryable=error.retryable,
-            payload=_payload(error.payload),
-            stack_trace=trace,
-        )
-    message = f"{type(error).__name__}: {error}"
-    return _failed(assignment, "HANDLER_ERROR", message, retryable=True, stack_trace=trace)
-
-
-def _payload(payload: object) -> str:
-    if payload is None:
-        return ""
-    try:
-        text = json.dumps(payload, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):
-        # The failure matters more than its details.
-        text = json.dumps(repr(payload)[:TRACE_MAX])
-    # A longer one is not kept; to cut it would leave no JSON.
-    return text if len(text) <= TRACE_MAX else ""
-
-
 def _failed(
     assignment: Assignment, code: str, message: str, *, retryable: bool, payload: str = "", stack_trace: str = ""
 ) -> TaskResult:
     error = Error(
-        code=code,
-        message=_sendable(message[:TRACE_MAX]),
-        payload=_sendable(payload),
+        code=fit_text(code, CODE_MAX),
+        message=fit_text(message, TRACE_MAX),
+        payload=fit_text(payload, TRACE_MAX),
         context=f"task {assignment.task_number}, handler {assignment.handler}",
-        stack_trace=_sendable(stack_trace),
+        stack_trace=fit_text(stack_trace, TRACE_MAX),
     )
     return TaskResult(lease=assignment.lease, failed=TaskResult.Failed(error=error, retryable=retryable))
 
 
-def _sendable(text: str) -> str:
-    """Replace what UTF-8 cannot hold: file names with undecodable bytes turn up in messages of exceptions."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _payload(error: TaskError) -> str:
+    try:
+        if error.payload is None:
+            return ""
+        text = json.dumps(error.payload, ensure_ascii=False, allow_nan=False)
+    except BaseException:
+        # The failure matters more than its details.
+        text = json.dumps(_told(lambda: repr(error.payload))[:TRACE_MAX])
+    # A longer one is not kept; to cut it would leave no JSON.
+    return text if len(text) <= TRACE_MAX else ""
+
+
+def _may_retry(error: TaskError) -> bool:
+    try:
+        return bool(error.retryable)
+    except BaseException:
+        return type(error).retryable is not False
+
+
+def _described(error: BaseException) -> str:
+    return f"{_told(lambda: type(error).__name__)}: {_told(lambda: error)}"
+
+
+def _trace(error: BaseException) -> str:
+    return _told(lambda: "".join(traceback.format_exception(error)))[-TRACE_MAX:]
+
+
+def _told(tell: Callable[[], object]) -> str:
+    """Turn into text what user code says of its failure; it may raise instead, and anything."""
+    try:
+        return str.__str__(str(tell()))
+    except BaseException as error:
+        return f"(unknown: telling it raised {type(error).__qualname__})"

@@ -7,7 +7,7 @@ import importlib
 import multiprocessing
 import os
 import threading
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial, reduce
 from itertools import count
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.v1.worker_service_pb2 import Assignment, TaskResult
 from perdure.worker.context import TaskContext, facts_of
-from perdure.worker.performing import cancelled, perform_blocking, process_died
+from perdure.worker.performing import cancelled, failure, perform_blocking, process_died, settle
 from perdure.worker.registry import handler_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from perdure.worker.handler import Handler
     from perdure.worker.run import Run
 
-    Finished = Callable[[Run, TaskResult], None]
+    Finished = Callable[[Run, TaskResult | None], None]
 
 
 class ProcessPool:
@@ -37,7 +37,7 @@ class ProcessPool:
 
     Args:
         processes: Most processes; None for one a processor.
-        finished: Called with each result, from a thread of the pool.
+        finished: Called with what `settle` made of each attempt, from a thread of the pool.
         broken: Called once when the pool is of no use any more, from a thread of the pool.
     """
 
@@ -68,9 +68,10 @@ class ProcessPool:
             future = self._pool.submit(
                 _perform, number, function.__module__, function.__qualname__, run.assignment.SerializeToString()
             )
-        except BrokenProcessPool:
-            self._end(number, process_died(run.assignment))
+        except Exception as error:  # broken, or the system has no process left
+            died = isinstance(error, BrokenProcessPool)
             self._broken(self)
+            self._end(number, process_died(run.assignment) if died else failure(run.assignment, error))
             return
         run.performed_by = future
         future.add_done_callback(partial(self._ended, number))
@@ -93,16 +94,17 @@ class ProcessPool:
         ending.join(seconds)
 
     def _ended(self, number: int, done: Future[bytes]) -> None:
-        try:
-            result = TaskResult.FromString(done.result())
-        except CancelledError:
-            result = cancelled(self._runs[number].assignment)
-        except BrokenProcessPool:
-            result = process_died(self._runs[number].assignment)
+        assignment = self._runs[number].assignment
+        if done.cancelled():
+            self._end(number, cancelled(assignment))
+        elif isinstance(done.exception(), BrokenProcessPool):
+            # First, so that no attempt after the answer meets this pool.
             self._broken(self)
-        self._end(number, result)
+            self._end(number, process_died(assignment))
+        else:
+            self._end(number, settle(assignment, lambda: TaskResult.FromString(done.result())))
 
-    def _end(self, number: int, result: TaskResult) -> None:
+    def _end(self, number: int, result: TaskResult | None) -> None:
         self._finished(self._runs.pop(number), result)
 
     def _listen(self) -> None:
@@ -134,7 +136,11 @@ def _perform(number: int, module: str, qualified_name: str, assignment: bytes) -
     """Perform an attempt with the handler of that name; returns the serialised result."""
     message = Assignment.FromString(assignment)
     context = TaskContext(facts_of(message), partial(_tell, number))
-    return perform_blocking(_find(module, qualified_name), message, context).SerializeToString()
+    try:
+        handler = _find(module, qualified_name)
+    except BaseException as error:  # user code is imported, and what it raises may not survive the way back
+        return failure(message, error).SerializeToString()
+    return perform_blocking(handler, message, context).SerializeToString()
 
 
 def _tell(number: int, percent: int | None, message: str | None) -> None:

@@ -142,13 +142,19 @@ class WorkerSession:
         """Yield what there is to say, and consider it said; nothing before the welcome."""
         return self._outgoing.take() if self.welcomed else iter(())
 
-    def finished(self, run: Run, result: TaskResult) -> None:
-        """Take the result of an attempt; that of a dropped one is of no interest."""
+    def finished(self, run: Run, result: TaskResult | None) -> None:
+        """Take the result of an attempt; that of a dropped one is of no interest.
+
+        None means that no result could be made: the attempt is given back, and the server offers it again.
+        """
         if self._runs.get(run.lease) is not run:
             return
-        result.lease = run.lease
         self._forget(run)
-        self._keep(result)
+        if result is None:
+            self._outgoing.release(run.lease, "the end of the attempt cannot be told")
+        else:
+            result.lease = run.lease
+            self._keep(result)
         self._outgoing.freed(run.handler.name)
         self._speak()
 

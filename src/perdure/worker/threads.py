@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from perdure.worker.performing import perform_blocking
+from perdure.worker.performing import perform_blocking, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +21,10 @@ class ThreadPool:
 
     Args:
         most: Most threads; further attempts wait.
-        finished: Called with each result, from the thread that made it.
+        finished: Called with what `settle` made of each attempt, from the thread that performed it.
     """
 
-    def __init__(self, most: int, finished: Callable[[Run, TaskResult], None]) -> None:
+    def __init__(self, most: int, finished: Callable[[Run, TaskResult | None], None]) -> None:
         self._most = most
         self._finished = finished
         self._queue: SimpleQueue[Run | None] = SimpleQueue()
@@ -33,12 +34,16 @@ class ThreadPool:
         self._threads = 0
 
     def start(self, run: Run) -> None:
-        """Begin an attempt, as soon as a thread is free. Called from one thread only."""
+        """Begin an attempt, as soon as a thread is free. Called from one thread only.
+
+        Raises:
+            RuntimeError: The system has no thread left; the attempt has not begun.
+        """
+        if not self._idle.acquire(blocking=False) and self._threads < self._most:
+            threading.Thread(target=self._serve, name=f"perdure-task-{self._threads + 1}", daemon=True).start()
+            self._threads += 1
         self._waiting[run] = True
         self._queue.put(run)
-        if not self._idle.acquire(blocking=False) and self._threads < self._most:
-            self._threads += 1
-            threading.Thread(target=self._serve, name=f"perdure-task-{self._threads}", daemon=True).start()
 
     def withdraw(self, run: Run) -> bool:
         """Take back an attempt that has not begun; returns whether it had not."""
@@ -53,5 +58,6 @@ class ThreadPool:
     def _serve(self) -> None:
         while (run := self._queue.get()) is not None:
             if self._waiting.pop(run, False):
-                self._finished(run, perform_blocking(run.handler, run.assignment, run.context))
+                perform = partial(perform_blocking, run.handler, run.assignment, run.context)
+                self._finished(run, settle(run.assignment, perform))
             self._idle.release()

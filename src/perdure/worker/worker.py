@@ -141,7 +141,10 @@ class Worker:
             raise WorkerRefused("the worker has ended without ever being let in")
 
     async def _converse(self) -> bool:
-        """Have one connection, from hello to its end; returns whether the server let the worker in."""
+        """Have one connection, from hello to its end; returns whether the server let the worker in.
+
+        An error that no connection explains is raised: the worker ends rather than lives on half dead.
+        """
         stream = self._transport.open()
         writer: asyncio.Task[None] | None = None
         try:
@@ -159,6 +162,8 @@ class Worker:
                 writer.cancel()
             await stream.close()
             welcomed = self._session.disconnected()
+        if writer is not None and writer.done():
+            writer.result()
         return welcomed
 
     async def _speak(self, stream: Stream) -> None:
@@ -171,6 +176,10 @@ class Worker:
                     await stream.send(request)
         except (StreamBroken, WorkerRefused) as error:
             _logger.debug("cannot speak to the server: %s", error)
+        except Exception:
+            # A worker that hears and does not speak would be of no use, and nobody would know.
+            await stream.close()
+            raise
         await stream.finish()
         await asyncio.sleep(FAREWELL_SECONDS)
         await stream.close()
