@@ -1,5 +1,7 @@
 """Lists and counts over a real server: filters, orders, pages, revisions, and what is refused."""
 
+from typing import Any
+
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -325,6 +327,7 @@ async def test_a_revision_that_the_store_has_had_is_shown_and_any_other_is_refus
         assert (told.code, told.reason, told.fields) == (INVALID, "INVALID_FIELD", ["min_store_revision"])
 
 
+UNKNOWN_VIEW: Any = 9
 WRONG_MASK = FieldMask(paths=["colour", "error.code", "error.shape", "size"])
 MANY_FAULTS = {
     "everything of a list": (
@@ -341,7 +344,7 @@ MANY_FAULTS = {
         "parent page_size min_store_revision filter order_by read_mask read_mask read_mask read_mask",
     ),
     "an unknown view besides": (
-        ListExecutionsRequest(parent=ANY, view=9, read_mask=FieldMask(paths=["colour"])),
+        ListExecutionsRequest(parent=ANY, view=UNKNOWN_VIEW, read_mask=FieldMask(paths=["colour"])),
         "view read_mask read_mask",
     ),
     "several of one kind": (
@@ -357,7 +360,7 @@ MANY_FAULTS = {
         "name min_store_revision read_mask read_mask read_mask read_mask",
     ),
     "everything of a wait": (
-        WaitExecutionRequest(name="nothing", view=9, timeout=Duration(seconds=-1)),
+        WaitExecutionRequest(name="nothing", view=UNKNOWN_VIEW, timeout=Duration(seconds=-1)),
         "name view timeout",
     ),
     "everything of a cancel": (CancelExecutionRequest(name="nothing", cancel_reason="x" * 501), "name cancel_reason"),

@@ -300,6 +300,29 @@ async def test_a_refusal_of_a_watch_of_many_says_why_and_where(stubs, case):
     assert (told.reason, told.fields) == (reason, paths)
 
 
+async def test_every_fault_of_a_request_is_told_at_once(stubs):
+    fields: dict[str, Any] = {
+        "from_beginning": False,
+        "initial_state": True,
+        "mode": 7,
+        "on_expired": 7,
+        "progress_interval": Duration(seconds=-1),
+        "view": 7,
+        "read_mask": FieldMask(paths=["colour", "error.shape"]),
+    }
+    faults = ["from_beginning", "initial_state", "mode", "on_expired", "progress_interval", "view", *["read_mask"] * 3]
+    for call, first in (
+        (watch(stubs, "nothing", **fields), ["name"]),
+        (watch_all(stubs, "nothing", filter="colour = red", **fields), ["parent", "filter"]),
+    ):
+        told = await refused(call)
+        assert (told.code, told.reason, told.metadata) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", {})
+        assert told.fields == first + faults
+    point = StorePoint(store_revision=-1)
+    told = await refused(watch_all(stubs, after_store_revision=point))
+    assert told.fields == ["after_store_revision.store_revision", "after_store_revision.store_id"]
+
+
 async def test_a_cursor_of_one_watch_is_none_of_another(stubs, waiting):
     message = await watch(stubs, waiting).read()
     for call in (watch_all(stubs, cursor=message.cursor), watch_all(stubs, waiting, cursor=message.cursor)):
