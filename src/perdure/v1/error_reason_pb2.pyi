@@ -25,8 +25,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     INVALID_FIELD: _ErrorReason.ValueType  # 1
-    """`INVALID_ARGUMENT`: fields have values that are not allowed; a `BadRequest` lists them. Correct the
-    request.
+    """`INVALID_ARGUMENT`: fields have values that are not allowed, or have faults of several kinds; a
+    `BadRequest` lists them. Correct the request.
     """
     REQUIRED_FIELD_MISSING: _ErrorReason.ValueType  # 2
     """`INVALID_ARGUMENT`, or the code of a sub-integration task: required fields are empty, or inputs
@@ -190,8 +190,8 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 INVALID_FIELD: ErrorReason.ValueType  # 1
-"""`INVALID_ARGUMENT`: fields have values that are not allowed; a `BadRequest` lists them. Correct the
-request.
+"""`INVALID_ARGUMENT`: fields have values that are not allowed, or have faults of several kinds; a
+`BadRequest` lists them. Correct the request.
 """
 REQUIRED_FIELD_MISSING: ErrorReason.ValueType  # 2
 """`INVALID_ARGUMENT`, or the code of a sub-integration task: required fields are empty, or inputs
