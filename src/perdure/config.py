@@ -141,7 +141,7 @@ def _read_setting(source: str, key: str, value: object) -> object:
     try:
         return reader(value)
     except (TypeError, ValueError):
-        raise InvalidSettings(f"{source}: {key}: {value!r} cannot be used") from None
+        raise InvalidSettings(f"{source}: {key}: {value!r} cannot be used{_FORMS.get(key, '')}") from None
 
 
 def _read_text(value: object) -> str:
@@ -191,3 +191,8 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
     "retention": _read_retention,
 }
 """Every setting with what reads it from a file, a variable or a flag."""
+
+_FORMS: Final = {
+    "retention": '; write "90m", "36h" or "30d", or "off" or "0" to keep all for ever',
+}
+"""How a setting is written, where that is not plain from what it is."""

@@ -134,6 +134,24 @@ def test_deploying_an_app_again_changes_nothing(perdure):
     assert perdure("deploy", "tests.cli.app:total").stdout.splitlines()[1].startswith("total")
 
 
+def test_a_check_says_what_a_deploy_would_do_and_that_there_was_none(perdure, tmp_path):
+    pytest.importorskip("ruamel.yaml")
+    made, revised = tmp_path / "made.yaml", tmp_path / "revised.yaml"
+    for file in (made, revised):
+        file.write_text("tasks:\n  - taskId: one\n    task: add\n")
+    assert perdure("deploy", revised).exit_code == 0
+    revised.write_text("tasks:\n  - taskId: two\n    task: add\n")
+    checked = perdure("deploy", "tests.cli.app:total", made, revised, "--check")
+    assert checked.exit_code == 0
+    assert [line.split(maxsplit=1) for line in checked.stdout.splitlines()[1:]] == [
+        ["total", "would change nothing"],
+        ["made", "would create it"],
+        ["revised", "would make a new revision"],
+    ]
+    assert checked.stderr == "checked only; nothing was deployed\n"
+    assert "reason: INTEGRATION_NOT_FOUND" in perdure("list", "made").stderr
+
+
 def test_faults_of_a_yaml_file_are_told_by_line(perdure, tmp_path):
     pytest.importorskip("ruamel.yaml")
     file = tmp_path / "loop.yaml"
@@ -224,6 +242,8 @@ def test_what_is_not_there_exits_with_3(perdure, arguments, reason):
         (["execute", "total", "a=1", "--at", "2030-01-01T00:00:00"], "time zone"),
         (["execute", "total", "a=1", "--at", "2030-01-01T00:00:00Z", "--async"], "--async"),
         (["execute", "total", "a=1", "--label", "x"], "key=value"),
+        (["execute", "total", "a=1", "--label", "x=1", "--label", "x=2"], "--label 'x' is given several times"),
+        (["execute", "total", "a=1", "--at", "9999-12-31T23:59:59-05:00"], "beyond the years"),
         (["execute", "--held", "held-1", "a=1"], "--held"),
         (["execute", "--held", "held-1", "--async"], "--held"),
         (["execute", "--held", "held-1", "--priority", "0"], "--held"),

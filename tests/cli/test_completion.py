@@ -1,5 +1,7 @@
 """A shell completes commands, options and values, and names with the help of the server."""
 
+import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import pytest
 from perdure.cli.commands.completion import SHELLS
 from perdure.cli.main import COMMANDS
 from tests.cli.conftest import PROJECT_ROOT, environment
+from tests.cli.test_terminal import read
 
 MAIN = "from perdure.cli.main import main; main(prog_name='perdure')"
 NOBODY = "127.0.0.1:1"
@@ -18,8 +21,9 @@ def completed(*words, code=MAIN, **settings):
     """Asks as bash does what the last word can become."""
     asked = {
         "_PERDURE_COMPLETE": "bash_complete",
-        "COMP_WORDS": " ".join(["perdure", *words]),
-        "COMP_CWORD": str(len(words)),
+        "COMPLETE_LINE": " ".join(["perdure", *words]),
+        "COMPLETE_WORD": words[-1],
+        "COMPLETE_BREAKS": "",
         "PERDURE_SERVER": NOBODY,
     }
     answered = subprocess.run(
@@ -96,19 +100,70 @@ def test_the_script_of_each_shell_is_printed(shell):
     assert f"_PERDURE_COMPLETE={shell}_complete" in printed.stdout
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_bash_completes_with_the_script(tmp_path):
+SHOWN, READY = "@@", "##"
+
+
+@pytest.fixture
+def bash(tmp_path):
+    """Types a line into a bash that completes with the script, and returns the words that it makes of it."""
     program = tmp_path / "perdure"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{MAIN}" "$@"\n')
     program.chmod(0o755)
-    script = """
-        eval "$(perdure completion bash)"
-        COMP_WORDS=(perdure list --colu); COMP_CWORD=2
-        _perdure_completion perdure
-        echo "${COMPREPLY[@]}"
-    """
     path = f"{tmp_path}:{environment()['PATH']}"
-    bash = subprocess.run(
-        ["bash", "--norc", "-c", script], env=environment() | {"PATH": path}, capture_output=True, text=True, check=True
-    )
-    assert (bash.stdout, bash.stderr) == ("--columns\n", "")
+    # A line that is entered shows its words in place of what it would do; the completion finds the program itself.
+    setup = f"""eval "$(perdure completion bash)"; perdure() {{ printf '%s|' '{SHOWN[0]}'{SHOWN[0]} "$@"; echo; }}"""
+
+    def complete(typed):
+        controller, terminal = pty.openpty()
+        with subprocess.Popen(
+            ["bash", "--norc", "--noprofile", "-i"],
+            env=environment() | {"PATH": path, "TERM": "dumb", "PERDURE_SERVER": NOBODY},
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        ) as shell:
+            os.close(terminal)
+            os.write(controller, f"{setup}; echo '{READY[0]}'{READY[0]}\n".encode())
+            read_until(controller, READY)
+            os.write(controller, f"{typed}\t\n".encode())
+            words = read_until(controller, f"{SHOWN}|", "\n")
+            os.write(controller, b"exit\n")
+            shell.wait()
+        os.close(controller)
+        return words.rstrip().rstrip("|").split("|")
+
+    return complete
+
+
+def read_until(controller, *marks):
+    """Reads from a terminal until the marks have come one after the other; returns what came before the last one."""
+    unread = ""
+    for mark in marks:
+        while mark not in unread:
+            piece = read(controller)
+            assert piece, unread
+            unread += piece.decode()
+        before, _, unread = unread.partition(mark)
+    return before
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("perdure vers", ["version"]),
+        ("perdure list --colu", ["list", "--columns"]),
+        ("perdure count --by=st", ["count", "--by=state"]),
+        ("perdure list --output=", ["list", "--output="]),
+        ("perdure list --output=ta", ["list", "--output=table"]),
+        ("perdure list --sort duration:d", ["list", "--sort", "duration:desc"]),
+        ("perdure list --sort=duration:d", ["list", "--sort=duration:desc"]),
+        ("perdure list --sort 'duration:d", ["list", "--sort", "duration:desc"]),
+        ("perdure list --filter=state:x --output=ta", ["list", "--filter=state:x", "--output=table"]),
+        ("perdure list --filter 'a b:c' --output=ta", ["list", "--filter", "a b:c", "--output=table"]),
+        ("true; perdure list --columns state,priori", ["list", "--columns", "state,priority"]),
+    ],
+)
+def test_bash_completes_with_the_script(bash, typed, words):
+    assert bash(typed) == words

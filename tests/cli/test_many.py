@@ -92,14 +92,16 @@ def test_count_by_state(shop):
     }
 
 
+@pytest.mark.parametrize("more", [[], ["--all"], ["--since", "1h"]])
 @pytest.mark.parametrize("command", ["list", "count", "watch"])
-def test_a_fault_in_a_filter_is_pointed_at(shop, command):
-    refused = shop(command, "--all", "--filter", "state=FAILED AND prio>3")
+def test_a_fault_in_a_filter_is_pointed_at(shop, command, more):
+    refused = shop(command, *more, "--filter", "state=FAILED AND prio>3")
     assert refused.exit_code == 2
     assert refused.stdout == ""
     error, reason, text, pointer, *_ = refused.stderr.splitlines()
-    assert error.startswith("error: ")
+    assert error.startswith("error: the filter is wrong at character 18: there is no field prio")
     assert reason == "  reason: FILTER_INVALID"
+    assert text.strip() == "state=FAILED AND prio>3"
     assert text[pointer.index("^") :] == "prio>3"
 
 
@@ -119,6 +121,10 @@ def test_a_fault_in_a_filter_is_pointed_at(shop, command):
         (["watch", "--from-beginning"], "--events"),
         (["watch", "--events", "--from-beginning", "--cursor", "x"], "--cursor or --from-beginning"),
         (["watch", "--events", "--cursor", "x"], "reason: CURSOR_INVALID"),
+        (["watch", "--events", "--cursor", ""], "--cursor is empty"),
+        (["watch", "north-1", "--cursor", ""], "--cursor is empty"),
+        (["watch", "--patience", "0"], "or forever"),
+        (["list", "--since", "99999w"], "before 1970"),
     ],
 )
 def test_what_is_wrong_exits_with_2_and_says_what(shop, arguments, says):
@@ -200,6 +206,14 @@ def test_events_of_many_go_on_behind_a_cursor(shop):
     lines = shop("watch", "--events", "--integration", "waiting", "--until-done", "--cursor", cursor_of(before))
     assert len(lines.stdout.splitlines()) == len(told)
     assert lines.stdout.splitlines()[0].split()[0] == "many-1"
+
+
+@pytest.mark.parametrize("arguments", [["north-1"], ["--integration", "total", "--until-done"]])
+def test_a_watch_without_events_has_a_cursor_too(shop, arguments):
+    watched = shop("watch", *arguments, "--events", "--show-cursor")
+    rest = shop("watch", *arguments, "--events", "--show-cursor", "--cursor", cursor_of(watched))
+    assert (rest.exit_code, rest.stdout) == (0, "")
+    assert cursor_of(rest)
 
 
 def test_events_of_one_go_on_behind_a_cursor(shop):

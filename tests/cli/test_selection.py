@@ -1,11 +1,14 @@
 """The options that choose executions become one filter."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
 
 from perdure.cli.columns import columns_of, columns_option, known_columns
+from perdure.cli.instants import instant_operand
+from perdure.cli.link import patience_option
 from perdure.cli.roster import row
 from perdure.cli.selection import Selection, selection_options
 from perdure.cli.sorting import sort_option
@@ -18,7 +21,7 @@ TOPMOST = "(NOT parent:* OR orphan = true)"
 
 
 def filter_of(text="", since=None, everything=False):
-    return Selection(text, since, everything).filter()
+    return Selection(text, since, everything).filter().text
 
 
 def test_without_options_sub_executions_are_left_out():
@@ -51,6 +54,7 @@ def options_read(*arguments):
     @selection_options
     @sort_option
     @columns_option
+    @patience_option
     def command(**options):
         called.append(options)
 
@@ -72,10 +76,38 @@ def test_an_instant_is_itself():
     assert found == datetime(2030, 1, 1, 4, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["", "h", "1y", "-1h", "2030-01-01", "999999999w"])
-def test_what_is_no_age_is_refused(text):
-    with pytest.raises(click.BadParameter):
+def test_a_date_is_its_midnight_in_utc():
+    assert options_read("--since", "2030-01-02")["selection"].since == datetime(2030, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "h", "1y", "-1h", "20300101", "2030-1-1", "2030-01-32", "2030-01-01T06:00:00"])
+def test_what_is_no_instant_is_told_what_is_one(text):
+    with pytest.raises(click.BadParameter) as caught:
         options_read("--since", text)
+    for form in ("90s", "1h", "7d", "2030-01-01T06:00:00Z", "a date such as 2030-01-01"):
+        assert form in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["99999w", "999999999w", "1969-12-31", "0001-01-01T00:00:00+02:00"])
+def test_what_is_too_long_ago_is_refused(text):
+    with pytest.raises(click.BadParameter, match=r"is before 1970|is longer ago than|is beyond the years"):
+        options_read("--since", text)
+
+
+def test_an_early_year_is_written_with_four_digits():
+    assert instant_operand(datetime(110, 2, 3, tzinfo=UTC)) == "0110-02-03T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10m", 600), ("0s", 0), ("forever", math.inf)])
+def test_a_patience_is_a_length_of_time_or_for_ever(text, seconds):
+    assert options_read("--patience", text)["patience"] == seconds
+    assert options_read()["patience"] == 600
+
+
+@pytest.mark.parametrize("text", ["", "0", "10", "long"])
+def test_a_patience_that_is_none_is_told_how_to_write_one(text):
+    with pytest.raises(click.BadParameter, match="write 30s, 10m or 2h, or forever"):
+        options_read("--patience", text)
 
 
 @pytest.mark.parametrize(("text", "order"), [("duration", "duration"), ("priority:desc", "priority desc")])
@@ -117,6 +149,22 @@ def test_columns_show_fields():
     assert cells("execution_method,started_by,orphan,end_time") == ["POST_TO_QUEUE", "PARENT", "false", ""]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("labels.app.example.com/name", "dotted"),
+        ('labels."app.example.com/name"', "dotted"),
+        ("labels.'app.example.com/name'", "dotted"),
+        ('labels."a,b"', "comma"),
+        ('labels."a\\"b"', "quote"),
+    ],
+)
+def test_the_key_of_a_label_can_be_quoted(name, value):
+    made = execution()
+    made.labels.update({"app.example.com/name": "dotted", "a,b": "comma", 'a"b': "quote"})
+    assert row(made, columns_of(f"state,{name},execution_id")) == ["PROCESSING", value, "a1"]
+
+
 def test_what_runs_grows_older_after_it_was_read():
     assert cells("duration", age=2_000_000) == ["3.5s"]
 
@@ -126,7 +174,9 @@ def test_every_column_that_help_names_can_be_shown():
     assert len(cells(names)) == len(names.split(","))
 
 
-@pytest.mark.parametrize("text", ["", ",", "nothing", "labels.", "state,paramters.x"])
+@pytest.mark.parametrize(
+    "text", ["", ",", "nothing", "labels.", "state,paramters.x", 'labels."a', 'labels.""', 'labels."a"b']
+)
 def test_a_column_that_there_is_not_names_those_that_there_are(text):
     with pytest.raises(click.BadParameter, match="execution_id, integration"):
         options_read("--columns", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,12 @@ from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+DURATION: Final = "duration"
+"""The column that grows by itself."""
 _LABEL: Final = "labels."
+_NAMES: Final = re.compile(r"""(?:[^,"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|["'])+""")
+"""Names between commas; a comma in quotes is part of its name."""
+_QUOTED: Final = re.compile(r"""(["'])((?:(?!\1)[^\\]|\\.)+)\1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,12 @@ class Column:
 
 
 def columns_of(names: str) -> tuple[Column, ...]:
-    """Find columns by their names, separated by commas.
+    """Find columns by their names, separated by commas; keys of labels may be quoted as in filters.
 
     Raises:
         KeyError: There is no column of a name, which is the argument.
     """
-    return tuple(_column(name.strip()) for name in names.split(",") if name.strip())
+    return tuple(_column(name.strip()) for name in _NAMES.findall(names) if name.strip())
 
 
 def known_columns() -> str:
@@ -54,7 +60,7 @@ def columns_option(function: Callable[..., None]) -> Callable[..., None]:
         callback=_read_columns,
         shell_complete=_complete_columns,
         metavar="NAME,...",
-        help=f"Columns of the table: {known_columns()}.",
+        help=f"Columns of the table: {known_columns()}; quote a key with special characters as in filters.",
     )
     return option(function)
 
@@ -86,10 +92,18 @@ def _complete_columns(_: click.Context, __: click.Parameter, incomplete: str) ->
 
 
 def _column(name: str) -> Column:
-    key = name.removeprefix(_LABEL)
-    if key and key != name:
+    key = _key(name.removeprefix(_LABEL)) if name.startswith(_LABEL) else ""
+    if key:
         return Column(name, ("labels",), lambda execution, _: execution.labels.get(key, ""))
     return _COLUMNS[name]
+
+
+def _key(text: str) -> str:
+    """Take the quotes off the key of a label; empty for one that has a quote and is not quoted."""
+    quoted = _QUOTED.fullmatch(text)
+    if quoted:
+        return re.sub(r"\\(.)", r"\1", quoted[2])
+    return "" if text[:1] in {'"', "'"} else text
 
 
 def _plain(name: str) -> Column:
@@ -132,7 +146,7 @@ _COLUMNS: Final = {
         _instant("schedule_time"),
         _instant("next_execution_time"),
         _instant("deadline"),
-        Column("duration", ("start_time", "end_time", "duration"), _duration),
+        Column(DURATION, ("start_time", "end_time", "duration"), _duration),
         _plain("integration_revision_id"),
         _plain("snapshot_number"),
         _plain("trigger_id"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from perdure.client import Client
+from perdure.client.client import WATCH_PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,21 @@ class Connection:
     project: str = "default"
     location: str = "local"
 
-    def client(self) -> Client:
-        """Make a client, to be used with `async with`."""
-        # Someone sits in front of a command, so a server that is gone is reported sooner than to a program.
-        return Client(self.server, project=self.project, location=self.location, deadline=5.0, patience=20.0)
+    def client(self, watch_patience: float = WATCH_PATIENCE_SECONDS) -> Client:
+        """Make a client, to be used with `async with`.
+
+        Args:
+            watch_patience: Seconds that its watches look for a lost server.
+        """
+        return Client(
+            self.server,
+            project=self.project,
+            location=self.location,
+            # Someone sits in front of a command, so a server that is gone is reported sooner than to a program.
+            deadline=5.0,
+            patience=20.0,
+            watch_patience=watch_patience,
+        )
 
 
 def connection_options(function: Callable[..., None]) -> Callable[..., None]:

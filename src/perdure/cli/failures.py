@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from perdure.cli.composing import ComposedFilter
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.text import safe
 from perdure.client.errors import (
@@ -55,15 +56,16 @@ _ADVICE: Final = {
 }
 _BEFORE_PLACE: Final = 40
 _AFTER_PLACE: Final = 32
+_NO_FILTER: Final = ComposedFilter()
 
 
-def report(error: ClientError | DefinitionError, server: str = "", filter_text: str = "") -> ExitCode:
+def report(error: ClientError | DefinitionError, server: str = "", sent: ComposedFilter = _NO_FILTER) -> ExitCode:
     """Print an error to stderr.
 
     Args:
         error: What went wrong.
         server: The address that was used, to name it where nobody answers there.
-        filter_text: The filter that was sent, to show where a fault is in it.
+        sent: The filter that was sent, to show where a fault is in what was given.
 
     Returns:
         The exit code.
@@ -73,7 +75,7 @@ def report(error: ClientError | DefinitionError, server: str = "", filter_text: 
             click.echo(f"error: {safe(line)}", err=True)
         return ExitCode.INVALID
     if isinstance(error, CallFailed):
-        _print_refusal(error, server, filter_text)
+        _print_refusal(error, server, sent)
         return _exit_code(error)
     click.echo(f"error: {safe(str(error))}", err=True)
     if not isinstance(error, ExecutionPending):
@@ -83,24 +85,47 @@ def report(error: ClientError | DefinitionError, server: str = "", filter_text: 
     return ExitCode.UNREACHABLE
 
 
-def _print_refusal(error: CallFailed, server: str, filter_text: str) -> None:
+def _print_refusal(error: CallFailed, server: str, sent: ComposedFilter) -> None:
+    if error.reason == "FILTER_INVALID" and error.metadata.get("position", "").isdecimal():
+        _print_filter_fault(error, int(error.metadata["position"]), sent)
+        return
     lost = bool(server) and is_cut_off(error) and not error.reason
     message = f"no server answers at {server}: {error.message}" if lost else error.message
+    _print_head(message, error.reason)
+    _print_details(error)
+    _print_hint("`perdure serve` starts one; --server names another" if lost else _ADVICE.get(error.reason, ""))
+
+
+def _print_filter_fault(error: CallFailed, position: int, sent: ComposedFilter) -> None:
+    """Tell of a fault as if the filter had been sent as it was given."""
+    place = sent.place(position)
+    if place is None:
+        _print_head(error.message, error.reason)
+        _print_hint(f"not the filter that was given is wrong, but what this program adds to it: {safe(sent.added)}")
+        return
+    _print_head(error.message.replace(f"at character {position}:", f"at character {place}:", 1), error.reason)
+    _print_place(sent.given, place)
+    if f"{len(sent.text)} characters" in error.message and sent.added:
+        click.echo(f"  {len(sent.text) - len(sent.given)} of the characters are those of other options", err=True)
+    _print_hint(_ADVICE[error.reason])
+
+
+def _print_head(message: str, reason: str) -> None:
     click.echo(f"error: {safe(message)}", err=True)
-    if error.reason:
-        click.echo(f"  reason: {safe(error.reason)}", err=True)
-    if error.reason == "FILTER_INVALID" and error.metadata.get("position", "").isdecimal():
-        _print_place(filter_text, int(error.metadata["position"]))
-    else:
-        _print_details(error)
-    advice = "`perdure serve` starts one; --server names another" if lost else _ADVICE.get(error.reason, "")
+    if reason:
+        click.echo(f"  reason: {safe(reason)}", err=True)
+
+
+def _print_hint(advice: str) -> None:
     if advice:
         click.echo(f"  hint: {advice}", err=True)
 
 
 def _print_details(error: CallFailed) -> None:
+    """Print what the message does not say already."""
     for violation in error.field_violations:
-        click.echo(f"  {safe(violation.path)}: {safe(violation.description)}", err=True)
+        if violation.path not in error.message or violation.description not in error.message:
+            click.echo(f"  {safe(violation.path)}: {safe(violation.description)}", err=True)
     for key, value in sorted(error.metadata.items()):
         if value not in error.message:
             click.echo(f"  {safe(key)}: {safe(value)}", err=True)

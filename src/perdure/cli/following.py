@@ -9,6 +9,7 @@ import click
 
 from perdure.cli.board import Board
 from perdure.cli.exit_codes import ExitCode
+from perdure.cli.link import Link
 from perdure.cli.output import rich_output
 from perdure.cli.text import length_text
 from perdure.v1.execution_pb2 import ExecutionDetails
@@ -43,9 +44,10 @@ async def follow(client: Client, execution: str, *, to_stderr: bool = False) -> 
     """
     board = Board(execution)
     rich = None if to_stderr else rich_output()
-    shown: AbstractContextManager[object] = rich.show_board(board) if rich else nullcontext()
+    link = Link(client.target, announces=rich is None)
+    shown: AbstractContextManager[object] = rich.show_board(board, link) if rich else nullcontext()
     with shown:
-        async with client.watch(execution) as watch:
+        async with client.watch(execution, on_outage=link.take) as watch:
             async for event in watch:
                 board.take(event)
                 if rich is None:

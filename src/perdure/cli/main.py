@@ -10,12 +10,15 @@ import os
 from typing import Final
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, add_completion_class
 
 from perdure.cli.exit_codes import MEANINGS
+from perdure.cli.shells import Bash
 
 # What gRPC's core has to say about connections means nothing to who uses a command; set before it is loaded.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # noqa: TID251 - says something to a library, reads no setting
+
+add_completion_class(Bash)
 
 COMMANDS: Final = {
     "serve": "Serve executions from a data directory.",

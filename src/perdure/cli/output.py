@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from perdure.cli.board import Board
     from perdure.cli.columns import Column
+    from perdure.cli.link import Link
     from perdure.cli.roster import Roster
 
 _SPELLED_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -38,10 +39,10 @@ class Rich(Protocol):
     def print_table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: bool = False) -> None:
         """Print a table."""
 
-    def show_board(self, board: Board) -> AbstractContextManager[object]:
+    def show_board(self, board: Board, link: Link) -> AbstractContextManager[object]:
         """Show a board that changes, as a context manager."""
 
-    def show_roster(self, roster: Roster, columns: Sequence[Column]) -> AbstractContextManager[object]:
+    def show_roster(self, roster: Roster, columns: Sequence[Column], link: Link) -> AbstractContextManager[object]:
         """Show a roster that changes, as a context manager."""
 
 

@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from perdure.client.names import last_part
-from perdure.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from perdure.cli.board import Board
     from perdure.cli.columns import Column
+    from perdure.cli.link import Link
     from perdure.cli.roster import Roster
 
 _COLOURS: Final = {
@@ -56,23 +56,23 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: b
     console.print(table)
 
 
-def show_board(board: Board) -> Live:
+def show_board(board: Board, link: Link) -> Live:
     """Show a board until the context ends; it stays on the terminal as it was last."""
-    clock = SystemClock()
-    return Live(get_renderable=lambda: _rendered_board(board, clock.now()), refresh_per_second=_REFRESHES_PER_SECOND)
+    return Live(get_renderable=lambda: _rendered_board(board, link), refresh_per_second=_REFRESHES_PER_SECOND)
 
 
-def show_roster(roster: Roster, columns: Sequence[Column]) -> Live:
+def show_roster(roster: Roster, columns: Sequence[Column], link: Link) -> Live:
     """Show the newest rows of a roster that fit the terminal; they stay on it as they were last."""
-    clock, console = SystemClock(), Console()
+    console = Console()
 
     def rendered() -> Group:
-        return _rendered_roster(roster, columns, clock.now(), console.size.height)
+        return _rendered_roster(roster, columns, link, console.size.height)
 
     return Live(console=console, get_renderable=rendered, refresh_per_second=_REFRESHES_PER_SECOND)
 
 
-def _rendered_board(board: Board, now: int) -> Group:
+def _rendered_board(board: Board, link: Link) -> Group:
+    now = link.now()
     integration, _, execution_id = board.execution.partition("/executions/")
     title = Text.assemble(
         (last_part(integration), "bold"),
@@ -90,11 +90,12 @@ def _rendered_board(board: Board, now: int) -> Group:
             row.length(now),
             Text(row.note, overflow="ellipsis", no_wrap=True),
         )
-    return Group(title, table)
+    return Group(title, table, *_lines_of(link))
 
 
-def _rendered_roster(roster: Roster, columns: Sequence[Column], now: int, height: int) -> Group:
-    rows = roster.rows(columns, now, max(height - _LINES_BELOW_ROWS, 1))
+def _rendered_roster(roster: Roster, columns: Sequence[Column], link: Link, height: int) -> Group:
+    below = _lines_of(link)
+    rows = roster.rows(columns, link.now(), max(height - _LINES_BELOW_ROWS - len(below), 1))
     lines = _cut_lines([column.name for column in columns], rows)
     if len(roster) > len(rows):
         lines.append(Text(f"and {len(roster) - len(rows)} more", style="dim"))
@@ -103,7 +104,12 @@ def _rendered_roster(roster: Roster, columns: Sequence[Column], now: int, height
     footer = Text(total, no_wrap=True, overflow="ellipsis")
     for state, count in roster.counts():
         footer.append(f"  {state} {count}", style=_COLOURS.get(state, ""))
-    return Group(*lines, footer)
+    return Group(*lines, footer, *below)
+
+
+def _lines_of(link: Link) -> list[Text]:
+    """Say that the server is lost, if it is."""
+    return [Text(link.note, style="red", no_wrap=True, overflow="ellipsis")] if link.note else []
 
 
 def _cut_lines(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Text]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from perdure.cli.composing import ComposedFilter
 from perdure.cli.instants import instant_operand, read_since
 from perdure.store.filter.tree import Field
 
@@ -54,10 +55,8 @@ class Selection:
         """Whether anything but the kind of execution is asked for."""
         return self.since is not None or bool(self.text.strip())
 
-    def filter(self, *more: str, with_sub_executions: bool = False) -> str:
-        """Write the filter for the server, which joins everything by AND.
-
-        What was given comes last, so that a fault at its end is reported as one at the end.
+    def filter(self, *more: str, with_sub_executions: bool = False) -> ComposedFilter:
+        """Write the filter for the server.
 
         Args:
             *more: Further conditions.
@@ -68,9 +67,7 @@ class Selection:
             conditions.append(_TOPMOST)
         if self.since is not None:
             conditions.append(f'create_time >= "{instant_operand(self.since)}"')
-        if self.text.strip():
-            conditions.append(self.text)
-        return " AND ".join(conditions)
+        return ComposedFilter(" AND ".join(conditions), self.text if self.text.strip() else "")
 
 
 def known_fields() -> str:
@@ -91,8 +88,9 @@ def selection_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--since",
         callback=read_since,
-        metavar="AGE|INSTANT",
-        help="Only those accepted since then: 90s, 15m, 1h, 7d, 2w, or an instant with its time zone.",
+        metavar="AGE|INSTANT|DATE",
+        help="Only those accepted since then: 90s, 15m, 1h, 7d or 2w ago; an instant with its time zone; or a date, "
+        "from its midnight in UTC on.",
     )
     @click.option(
         "--all",

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli import event_text
-from perdure.cli.output import json_form, print_json, rich_output
+from perdure.cli.columns import DURATION
+from perdure.cli.output import json_form, print_json
 from perdure.cli.roster import Roster, row
 from perdure.cli.text import safe
 from perdure.client.names import last_part
 from perdure.client.updates import Left, Reset, Synced
-from perdure.runtime.clock import SystemClock
 from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
 
     from perdure.cli.columns import Column
+    from perdure.cli.link import Link
+    from perdure.cli.output import Rich
     from perdure.client.updates import WatchUpdate
     from perdure.v1.event_pb2 import ExecutionEvent
 
@@ -34,50 +36,54 @@ async def print_events(events: AsyncIterable[ExecutionEvent], output: str) -> No
             lines.print([last_part(event.execution), *map(safe, cells)])
 
 
-async def show_states(updates: AsyncIterable[WatchUpdate], columns: Sequence[Column], output: str) -> None:
-    """Show the latest states of executions as they come.
+async def show_states(updates: AsyncIterable[WatchUpdate], columns: Sequence[Column], link: Link, rich: Rich) -> None:
+    """Show the latest states of executions as a table that changes.
 
     Args:
         updates: The states, and which executions do not match any more.
         columns: The cells of a row.
-        output: `json` prints a line of JSON for each update, everything else a table or lines.
+        link: Whether they still come.
+        rich: Draws the table.
     """
-    rich = rich_output()
-    if output == "json":
-        await _print_json(updates)
-    elif rich is None:
-        await _print_lines(updates, columns)
-    else:
-        roster = Roster()
-        with rich.show_roster(roster, columns):
-            await _keep(roster, updates)
+    roster = Roster()
+    with rich.show_roster(roster, columns, link):
+        async for update in updates:
+            _keep(roster, update, link.now())
 
 
-async def _keep(roster: Roster, updates: AsyncIterable[WatchUpdate]) -> None:
-    clock = SystemClock()
-    async for update in updates:
-        match update:
-            case Execution():
-                roster.take(update, clock.now())
-            case Left():
-                roster.leave(update.execution)
-            case Reset():
-                roster.forget()
-            case Synced():
-                roster.is_complete = True
+def _keep(roster: Roster, update: WatchUpdate, now: int) -> None:
+    match update:
+        case Execution():
+            roster.take(update, now)
+        case Left():
+            roster.leave(update.execution)
+        case Reset():
+            roster.forget()
+        case Synced():
+            roster.is_complete = True
 
 
-async def _print_lines(updates: AsyncIterable[WatchUpdate], columns: Sequence[Column]) -> None:
+async def print_states(updates: AsyncIterable[WatchUpdate], columns: Sequence[Column]) -> None:
+    """Print the latest states as a line each, but none of which only the duration is new."""
     lines = _Lines()
+    told: dict[str, list[str]] = {}
     async for update in updates:
         match update:
             case Execution():
-                lines.print(row(update, columns))
+                cells = row(update, columns)
+                lasting = [cell for cell, column in zip(cells, columns, strict=True) if column.name != DURATION]
+                if told.get(update.name) != lasting:
+                    told[update.name] = lasting
+                    lines.print(cells)
             case Left():
+                told.pop(update.execution, None)
                 click.echo(f"{safe(last_part(update.execution))}  does not match any more")
+            case Reset():
+                told.clear()
 
 
-async def _print_json(updates: AsyncIterable[WatchUpdate]) -> None:
+async def print_states_as_json(updates: AsyncIterable[WatchUpdate]) -> None:
+    """Print each update as a line of JSON."""
     async for update in updates:
         match update:
             case Execution():

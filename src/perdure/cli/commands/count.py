@@ -40,8 +40,8 @@ def command(integration: str, selection: Selection, by: str | None, output: str,
     Prints the number alone, or a table with --by. The server looks at a million executions at most; where there may
     be more it says `at least`.
     """
-    filter_text = selection.filter()
-    run(_count(connection, integration, filter_text, by, output), connection.server, filter_text=filter_text)
+    sent = selection.filter()
+    run(_count(connection, integration, sent.text, by, output), connection.server, sent=sent)
 
 
 async def _count(connection: Connection, integration: str, filter_text: str, by: str | None, output: str) -> ExitCode:

@@ -15,7 +15,7 @@ from perdure.cli.exit_codes import ExitCode
 from perdure.cli.failures import report
 from perdure.cli.output import json_form, output_option, print_json, print_table
 from perdure.cli.running import run
-from perdure.client.errors import InvalidRequest
+from perdure.client.errors import InvalidRequest, NotFound
 from perdure.client.names import last_part
 from perdure.definition.errors import DefinitionError
 from perdure.definition.yaml_loader import place_of
@@ -37,7 +37,7 @@ Examples:
   perdure deploy fulfil.yaml refund.yaml --check""",
 )
 @click.argument("sources", nargs=-1, required=True, metavar="APP:NAME|FILE.yaml...", shell_complete=complete_file)
-@click.option("--check", is_flag=True, help="Only check the definitions; change nothing.")
+@click.option("--check", is_flag=True, help="Only check the definitions, and tell what a deploy would change.")
 @output_option
 @connection_options
 def command(sources: Sequence[str], check: bool, output: str, connection: Connection) -> None:
@@ -63,13 +63,27 @@ async def _deploy(connection: Connection, deployables: list[Deployable], *, chec
         deployed, code = await _check_all(client, deployables)
         if code is not ExitCode.OK:
             return code
-        if not check:
+        if check:
+            changes = [(last_part(each.name), await _change(client, each)) for each in deployed]
+        else:
             deployed = [await _deploy_one(client, each, check=False) for each in deployables]
     if output == "json":
         print_json([json_form(integration) for integration in deployed])
+    elif check:
+        print_table(("integration", "a deploy"), changes)
+        click.echo("checked only; nothing was deployed", err=True)
     else:
         print_table(("integration", "revision", "tasks"), [_row(integration) for integration in deployed])
     return ExitCode.OK
+
+
+async def _change(client: Client, checked: Integration) -> str:
+    """Say what a deploy would do with a definition that was checked."""
+    try:
+        latest = await client.integrations.get(checked.name)
+    except NotFound:
+        return "would create it"
+    return "would change nothing" if latest.revision_id == checked.revision_id else "would make a new revision"
 
 
 async def _check_all(client: Client, deployables: list[Deployable]) -> tuple[list[Integration], ExitCode]:

@@ -174,6 +174,8 @@ def _labels(labels: Sequence[str]) -> dict[str, str]:
         key, equals, value = label.partition("=")
         if not equals:
             raise click.UsageError(f"--label {label!r} is not of the form key=value")
+        if key in parsed:
+            raise click.UsageError(f"--label {key!r} is given several times; a label has one value")
         parsed[key] = value
     return parsed
 

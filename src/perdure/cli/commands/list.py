@@ -68,8 +68,8 @@ def command(**arguments: Unpack[_Arguments]) -> None:
     """
     if arguments["columns"] is not None and arguments["output"] != "table":
         raise click.UsageError(f"--columns is about tables; with -o {arguments['output']} leave it out")
-    filter_text = arguments["selection"].filter()
-    run(_list(arguments, filter_text), arguments["connection"].server, filter_text=filter_text)
+    sent = arguments["selection"].filter()
+    run(_list(arguments, sent.text), arguments["connection"].server, sent=sent)
 
 
 async def _list(arguments: _Arguments, filter_text: str) -> ExitCode:

@@ -57,8 +57,8 @@ The first line on stdout says where it listens: perdure: listening on 127.0.0.1:
 @click.option(
     "--retention",
     metavar="LENGTH",
-    help="How long executions are kept after their end unless their integration says otherwise, such as 36h; "
-    f"off keeps them for ever.  [default: {_DEFAULT_RETENTION_DAYS}d]",
+    help="How long executions are kept after their end unless their integration says otherwise: 90m, 36h or 30d; "
+    f"off or 0 keeps them for ever.  [default: {_DEFAULT_RETENTION_DAYS}d]",
 )
 @click.option(
     "--max-watchers",

@@ -12,11 +12,12 @@ from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.following import follow, outcome
 from perdure.cli.instants import now_operand
-from perdure.cli.output import output_option
+from perdure.cli.link import Link, patience_option
+from perdure.cli.output import output_option, rich_output
 from perdure.cli.results import print_error
 from perdure.cli.running import run
 from perdure.cli.selection import Selection, selection_options
-from perdure.cli.streaming import print_events, show_states
+from perdure.cli.streaming import print_events, print_states, print_states_as_json, show_states
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import WatchResponse
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Unpack
 
+    from perdure.cli.composing import ComposedFilter
     from perdure.client import Client, Watch
     from perdure.client.read_options import WatchAllOptions
 
@@ -39,8 +41,9 @@ class _Arguments(TypedDict):
     events: bool
     from_beginning: bool
     until_done: bool
-    cursor: str
+    cursor: str | None
     show_cursor: bool
+    patience: float
     columns: Sequence[Column] | None
     output: str
     connection: Connection
@@ -73,8 +76,9 @@ Examples:
 @click.option("--events", is_flag=True, help="Show every event from now on instead of the latest states.")
 @click.option("--from-beginning", is_flag=True, help="With --events: begin with the oldest that is kept.")
 @click.option("--until-done", is_flag=True, help="End when all that match have ended.")
-@click.option("--cursor", default="", help="With --events: begin where another watch was.")
+@click.option("--cursor", help="With --events: begin where another watch was.")
 @click.option("--show-cursor", is_flag=True, help="With --events: say on stderr at the end where that is.")
+@patience_option
 @columns_option
 @output_option
 @connection_options
@@ -88,8 +92,10 @@ def command(**arguments: Unpack[_Arguments]) -> None:
     them in a live table, with the numbers by state below; elsewhere each state is a line. What does not match any
     more leaves. Without a filter, those that had ended before are left out.
 
-    With -o json each event, or each state, is one line of JSON. Goes on by itself when the connection breaks or the
-    server restarts.
+    With -o json each event, or each state, is one line of JSON.
+
+    Goes on by itself when the connection breaks or the server restarts. A server that stays away for longer is told
+    on stderr, or below the table, and when it has been away for as long as --patience says, the exit code is 5.
     """
     _check(arguments)
     server, execution = arguments["connection"].server, arguments["execution"]
@@ -97,8 +103,8 @@ def command(**arguments: Unpack[_Arguments]) -> None:
         goes_on = f"the execution goes on; `perdure watch {execution}` follows it again"
         run(_watch_one(arguments, execution), server, goes_on)
         return
-    filter_text = _filter(arguments)
-    run(_watch_many(arguments, filter_text), server, filter_text=filter_text)
+    sent = _filter(arguments)
+    run(_watch_many(arguments, sent.text), server, sent=sent)
 
 
 def _check(arguments: _Arguments) -> None:
@@ -111,6 +117,8 @@ def _check(arguments: _Arguments) -> None:
         raise click.UsageError("give --integration or --tree; an execution's tree is of one integration anyway")
     if arguments["columns"] and (arguments["execution"] or arguments["events"] or arguments["output"] == "json"):
         raise click.UsageError("--columns is about tables of executions; leave it out here")
+    if arguments["cursor"] == "":
+        raise click.UsageError("--cursor is empty; give what --show-cursor printed, or leave it out")
     places = arguments["cursor"] or arguments["show_cursor"] or arguments["from_beginning"]
     if places and not arguments["events"]:
         raise click.UsageError("a cursor and a beginning are places among events; give --events too")
@@ -119,10 +127,12 @@ def _check(arguments: _Arguments) -> None:
 
 
 async def _watch_one(arguments: _Arguments, execution: str) -> ExitCode:
-    async with arguments["connection"].client() as client:
+    async with arguments["connection"].client(arguments["patience"]) as client:
         name = client.scope.execution(execution)
         if arguments["events"] or arguments["output"] == "json":
-            await _print_events(client.watch(name, cursor=arguments["cursor"]), arguments)
+            link = Link(client.target, announces=True)
+            watch = client.watch(name, cursor=arguments["cursor"], on_outage=link.take)
+            await _print_events(watch, arguments)
         else:
             await follow(client, name)
         ended = await client.get(name, view=Execution.VIEW_BASIC)
@@ -132,17 +142,24 @@ async def _watch_one(arguments: _Arguments, execution: str) -> ExitCode:
 
 
 async def _watch_many(arguments: _Arguments, filter_text: str) -> ExitCode:
-    async with arguments["connection"].client() as client:
+    rich = None if arguments["events"] or arguments["output"] == "json" else rich_output()
+    async with arguments["connection"].client(arguments["patience"]) as client:
+        link = Link(client.target, announces=rich is None)
         if arguments["events"]:
-            await _print_events(_open(client, arguments, filter_text), arguments)
-        else:
-            columns = arguments["columns"] or _USUAL
-            async with _open(client, arguments, filter_text, columns) as watch:
-                await show_states(watch.updates(), columns, arguments["output"])
+            await _print_events(_open(client, arguments, filter_text, link), arguments)
+            return ExitCode.OK
+        columns = arguments["columns"] or _USUAL
+        async with _open(client, arguments, filter_text, link, columns) as watch:
+            if arguments["output"] == "json":
+                await print_states_as_json(watch.updates())
+            elif rich is None:
+                await print_states(watch.updates(), columns)
+            else:
+                await show_states(watch.updates(), columns, link, rich)
     return ExitCode.OK
 
 
-def _open(client: Client, arguments: _Arguments, filter_text: str, columns: Sequence[Column] = ()) -> Watch:
+def _open(client: Client, arguments: _Arguments, filter_text: str, link: Link, columns: Sequence[Column] = ()) -> Watch:
     """Watch events, or the latest states if there are columns."""
     tree, integration = arguments["tree"], arguments["integration"]
     options: WatchAllOptions = {
@@ -151,6 +168,7 @@ def _open(client: Client, arguments: _Arguments, filter_text: str, columns: Sequ
         "from_beginning": arguments["from_beginning"],
         "include_sub_executions": integration is not None and arguments["selection"].includes_sub_executions,
         "until_terminal": arguments["until_done"],
+        "on_outage": link.take,
     }
     if columns:
         options["initial_state"] = True
@@ -170,7 +188,7 @@ async def _print_events(watch: Watch, arguments: _Arguments) -> None:
             click.echo(f"cursor: {watch.cursor}", err=True)
 
 
-def _filter(arguments: _Arguments) -> str:
+def _filter(arguments: _Arguments) -> ComposedFilter:
     """Write the filter; who names none looks on and does not want to see all that ever ended."""
     selection = arguments["selection"]
     if arguments["tree"] is not None:
