@@ -56,3 +56,10 @@ def test_help_imports_no_grpc():
     code = "import sys; from perdure.cli.main import main; main(['--help'], standalone_mode=False); "
     code += "sys.exit('grpc' in sys.modules or 'google.protobuf' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment(), capture_output=True)
+
+
+@pytest.mark.parametrize("text", ["1y", "36h30m", "OFF", "5"])
+def test_a_retention_that_cannot_be_used_is_told_how_to_write_one(text):
+    refused = CliRunner().invoke(main, ["serve", "--retention", text])
+    assert refused.exit_code == 2
+    assert f"""retention: '{text}' cannot be used; write "90m", "36h" or "30d", or "off" or "0" """ in refused.stderr

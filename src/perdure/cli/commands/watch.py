@@ -94,8 +94,8 @@ def command(**arguments: Unpack[_Arguments]) -> None:
 
     With -o json each event, or each state, is one line of JSON.
 
-    Goes on by itself when the connection breaks or the server restarts. A server that stays away for longer is told
-    on stderr, or below the table, and when it has been away for as long as --patience says, the exit code is 5.
+    Goes on by itself when the connection breaks or the server restarts. A server that is away for more than a second
+    is told on stderr, or below the table; after as long as --patience says, the exit code is 5.
     """
     _check(arguments)
     server, execution = arguments["connection"].server, arguments["execution"]
