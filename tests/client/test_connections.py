@@ -72,8 +72,9 @@ async def test_a_server_that_is_gone_is_unavailable(proxy, server):
 
 async def test_where_nobody_ever_answered_everything_gives_up_soon(proxy):
     proxy.refuse()
-    long = {"deadline": 600.0, "patience": 600.0, "watch_patience": math.inf}
-    async with Client(f"127.0.0.1:{proxy.port}", connect_timeout=0.1, **long) as through, asyncio.timeout(20):
+    target = f"127.0.0.1:{proxy.port}"
+    through = Client(target, deadline=600.0, patience=600.0, watch_patience=math.inf, connect_timeout=0.1)
+    async with through, asyncio.timeout(20):
         with pytest.raises(Unavailable):
             await through.integrations.get("gated")
         with pytest.raises(Unavailable):

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from perdure.client import ClientClosed, CursorExpired, Left, Reset, Synced
-from perdure.client.errors import FailedPrecondition, NotFound, Unavailable
+from perdure.client.errors import FailedPrecondition, NotFound
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import StorePoint, WatchExecutionsRequest, WatchResponse
@@ -238,19 +238,6 @@ async def test_another_store_ends_the_watch():
         assert [each async for each in watch] == []
 
 
-async def test_patience_is_counted_from_each_break_and_not_from_the_last_message():
-    service, idle = ScriptedService(), asyncio.Event()
-
-    async def be_idle(context):
-        asyncio.get_running_loop().call_later(0.5, idle.set)
-        await idle.wait()
-
-    unavailable = abort(grpc.StatusCode.UNAVAILABLE)
-    service.watches.extend([[EVENTS[0], unavailable], [EVENTS[2], be_idle, unavailable], [*EVENTS[3:], Held()]])
-    async with scripted(service, watch_patience=0.4) as client, client.watch_all(after=POINT) as watch:
-        assert await take(watch, 6) == updates_in(EVENTS)
-
-
 async def test_a_server_that_goes_away_again_and_again_is_no_end():
     service = ScriptedService()
     going = told(1, going_away=WatchResponse.GoingAway())
@@ -266,14 +253,6 @@ async def test_a_stream_that_lived_on_after_one_that_ended_is_no_end_either(noth
     service.watches.extend([[EVENTS[0]], [progress, progress], [EVENTS[2]], nothing])
     async with scripted(service) as client, client.watch_all(after=POINT, until_terminal=True) as watch:
         assert [each async for each in watch] == updates_in([EVENTS[0], EVENTS[2]])
-
-
-async def test_a_server_that_stays_away_exhausts_the_patience():
-    service = ScriptedService()
-    service.watches.extend([BREAKS["unavailable"]] * 20)
-    async with scripted(service, watch_patience=0.1) as client, client.watch_all(after=POINT) as watch:
-        with pytest.raises(Unavailable):
-            await anext(watch)
 
 
 @pytest.mark.parametrize(
