@@ -116,36 +116,36 @@ def _rate(data: Path, load: LoadGenerator, seconds: float) -> float:
 
 
 def _lists(address: str, load: LoadGenerator, span: tuple[str, str], half: float) -> Iterator[Figure]:
-    """Take the 99th percentile of every list, of its first page and of its last."""
-    requests = dict(asyncio.run(_list_requests(address, span)))
-    for name, request in requests.items():
-        seen = load.run(LISTS, address, LIST, request, 1)
-        yield Figure(f"list by {name}: p99", "", seen.p99, "ms", mark=QUIET_MARK)
+    """Take the highest 99th percentile of each filter, over its pages: alone and in one integration, first and last."""
+    requests = asyncio.run(_list_requests(address, span))
+
+    def highest(name: str) -> float:
+        return max(load.run(LISTS, address, LIST, request, 1).p99 for request in requests[name])
+
+    for name in requests:
+        yield Figure(f"list by {name}: highest p99", "", highest(name), "ms", mark=QUIET_MARK)
     with ExitStack() as busy:
         for _ in range(CALLERS):
             # Callers of one program would all call at the same instants.
             execute = execute_request("one", Execution.POST)
             busy.enter_context(load.calls(address, EXECUTE, execute, int(half) // CALLERS))
             time.sleep(STAGGER_SECONDS)
-        for name, request in requests.items():
-            seen = load.run(LISTS, address, LIST, request, 1)
-            yield Figure(f"list by {name}, half load: p99", "in-process", seen.p99, "ms", mark=LOADED_MARK)
+        for name in requests:
+            yield Figure(f"list by {name}, at half load: highest p99", "", highest(name), "ms", mark=LOADED_MARK)
 
 
-async def _list_requests(address: str, span: tuple[str, str]) -> list[tuple[str, ListExecutionsRequest]]:
-    """Make one request for each filter, alone and within an integration, for the first page and for the last."""
+async def _list_requests(address: str, span: tuple[str, str]) -> dict[str, list[ListExecutionsRequest]]:
+    """Make the requests of each filter: alone and within an integration, for the first page and for the last."""
     begin, end = span
-    found = []
+    found: dict[str, list[ListExecutionsRequest]] = {}
     async with grpc.aio.insecure_channel(address) as channel:
         service = rpc.ExecutionServiceStub(channel)
         for name, text in FILTERS.items():
             for integration in ("-", "one-3"):
-                chosen = text.format(begin=begin, end=end)
                 parent = f"{LOCATION}/integrations/{integration}"
+                chosen = text.format(begin=begin, end=end)
                 request = ListExecutionsRequest(parent=parent, filter=chosen, page_size=100)
-                where = name if integration == "-" else f"{name} in one integration"
-                found.append((f"{where}, first page", request))
-                found.append((f"{where}, last page", await _last_page(service, request)))
+                found.setdefault(name, []).extend((request, await _last_page(service, request)))
     return found
 
 
@@ -227,7 +227,7 @@ def _new(model: NewExecution, key: ExecutionKey, number: int, create_time: int) 
         root=key.execution,
         integration=model.integration if number % INTEGRATIONS == 0 else f"one-{number % INTEGRATIONS}",
         create_time=create_time,
-        trigger_id=f"api_trigger/t{spread % 20}",
+        trigger_id=f"api_trigger/t{spread % 19}",
         labels=json.dumps({"customer": f"c{spread % 997}", "stage": "prod"}, separators=(",", ":")),
     )
 
