@@ -21,6 +21,7 @@ BREAKS = {
     "unavailable": [abort(grpc.StatusCode.UNAVAILABLE)],
     "shutting down": [abort(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")],
     "internal": [abort(grpc.StatusCode.INTERNAL)],
+    "a fault of the server": [abort(grpc.StatusCode.INTERNAL, "INTERNAL", id="f1")],
     "cancelled by the peer": [abort(grpc.StatusCode.CANCELLED)],
     "deadline of the stream": [abort(grpc.StatusCode.DEADLINE_EXCEEDED)],
     "no room": [abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS", retry_after=0.0)],

@@ -25,6 +25,7 @@ async def sequences_of(service, **options):
         abort(grpc.StatusCode.UNAVAILABLE),
         abort(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
         abort(grpc.StatusCode.INTERNAL),
+        abort(grpc.StatusCode.INTERNAL, "INTERNAL", id="f1"),
         abort(grpc.StatusCode.CANCELLED),
         abort(grpc.StatusCode.DEADLINE_EXCEEDED),
         abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS", retry_after=0.0),

@@ -247,7 +247,9 @@ class Watch:
         Raises:
             CallFailed: Another stream would not help, or the server has been lost for too long.
         """
-        is_lost = is_cut_off(failure) or was_not_begun(failure) or isinstance(failure, TimedOut)
+        # A fault inside the server may well be gone with the next stream, and watching again does no harm.
+        is_fault = failure.code is grpc.StatusCode.INTERNAL
+        is_lost = is_fault or is_cut_off(failure) or was_not_begun(failure) or isinstance(failure, TimedOut)
         delay = self._backoff.delay(failure.refusal.retry_after)
         if not is_lost or not self._outage.lasts(failure, delay):
             self._is_over = True
