@@ -84,7 +84,8 @@ def test_every_file_says_how_other_languages_call_it(files: list[FileDescriptor]
 
 def test_only_reads_and_the_session_stream(methods: list[MethodDescriptor]):
     streams = {method.name: (method.client_streaming, method.server_streaming) for method in methods}
-    assert {name for name, kind in streams.items() if kind != (False, False)} == {"WatchExecution", "WatchExecutions", "Work"}
+    streaming = {name for name, kind in streams.items() if kind != (False, False)}
+    assert streaming == {"WatchExecution", "WatchExecutions", "Work"}
     assert streams["WatchExecution"] == streams["WatchExecutions"] == (False, True)
     assert streams["Work"] == (True, True)
 

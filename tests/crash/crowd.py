@@ -7,7 +7,7 @@ read wait for their server's end.
 import asyncio
 import contextlib
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -22,7 +22,7 @@ from tests.crash.system import ALL, LOCATION, WATCHES, Pulse
 
 EVERY, LATEST = WatchResponse.MODE_EVERY_EVENT, WatchResponse.MODE_LATEST_STATE
 
-QUESTIONS = (
+QUESTIONS: tuple[dict[str, Any], ...] = (
     {},
     {"filter": "state = PROCESSING"},
     {"filter": "NOT end_time:*"},
@@ -186,6 +186,7 @@ class Crowd:
             if self._over.is_set():
                 return
             name = await self._begin(kind)
+            request: WatchExecutionRequest | WatchExecutionsRequest
             if self._choose.random() < 0.5:
                 request = WatchExecutionRequest(name=name, include_sub_executions=True)
             else:

@@ -20,6 +20,11 @@ TURNS_BEFORE_A_COMMIT = 50
 SMALL_RING = 2
 
 
+def replace(owner, name, replacement):
+    """Puts something else in the place of a part of the product."""
+    setattr(owner, name, replacement)
+
+
 def resuming_one_commit_too_early():
     _shift_cursors(-POSITIONS_PER_COMMIT)
 
@@ -35,7 +40,7 @@ def _shift_cursors(positions):
         place = read(self, token, watched)
         return place._replace(position=max(place.position + positions, 0))
 
-    start.StartReader._cursor = plant
+    replace(start.StartReader, "_cursor", plant)
 
 
 def dropping_what_does_not_fit_into_the_ring():
@@ -44,8 +49,8 @@ def dropping_what_does_not_fit_into_the_ring():
     def plant(self):
         self._matches.popleft()
 
-    selection.Selection.drop_oldest = plant
-    hub.Ring = functools.partial(ring.Ring, max_entries=SMALL_RING)
+    replace(selection.Selection, "drop_oldest", plant)
+    replace(hub, "Ring", functools.partial(ring.Ring, max_entries=SMALL_RING))
 
 
 def publishing_before_the_commit():
@@ -68,9 +73,9 @@ def publishing_before_the_commit():
             await asyncio.sleep(0)
         await store(self, batch)
 
-    active.ActiveSet._submit = submit_and_publish
-    hub.WatchHub.publish = publish_once
-    writer.Writer._store = store_later
+    replace(active.ActiveSet, "_submit", submit_and_publish)
+    replace(hub.WatchHub, "publish", publish_once)
+    replace(writer.Writer, "_store", store_later)
 
 
 def using_a_sequence_again_after_a_crash():
@@ -88,8 +93,8 @@ def using_a_sequence_again_after_a_crash():
             change = dataclasses.replace(change, first_sequence=first, sequence=last)
         publish(self, change)
 
-    active.ActiveSet.adopt = adopt_and_forget
-    hub.WatchHub.publish = publish_again
+    replace(active.ActiveSet, "adopt", adopt_and_forget)
+    replace(hub.WatchHub, "publish", publish_again)
 
 
 def filtering_by_the_newest_facts():
@@ -104,7 +109,7 @@ def filtering_by_the_newest_facts():
             records.append(dataclasses.replace(record, facts=facts, before=record.before and facts))
         return dataclasses.replace(page, records=records)
 
-    queries.Queries.log_page = plant
+    replace(queries.Queries, "log_page", plant)
 
 
 def not_telling_that_an_execution_left():
@@ -114,17 +119,17 @@ def not_telling_that_an_execution_left():
         found = kind(self, created, before, facts)
         return None if found is subject.Kind.LEFT else found
 
-    subject.Subject.kind = plant
+    replace(subject.Subject, "kind", plant)
 
 
 def being_synced_too_early():
     """What changes while the states are listed is passed over; here something always does."""
 
-    async def plant(self, newest):
+    async def plant(self):
         await self._wait()
         self._place = self._place._replace(position=self._hub.position)
 
-    stream.Stream._catch_up = plant
+    replace(stream.Stream, "_catch_up", plant)
 
 
 PLANTS = {

@@ -84,7 +84,7 @@ NEWEST = len(COMMITS)
 
 def all_events():
     """All events, with the commits in their order."""
-    sequences = defaultdict(int)
+    sequences: defaultdict[str, int] = defaultdict(int)
     for revision, commit in enumerate(COMMITS, 1):
         for name, change in commit:
             sequences[name] += 1
@@ -122,7 +122,7 @@ class Watched(NamedTuple):
     parent: str
     filter: str
     below: bool
-    told: list
+    told: list[ExecutionEvent]
 
 
 WATCHES = {

@@ -432,6 +432,7 @@ async def test_a_cursor_is_good_for_its_own_watch_and_store_only(bench, changes,
 async def test_a_cursor_that_another_store_gave_out_says_so(bench, tmp_path):
     async with watched(tmp_path / "other") as other:
         reader = await other.watch(start=Begin.NOW).until(lambda reader: reader.greeting)
+    assert reader.greeting is not None
     with pytest.raises(WrongState) as refused:
         await bench.watch(start=AtCursor(reader.greeting.cursor)).to_the_end()
     assert refused.value.reason_name == "STORE_RESET"
