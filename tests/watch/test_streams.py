@@ -1,7 +1,10 @@
 """Watches of an engine on a real store: every event, once, in order, from the ring and from the log."""
 
+import asyncio
+
 import pytest
 
+from perdure.codec.tokens import TokenCodec
 from perdure.domain.errors import InvalidRequest, NotFound, OutOfRange, WrongState
 from perdure.store.queries import Scope
 from perdure.store.records import ExecutionKey
@@ -9,6 +12,7 @@ from perdure.v1.execution_pb2 import ExecutionDetails
 from perdure.watch import framing
 from perdure.watch.order import AfterRevision, AtCursor, Begin, Until
 from perdure.watch.ring import Ring
+from perdure.watch.start import StartReader
 from perdure.watch.subject import Subject
 from tests.watch.harness import ALL, watched
 
@@ -409,6 +413,8 @@ async def test_a_cursor_survives_a_restart(tmp_path):
 
 
 MAX_INT64 = 2**63 - 1
+TURNS = 1_000
+"""Turns of the loop in which an execution is given to the store, by far."""
 
 
 @pytest.mark.parametrize(
@@ -446,6 +452,22 @@ async def test_a_cursor_at_the_head_is_good_and_one_behind_it_is_not(bench):
     assert not (await reader.to_the_end()).messages
     with pytest.raises(WrongState):
         await bench.watch(start=bench.cursor(subject, revision=head + 1)).to_the_end()
+
+
+async def test_a_cursor_may_be_ahead_of_what_the_server_was_told_to_be_durable(bench):
+    """Whoever reads the log sees a commit before the server is told of it, and may come again at once."""
+    subject = bench.watch().order.subject
+    starts = StartReader(bench.store, TokenCodec(bench.store.identity.token_keys))
+    starting = asyncio.create_task(bench.start("one"))
+    for _ in range(TURNS):
+        if bench.store.submitted_revision() > bench.store.committed_revision():
+            break
+        await asyncio.sleep(0)
+    newest = bench.store.submitted_revision()
+    assert starts.read(bench.cursor(subject, revision=newest), subject).revision == newest
+    with pytest.raises(WrongState):
+        starts.read(bench.cursor(subject, revision=newest + 1), subject)
+    await starting
 
 
 @pytest.mark.parametrize("token", ["garbage", "", "A" * 5_000, "ö"])

@@ -27,7 +27,7 @@ def require_store_revision(wanted: int, store: Store) -> None:
     Raises:
         WrongState: The store has not had it (`STORE_RESET`).
     """
-    newest = store.committed_revision()
+    newest = store.submitted_revision()
     if wanted > newest:
         message = f"this store has not had store revision {wanted}, its newest is {newest}; read the state anew"
         raise WrongState(message, reason="STORE_RESET", store_revision=str(newest))

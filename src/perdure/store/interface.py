@@ -61,6 +61,14 @@ class Store(Protocol):
         """Store revision of the newest commit that is durable; 0 in an empty store."""
         ...
 
+    def submitted_revision(self) -> int:
+        """Store revision of the newest commit given to the store, durable or not; no read shows more.
+
+        What is read may be ahead of `committed_revision` for a moment, because others see a commit before
+        whoever made it is told.
+        """
+        ...
+
     async def oldest_revision(self) -> int:
         """Store revision up to which records of any project may have been deleted; 0 as long as none was."""
         ...

@@ -61,7 +61,7 @@ class StartReader:
             raise InvalidRequest(f"cursor: {description}", violation, reason="CURSOR_FILTER_MISMATCH")
         if cursor.store_id != self._store.identity.store_id:
             _store_reset("the cursor is from another store")
-        if cursor.position > log_position(self._store.committed_revision()):
+        if cursor.position > log_position(self._store.submitted_revision()):
             _store_reset("the cursor is from a future that this store has not had")
         return Place(cursor.position, cursor.events, cursor.unsynced)
 
@@ -77,7 +77,7 @@ class StartReader:
     def _revision(self, start: AfterRevision) -> Place:
         if start.store_id != self._store.identity.store_id:
             _store_reset("the store revision is one of another store")
-        if start.store_revision > self._store.committed_revision():
+        if start.store_revision > self._store.submitted_revision():
             _store_reset("the store revision is one that this store has not had")
         return Place(log_position(start.store_revision))
 

@@ -94,6 +94,10 @@ class SqliteStore:
         """Store revision of the newest durable commit; 0 in an empty store."""
         return self._writer.head
 
+    def submitted_revision(self) -> int:
+        """Store revision of the newest commit given to the store; see `Store.submitted_revision`."""
+        return self._writer.submitted
+
     def submit(self, commit: Commit) -> asyncio.Future[None]:
         """Queue one commit; see `Store.submit`."""
         return self._writer.submit(commit)

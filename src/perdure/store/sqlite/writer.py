@@ -58,10 +58,11 @@ class Writer:
 
     Attributes:
         head: Store revision of the newest durable commit.
+        submitted: Store revision of the newest commit that was given to it.
     """
 
     def __init__(self, database: Database, head: int) -> None:
-        self.head = head
+        self.head = self.submitted = head
         self._database = database
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
@@ -85,6 +86,7 @@ class Writer:
             raise StoreRefused("the store is closed")
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(commit, outcome))
+        self.submitted = max(self.submitted, commit.revision)
         self._wake.set()
         return outcome
 
