@@ -13,7 +13,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
-from bench.raw_server import NAME
+from bench.raw_server import NAME, serve
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_service_pb2 import ExecuteRequest, ExecuteResponse, WatchExecutionsRequest, WatchResponse
 
@@ -85,15 +85,5 @@ def _message(sequence: int, group: str) -> bytes:
     return message.SerializeToString()
 
 
-async def serve() -> None:
-    """Serve until the process is ended."""
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((RawFanOut().handler(),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    print(f"raw: listening on 127.0.0.1:{port}", flush=True)
-    await server.wait_for_termination()
-
-
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(RawFanOut().handler()))

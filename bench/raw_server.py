@@ -60,10 +60,10 @@ class RawService:
         return grpc.method_handlers_generic_handler("perdure.v1.ExecutionService", {"GetExecution": method})
 
 
-async def serve() -> None:
+async def serve(handler: grpc.GenericRpcHandler) -> None:
     """Serve until the process is ended."""
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((RawService().handler(),))
+    server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(f"raw: listening on 127.0.0.1:{port}", flush=True)
@@ -71,4 +71,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(RawService().handler()))
