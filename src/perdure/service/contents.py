@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from google.protobuf.field_mask_pb2 import FieldMask
     from google.protobuf.message import Message
 
+    from perdure.v1.execution_service_pb2 import GetExecutionRequest, ListExecutionsRequest
+
 CHILDREN: Final = "direct_sub_executions"
 SNAPSHOTS: Final = "execution_details.execution_snapshots"
 
@@ -94,6 +96,16 @@ def read_contents(view: int, mask: FieldMask | None, *, default: int, without_pa
     if paths or (view or default) == Execution.VIEW_FULL:
         return _full(without_params=without_params)
     return BASIC
+
+
+def contents_of(request: GetExecutionRequest | ListExecutionsRequest, *, default: int) -> Contents:
+    """Read how much of each execution a request wants; see `read_contents`."""
+    return read_contents(
+        request.view,
+        request.read_mask,
+        default=default,
+        without_params=request.snapshot_metadata_without_params,
+    )
 
 
 def _full(*, without_params: bool) -> Contents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from perdure.service.admission import MethodClass
-from perdure.service.contents import BASIC, read_contents
+from perdure.service.contents import BASIC, contents_of, read_contents
 from perdure.service.execute import answer_within
 from perdure.service.fields import Faults, read_length, read_text
 from perdure.service.min_store_revision import check_min_store_revision, require_store_revision
@@ -69,12 +69,7 @@ class ExecutionServicer:
             name = self._names.execution(request.name, "name")
         check_min_store_revision(request.min_store_revision, faults)
         with faults.noted():
-            contents = read_contents(
-                request.view,
-                request.read_mask,
-                default=Execution.VIEW_FULL,
-                without_params=request.snapshot_metadata_without_params,
-            )
+            contents = contents_of(request, default=Execution.VIEW_FULL)
         faults.refuse_if_any()
         require_store_revision(request.min_store_revision, self._engine.environment.store)
         return (await self._views.get(name, contents)).message

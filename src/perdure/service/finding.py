@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec.message_parts import EXECUTION_STATES
 from perdure.domain.states import ExecutionState
-from perdure.service.contents import read_contents
+from perdure.service.contents import contents_of
 from perdure.service.fields import Faults
 from perdure.service.min_store_revision import check_min_store_revision, require_store_revision
 from perdure.service.ordering import read_order, too_wide
@@ -81,12 +81,7 @@ class ExecutionFinder:
             order = read_order(request.order_by)
         # Last, because there can be so many of its faults that others would not fit.
         with faults.noted():
-            contents = read_contents(
-                request.view,
-                request.read_mask,
-                default=Execution.VIEW_BASIC,
-                without_params=request.snapshot_metadata_without_params,
-            )
+            contents = contents_of(request, default=Execution.VIEW_BASIC)
         faults.refuse_if_any()
         return scope, chosen, order, contents
 
