@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from perdure.v1 import breakpoint_pb2 as _breakpoint_pb2
 from perdure.v1 import error_pb2 as _error_pb2
 from perdure.v1 import value_pb2 as _value_pb2
 import builtins as _builtins
@@ -22,6 +23,66 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ReplayMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReplayModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReplayMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPLAY_MODE_UNSPECIFIED: _ReplayMode.ValueType  # 0
+    """As `FROM_BEGINNING`."""
+    REPLAY_MODE_FROM_BEGINNING: _ReplayMode.ValueType  # 1
+    """At the start tasks."""
+    REPLAY_MODE_POINT_OF_FAILURE: _ReplayMode.ValueType  # 2
+    """At the tasks that failed or were not reached: those that succeeded count as done."""
+    REPLAY_MODE_FROM_SNAPSHOT: _ReplayMode.ValueType  # 3
+    """Where the original stood at one of its snapshots."""
+
+class ReplayMode(_ReplayMode, metaclass=_ReplayModeEnumTypeWrapper):
+    """Says where an execution that replays another begins."""
+
+REPLAY_MODE_UNSPECIFIED: ReplayMode.ValueType  # 0
+"""As `FROM_BEGINNING`."""
+REPLAY_MODE_FROM_BEGINNING: ReplayMode.ValueType  # 1
+"""At the start tasks."""
+REPLAY_MODE_POINT_OF_FAILURE: ReplayMode.ValueType  # 2
+"""At the tasks that failed or were not reached: those that succeeded count as done."""
+REPLAY_MODE_FROM_SNAPSHOT: ReplayMode.ValueType  # 3
+"""Where the original stood at one of its snapshots."""
+Global___ReplayMode: _TypeAlias = ReplayMode  # noqa: Y015
+
+class _SavepointRetention:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SavepointRetentionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SavepointRetention.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SAVEPOINT_RETENTION_UNSPECIFIED: _SavepointRetention.ValueType  # 0
+    """The next wider setting: of a call that of the integration, of the integration `ALL`. An execution
+    always has one of the others.
+    """
+    SAVEPOINT_RETENTION_ALL: _SavepointRetention.ValueType  # 1
+    """The snapshot after each checkpoint."""
+    SAVEPOINT_RETENTION_LAST: _SavepointRetention.ValueType  # 2
+    """Only the newest one; the numbers of the snapshots go on rising."""
+    SAVEPOINT_RETENTION_NONE: _SavepointRetention.ValueType  # 3
+    """None."""
+
+class SavepointRetention(_SavepointRetention, metaclass=_SavepointRetentionEnumTypeWrapper):
+    """Says which snapshots of an execution are kept. It changes nothing in how the execution runs."""
+
+SAVEPOINT_RETENTION_UNSPECIFIED: SavepointRetention.ValueType  # 0
+"""The next wider setting: of a call that of the integration, of the integration `ALL`. An execution
+always has one of the others.
+"""
+SAVEPOINT_RETENTION_ALL: SavepointRetention.ValueType  # 1
+"""The snapshot after each checkpoint."""
+SAVEPOINT_RETENTION_LAST: SavepointRetention.ValueType  # 2
+"""Only the newest one; the numbers of the snapshots go on rising."""
+SAVEPOINT_RETENTION_NONE: SavepointRetention.ValueType  # 3
+"""None."""
+Global___SavepointRetention: _TypeAlias = SavepointRetention  # noqa: Y015
 
 @_typing.final
 class Execution(_message.Message):
@@ -74,6 +135,8 @@ class Execution(_message.Message):
         """A call of `Execute` with the method `SCHEDULE`."""
         STARTED_BY_PARENT: Execution._StartedBy.ValueType  # 3
         """A task of another execution, named in `parent`."""
+        STARTED_BY_REPLAY: Execution._StartedBy.ValueType  # 4
+        """A call of `ReplayExecution`."""
 
     class StartedBy(_StartedBy, metaclass=_StartedByEnumTypeWrapper):
         """Says what started an execution. Values may be added."""
@@ -86,6 +149,8 @@ class Execution(_message.Message):
     """A call of `Execute` with the method `SCHEDULE`."""
     STARTED_BY_PARENT: Execution.StartedBy.ValueType  # 3
     """A task of another execution, named in `parent`."""
+    STARTED_BY_REPLAY: Execution.StartedBy.ValueType  # 4
+    """A call of `ReplayExecution`."""
 
     class _View:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -97,8 +162,8 @@ class Execution(_message.Message):
         """The method's own default, told in its request."""
         VIEW_BASIC: Execution._View.ValueType  # 1
         """Everything but the parameters, the snapshots, the list of errors and the sub-executions:
-        `request_parameters`, `response_parameters`, `execution_details.execution_snapshots`, `errors`
-        and `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
+        `request_parameters`, `response_parameters`, `current_parameters`,
+        `execution_details.execution_snapshots`, `errors` and `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
         """
         VIEW_FULL: Execution._View.ValueType  # 2
         """Everything, snapshots included, newest first. Where the snapshots exceed the limit of an answer
@@ -112,8 +177,8 @@ class Execution(_message.Message):
     """The method's own default, told in its request."""
     VIEW_BASIC: Execution.View.ValueType  # 1
     """Everything but the parameters, the snapshots, the list of errors and the sub-executions:
-    `request_parameters`, `response_parameters`, `execution_details.execution_snapshots`, `errors`
-    and `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
+    `request_parameters`, `response_parameters`, `current_parameters`,
+    `execution_details.execution_snapshots`, `errors` and `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
     """
     VIEW_FULL: Execution.View.ValueType  # 2
     """Everything, snapshots included, newest first. Where the snapshots exceed the limit of an answer
@@ -159,6 +224,56 @@ class Execution(_message.Message):
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
         _ClearFieldArgType: _TypeAlias = _typing.Literal["current_tasks", b"current_tasks", "finished_sub_job_count", b"finished_sub_job_count", "finished_task_count", b"finished_task_count", "percent", b"percent", "sub_job_count", b"sub_job_count", "task_count", b"task_count"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class ReplayInfo(_message.Message):
+        """Says what an execution has to do with its replays: which one it replays, and which ones replay it."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        ORIGINAL_EXECUTION_INFO_ID_FIELD_NUMBER: _builtins.int
+        REPLAYED_EXECUTION_INFO_IDS_FIELD_NUMBER: _builtins.int
+        REPLAY_REASON_FIELD_NUMBER: _builtins.int
+        REPLAY_MODE_FIELD_NUMBER: _builtins.int
+        SNAPSHOT_NUMBER_FIELD_NUMBER: _builtins.int
+        ORIGINAL_EXECUTION_FIELD_NUMBER: _builtins.int
+        REPLAYED_EXECUTIONS_FIELD_NUMBER: _builtins.int
+        original_execution_info_id: _builtins.str
+        """Output only. The id of the execution that this one replays; empty if it replays none."""
+        replay_reason: _builtins.str
+        """Output only. The reason given for this replay; empty if it is none."""
+        replay_mode: Global___ReplayMode.ValueType
+        """Output only. Where this replay began; unset if it is none."""
+        snapshot_number: _builtins.int
+        """Output only. For `FROM_SNAPSHOT` the number of the original's snapshot; else 0."""
+        original_execution: _builtins.str
+        """Output only. The execution that this one replays, as its resource name."""
+        @_builtins.property
+        def replayed_execution_info_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The ids of the executions that replay this one, newest first, at most 100."""
+
+        @_builtins.property
+        def replayed_executions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The executions that replay this one, as their resource names, newest first, at most
+            100.
+            """
+
+        def __init__(
+            self,
+            *,
+            original_execution_info_id: _builtins.str = ...,
+            replayed_execution_info_ids: _abc.Iterable[_builtins.str] | None = ...,
+            replay_reason: _builtins.str = ...,
+            replay_mode: Global___ReplayMode.ValueType = ...,
+            snapshot_number: _builtins.int = ...,
+            original_execution: _builtins.str = ...,
+            replayed_executions: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["original_execution", b"original_execution", "original_execution_info_id", b"original_execution_info_id", "replay_mode", b"replay_mode", "replay_reason", b"replay_reason", "replayed_execution_info_ids", b"replayed_execution_info_ids", "replayed_executions", b"replayed_executions", "snapshot_number", b"snapshot_number"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -224,6 +339,27 @@ class Execution(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class CurrentParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _value_pb2.ValueType: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _value_pb2.ValueType | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     TRIGGER_ID_FIELD_NUMBER: _builtins.int
     EXECUTION_METHOD_FIELD_NUMBER: _builtins.int
@@ -258,6 +394,16 @@ class Execution(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
     MAX_RUNTIME_FIELD_NUMBER: _builtins.int
+    REPLAY_INFO_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    PAUSE_TIME_FIELD_NUMBER: _builtins.int
+    PAUSE_REASON_FIELD_NUMBER: _builtins.int
+    BREAKPOINTS_FIELD_NUMBER: _builtins.int
+    STOPPED_AT_BREAKPOINT_FIELD_NUMBER: _builtins.int
+    SAVEPOINT_RETENTION_FIELD_NUMBER: _builtins.int
+    DEVELOPMENT_FIELD_NUMBER: _builtins.int
+    RESOURCE_USAGE_FIELD_NUMBER: _builtins.int
+    CURRENT_PARAMETERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Identifier. The resource name. Below it the execution id is unique within the project."""
     trigger_id: _builtins.str
@@ -271,11 +417,13 @@ class Execution(_message.Message):
     store_revision: _builtins.int
     """Output only. The store revision of the last change to this execution."""
     priority: _builtins.int
-    """Output only. 0 to 999. Tasks of a higher priority are given to workers first, equal ones in the
-    order of creation.
+    """Optional. 0 to 999. Tasks of a higher priority are given to workers first, equal ones in the
+    order of creation. `UpdateExecution` changes it, also for tasks that are waiting for a worker.
     """
     description: _builtins.str
-    """Output only. What the caller wrote about this execution, at most 500 characters."""
+    """Optional. What the caller wrote about this execution, at most 500 characters. `UpdateExecution`
+    changes it.
+    """
     message: _builtins.str
     """Output only. The last text that running code set for people to read, at most 500 characters."""
     parent: _builtins.str
@@ -291,7 +439,21 @@ class Execution(_message.Message):
     cancel_reason: _builtins.str
     """Output only. The reason given with the first request to cancel."""
     etag: _builtins.str
-    """Output only. Changes whenever the execution changes."""
+    """Optional. Changes whenever the execution changes. Sent with an update, it must be the current one
+    (`ETAG_MISMATCH`); empty skips that check.
+    """
+    paused: _builtins.bool
+    """Output only. True while no attempt starts, by `PauseExecution`. Attempts at work go on and their
+    results count; timers, suspensions, timeouts and the deadline run on.
+    """
+    pause_reason: _builtins.str
+    """Output only. The reason given for the pause; empty unless it is paused."""
+    savepoint_retention: Global___SavepointRetention.ValueType
+    """Output only. Which of its snapshots are kept."""
+    development: _builtins.bool
+    """Optional. Whether it is in development mode: `DeleteExecution` with `force` may then delete it before
+    it has ended. `UpdateExecution` may switch this off, never on.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When the execution was accepted."""
@@ -343,8 +505,8 @@ class Execution(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Output only. The integration's labels, overridden by those of the call. At most 64; keys and
-        values have at most 63 characters.
+        """Optional. The integration's labels, overridden by those of the call. At most 64; keys and
+        values have at most 63 characters. `UpdateExecution` changes them all at once.
         """
 
     @_builtins.property
@@ -353,14 +515,15 @@ class Execution(_message.Message):
 
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
-        """Output only. When it fails with the code `DEADLINE_EXCEEDED` unless it has ended: `max_runtime`
-        after `start_time`. Unset without a limit and while it is PENDING.
+        """Optional. When it fails with the code `DEADLINE_EXCEEDED` unless it has ended: `max_runtime`
+        after `start_time`, or what `UpdateExecution` has set. Unset without a limit, and while it is PENDING
+        unless it was set.
         """
 
     @_builtins.property
     def next_execution_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it goes on by itself: the start of a scheduled one, the next retry of one in
-        RETRY_ON_HOLD, the next timer of one that is SUSPENDED. Unset in every other case.
+        RETRY_ON_HOLD, the next timer, expiry or timeout of one that is SUSPENDED. Unset in every other case.
         """
 
     @_builtins.property
@@ -374,6 +537,32 @@ class Execution(_message.Message):
     @_builtins.property
     def max_runtime(self) -> _duration_pb2.Duration:
         """Output only. How long it may run, counted from `start_time`; unset or zero is no limit."""
+
+    @_builtins.property
+    def replay_info(self) -> Global___Execution.ReplayInfo:
+        """Output only. What it replays, and what replays it; unset without either."""
+
+    @_builtins.property
+    def pause_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When it was paused; unset unless it is."""
+
+    @_builtins.property
+    def breakpoints(self) -> _breakpoint_pb2.Breakpoints:
+        """Optional. Where it stops so that people can look at it; unset if nowhere. `UpdateExecution` changes
+        them all at once.
+        """
+
+    @_builtins.property
+    def stopped_at_breakpoint(self) -> _breakpoint_pb2.BreakpointStop:
+        """Output only. Where it is stopped now; unset if it is not."""
+
+    @_builtins.property
+    def resource_usage(self) -> Global___ResourceUsage:
+        """Output only. Where its time went."""
+
+    @_builtins.property
+    def current_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
+        """Output only. All parameters as they are now; empty once it has ended. FULL only."""
 
     def __init__(
         self,
@@ -412,14 +601,70 @@ class Execution(_message.Message):
         etag: _builtins.str = ...,
         schedule_time: _timestamp_pb2.Timestamp | None = ...,
         max_runtime: _duration_pb2.Duration | None = ...,
+        replay_info: Global___Execution.ReplayInfo | None = ...,
+        paused: _builtins.bool = ...,
+        pause_time: _timestamp_pb2.Timestamp | None = ...,
+        pause_reason: _builtins.str = ...,
+        breakpoints: _breakpoint_pb2.Breakpoints | None = ...,
+        stopped_at_breakpoint: _breakpoint_pb2.BreakpointStop | None = ...,
+        savepoint_retention: Global___SavepointRetention.ValueType = ...,
+        development: _builtins.bool = ...,
+        resource_usage: Global___ResourceUsage | None = ...,
+        current_parameters: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_time", b"cancel_requested_time", "create_time", b"create_time", "deadline", b"deadline", "duration", b"duration", "end_time", b"end_time", "error", b"error", "execution_details", b"execution_details", "max_runtime", b"max_runtime", "next_execution_time", b"next_execution_time", "progress", b"progress", "schedule_time", b"schedule_time", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breakpoints", b"breakpoints", "cancel_requested_time", b"cancel_requested_time", "create_time", b"create_time", "deadline", b"deadline", "duration", b"duration", "end_time", b"end_time", "error", b"error", "execution_details", b"execution_details", "max_runtime", b"max_runtime", "next_execution_time", b"next_execution_time", "pause_time", b"pause_time", "progress", b"progress", "replay_info", b"replay_info", "resource_usage", b"resource_usage", "schedule_time", b"schedule_time", "start_time", b"start_time", "stopped_at_breakpoint", b"stopped_at_breakpoint", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_reason", b"cancel_reason", "cancel_requested_time", b"cancel_requested_time", "create_time", b"create_time", "deadline", b"deadline", "description", b"description", "direct_sub_executions", b"direct_sub_executions", "duration", b"duration", "end_time", b"end_time", "error", b"error", "errors", b"errors", "etag", b"etag", "execution_details", b"execution_details", "execution_method", b"execution_method", "integration_revision_id", b"integration_revision_id", "labels", b"labels", "max_runtime", b"max_runtime", "message", b"message", "name", b"name", "next_execution_time", b"next_execution_time", "orphan", b"orphan", "parent", b"parent", "principal", b"principal", "priority", b"priority", "progress", b"progress", "request_parameters", b"request_parameters", "response_parameters", b"response_parameters", "root", b"root", "schedule_time", b"schedule_time", "snapshot_number", b"snapshot_number", "start_time", b"start_time", "started_by", b"started_by", "store_revision", b"store_revision", "trigger_id", b"trigger_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breakpoints", b"breakpoints", "cancel_reason", b"cancel_reason", "cancel_requested_time", b"cancel_requested_time", "create_time", b"create_time", "current_parameters", b"current_parameters", "deadline", b"deadline", "description", b"description", "development", b"development", "direct_sub_executions", b"direct_sub_executions", "duration", b"duration", "end_time", b"end_time", "error", b"error", "errors", b"errors", "etag", b"etag", "execution_details", b"execution_details", "execution_method", b"execution_method", "integration_revision_id", b"integration_revision_id", "labels", b"labels", "max_runtime", b"max_runtime", "message", b"message", "name", b"name", "next_execution_time", b"next_execution_time", "orphan", b"orphan", "parent", b"parent", "pause_reason", b"pause_reason", "pause_time", b"pause_time", "paused", b"paused", "principal", b"principal", "priority", b"priority", "progress", b"progress", "replay_info", b"replay_info", "request_parameters", b"request_parameters", "resource_usage", b"resource_usage", "response_parameters", b"response_parameters", "root", b"root", "savepoint_retention", b"savepoint_retention", "schedule_time", b"schedule_time", "snapshot_number", b"snapshot_number", "start_time", b"start_time", "started_by", b"started_by", "stopped_at_breakpoint", b"stopped_at_breakpoint", "store_revision", b"store_revision", "trigger_id", b"trigger_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Execution: _TypeAlias = Execution  # noqa: Y015
+
+@_typing.final
+class ResourceUsage(_message.Message):
+    """Tells where the time of an execution or of a task went. Counted are all its attempts, those of its
+    rollback included, until its end or until now.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVE_DURATION_FIELD_NUMBER: _builtins.int
+    WAITING_DURATION_FIELD_NUMBER: _builtins.int
+    RETRY_DURATION_FIELD_NUMBER: _builtins.int
+    ACTIVE_SHARE_FIELD_NUMBER: _builtins.int
+    active_share: _builtins.int
+    """Output only. The active time in percent of all three together, 0 to 100; 0 if there was none."""
+    @_builtins.property
+    def active_duration(self) -> _duration_pb2.Duration:
+        """Output only. Time in which an attempt was at work: held by a worker or, where another execution is
+        what it does, until that ended. Attempts at the same time count each.
+        """
+
+    @_builtins.property
+    def waiting_duration(self) -> _duration_pb2.Duration:
+        """Output only. Time in which an attempt was ready and waited for a worker, or the task was SUSPENDED.
+        Tasks at the same time count each.
+        """
+
+    @_builtins.property
+    def retry_duration(self) -> _duration_pb2.Duration:
+        """Output only. Time between a failed attempt and the next one. Tasks at the same time count each."""
+
+    def __init__(
+        self,
+        *,
+        active_duration: _duration_pb2.Duration | None = ...,
+        waiting_duration: _duration_pb2.Duration | None = ...,
+        retry_duration: _duration_pb2.Duration | None = ...,
+        active_share: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["active_duration", b"active_duration", "retry_duration", b"retry_duration", "waiting_duration", b"waiting_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_duration", b"active_duration", "active_share", b"active_share", "retry_duration", b"retry_duration", "waiting_duration", b"waiting_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResourceUsage: _TypeAlias = ResourceUsage  # noqa: Y015
 
 @_typing.final
 class ExecutionDetails(_message.Message):
@@ -438,7 +683,7 @@ class ExecutionDetails(_message.Message):
         PENDING: ExecutionDetails._State.ValueType  # 1
         """Accepted and on hold until its scheduled instant or until a caller starts it."""
         PROCESSING: ExecutionDetails._State.ValueType  # 2
-        """At work, waiting for a sub-execution included."""
+        """At work, waiting for a sub-execution, catching an error, rolling back and tearing down included."""
         SUCCEEDED: ExecutionDetails._State.ValueType  # 3
         """Final: every last task that was reached succeeded."""
         FAILED: ExecutionDetails._State.ValueType  # 4
@@ -448,7 +693,9 @@ class ExecutionDetails(_message.Message):
         RETRY_ON_HOLD: ExecutionDetails._State.ValueType  # 6
         """Nothing is left to do before the next retry, which `Execution.next_execution_time` tells."""
         SUSPENDED: ExecutionDetails._State.ValueType  # 7
-        """Nothing is left to do before a timer fires or someone intervenes."""
+        """Nothing is left to do before a timer fires, a suspension is decided, a signal comes, or someone
+        decides about a rollback that is held.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """The state of an execution. Pausing and cancelling are fields of the execution, not states."""
@@ -458,7 +705,7 @@ class ExecutionDetails(_message.Message):
     PENDING: ExecutionDetails.State.ValueType  # 1
     """Accepted and on hold until its scheduled instant or until a caller starts it."""
     PROCESSING: ExecutionDetails.State.ValueType  # 2
-    """At work, waiting for a sub-execution included."""
+    """At work, waiting for a sub-execution, catching an error, rolling back and tearing down included."""
     SUCCEEDED: ExecutionDetails.State.ValueType  # 3
     """Final: every last task that was reached succeeded."""
     FAILED: ExecutionDetails.State.ValueType  # 4
@@ -468,12 +715,90 @@ class ExecutionDetails(_message.Message):
     RETRY_ON_HOLD: ExecutionDetails.State.ValueType  # 6
     """Nothing is left to do before the next retry, which `Execution.next_execution_time` tells."""
     SUSPENDED: ExecutionDetails.State.ValueType  # 7
-    """Nothing is left to do before a timer fires or someone intervenes."""
+    """Nothing is left to do before a timer fires, a suspension is decided, a signal comes, or someone
+    decides about a rollback that is held.
+    """
+
+    @_typing.final
+    class Rollback(_message.Message):
+        """Tells how far undoing the tasks has come."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _Outcome:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExecutionDetails.Rollback._Outcome.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            OUTCOME_UNSPECIFIED: ExecutionDetails.Rollback._Outcome.ValueType  # 0
+            """The execution has not come so far that it is known."""
+            OUTCOME_NOT_NEEDED: ExecutionDetails.Rollback._Outcome.ValueType  # 1
+            """There was nothing to undo."""
+            OUTCOME_IN_PROGRESS: ExecutionDetails.Rollback._Outcome.ValueType  # 2
+            """Tasks are being undone."""
+            OUTCOME_COMPLETE: ExecutionDetails.Rollback._Outcome.ValueType  # 3
+            """Everything that was to be undone is."""
+            OUTCOME_INCOMPLETE: ExecutionDetails.Rollback._Outcome.ValueType  # 4
+            """It has ended, and `not_undone_tasks` are not undone or `unknown_outcome_tasks` were left as they
+            are.
+            """
+
+        class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+            """What undoing has come to."""
+
+        OUTCOME_UNSPECIFIED: ExecutionDetails.Rollback.Outcome.ValueType  # 0
+        """The execution has not come so far that it is known."""
+        OUTCOME_NOT_NEEDED: ExecutionDetails.Rollback.Outcome.ValueType  # 1
+        """There was nothing to undo."""
+        OUTCOME_IN_PROGRESS: ExecutionDetails.Rollback.Outcome.ValueType  # 2
+        """Tasks are being undone."""
+        OUTCOME_COMPLETE: ExecutionDetails.Rollback.Outcome.ValueType  # 3
+        """Everything that was to be undone is."""
+        OUTCOME_INCOMPLETE: ExecutionDetails.Rollback.Outcome.ValueType  # 4
+        """It has ended, and `not_undone_tasks` are not undone or `unknown_outcome_tasks` were left as they
+        are.
+        """
+
+        OUTCOME_FIELD_NUMBER: _builtins.int
+        NOT_UNDONE_TASKS_FIELD_NUMBER: _builtins.int
+        UNKNOWN_OUTCOME_TASKS_FIELD_NUMBER: _builtins.int
+        PENDING_TASKS_FIELD_NUMBER: _builtins.int
+        outcome: Global___ExecutionDetails.Rollback.Outcome.ValueType
+        """Output only. The outcome."""
+        @_builtins.property
+        def not_undone_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The tasks that could not be undone, or were given up."""
+
+        @_builtins.property
+        def unknown_outcome_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The tasks of which nobody knows whether they were done, in full or in part: their
+            worker was lost, they ran into their timeout or they were cancelled at work.
+            """
+
+        @_builtins.property
+        def pending_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The tasks that are still to be undone, or are being undone."""
+
+        def __init__(
+            self,
+            *,
+            outcome: Global___ExecutionDetails.Rollback.Outcome.ValueType = ...,
+            not_undone_tasks: _abc.Iterable[_builtins.str] | None = ...,
+            unknown_outcome_tasks: _abc.Iterable[_builtins.str] | None = ...,
+            pending_tasks: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["not_undone_tasks", b"not_undone_tasks", "outcome", b"outcome", "pending_tasks", b"pending_tasks", "unknown_outcome_tasks", b"unknown_outcome_tasks"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     STATE_FIELD_NUMBER: _builtins.int
     EXECUTION_SNAPSHOTS_FIELD_NUMBER: _builtins.int
     ATTEMPT_STATS_FIELD_NUMBER: _builtins.int
     EVENT_EXECUTION_SNAPSHOTS_SIZE_FIELD_NUMBER: _builtins.int
+    ROLLBACK_FIELD_NUMBER: _builtins.int
     state: Global___ExecutionDetails.State.ValueType
     """Output only. The state."""
     event_execution_snapshots_size: _builtins.int
@@ -490,6 +815,10 @@ class ExecutionDetails(_message.Message):
         a retry restarted the whole execution.
         """
 
+    @_builtins.property
+    def rollback(self) -> Global___ExecutionDetails.Rollback:
+        """Output only. How undoing its tasks goes, in both views. Not shown by `ListExecutions` in the view BASIC."""
+
     def __init__(
         self,
         *,
@@ -497,10 +826,11 @@ class ExecutionDetails(_message.Message):
         execution_snapshots: _abc.Iterable[Global___ExecutionSnapshot] | None = ...,
         attempt_stats: _abc.Iterable[Global___AttemptStats] | None = ...,
         event_execution_snapshots_size: _builtins.int = ...,
+        rollback: Global___ExecutionDetails.Rollback | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rollback", b"rollback"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_stats", b"attempt_stats", "event_execution_snapshots_size", b"event_execution_snapshots_size", "execution_snapshots", b"execution_snapshots", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_stats", b"attempt_stats", "event_execution_snapshots_size", b"event_execution_snapshots_size", "execution_snapshots", b"execution_snapshots", "rollback", b"rollback", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -672,7 +1002,7 @@ class TaskExecutionDetails(_message.Message):
         ROLLEDBACK: TaskExecutionDetails._TaskExecutionState.ValueType  # 11
         """Final: its rollback has ended, whether it worked or not."""
         SUSPENDED: TaskExecutionDetails._TaskExecutionState.ValueType  # 12
-        """Was performed once and waits for a timer or an intervention."""
+        """Was performed once and waits for a timer, a decision or a signal."""
 
     class TaskExecutionState(_TaskExecutionState, metaclass=_TaskExecutionStateEnumTypeWrapper):
         """The state of a task."""
@@ -702,7 +1032,31 @@ class TaskExecutionDetails(_message.Message):
     ROLLEDBACK: TaskExecutionDetails.TaskExecutionState.ValueType  # 11
     """Final: its rollback has ended, whether it worked or not."""
     SUSPENDED: TaskExecutionDetails.TaskExecutionState.ValueType  # 12
-    """Was performed once and waits for a timer or an intervention."""
+    """Was performed once and waits for a timer, a decision or a signal."""
+
+    @_typing.final
+    class ConditionResult(_message.Message):
+        """Tells whether one of the edges that lead away from a task is followed."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NEXT_TASK_NUMBER_FIELD_NUMBER: _builtins.int
+        RESULT_FIELD_NUMBER: _builtins.int
+        next_task_number: _builtins.str
+        """Output only. The task that the edge leads to."""
+        result: _builtins.bool
+        """Output only. Whether its condition held and the policy of the task follows it."""
+        def __init__(
+            self,
+            *,
+            next_task_number: _builtins.str = ...,
+            result: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["next_task_number", b"next_task_number", "result", b"result"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
     class SubJobStatesEntry(_message.Message):
@@ -736,6 +1090,13 @@ class TaskExecutionDetails(_message.Message):
     SUB_JOB_STATES_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    ROLLBACK_ERROR_FIELD_NUMBER: _builtins.int
+    ROLLBACK_ATTEMPT_STATS_FIELD_NUMBER: _builtins.int
+    CONDITION_RESULTS_FIELD_NUMBER: _builtins.int
+    RESOURCE_USAGE_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHER_ID_FIELD_NUMBER: _builtins.int
+    SUSPENSION_FIELD_NUMBER: _builtins.int
+    ROLLBACK_HELD_FIELD_NUMBER: _builtins.int
     task_number: _builtins.str
     """Output only. The `task_id` of the task in the integration."""
     task_execution_state: Global___TaskExecutionDetails.TaskExecutionState.ValueType
@@ -756,6 +1117,12 @@ class TaskExecutionDetails(_message.Message):
     """Output only. The last text that the handler set."""
     progress: _builtins.int
     """Output only. How far the handler says it is, in percent, 0 to 100."""
+    error_catcher_id: _builtins.str
+    """Output only. The error catcher that took its failure; empty if none did."""
+    suspension: _builtins.str
+    """Output only. Its suspension, the last one if it had several; empty if it had none."""
+    rollback_held: _builtins.bool
+    """Output only. True while its rollback waits for `ResolveRollback`."""
     @_builtins.property
     def task_attempt_stats(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptStats]:
         """Output only. Begin and end of each attempt in the current execution attempt, first one first."""
@@ -769,6 +1136,24 @@ class TaskExecutionDetails(_message.Message):
         """Output only. For a for-each: how many of the items that have ended did so in SUCCEEDED and in FAILED,
         those that were cancelled among the latter; states without an item are absent.
         """
+
+    @_builtins.property
+    def rollback_error(self) -> _error_pb2.Error:
+        """Output only. Why it could not be undone; unset if it was, or has not been tried."""
+
+    @_builtins.property
+    def rollback_attempt_stats(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptStats]:
+        """Output only. Begin and end of each attempt to undo it, first one first."""
+
+    @_builtins.property
+    def condition_results(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskExecutionDetails.ConditionResult]:
+        """Output only. What its edges came to, in the order of `TaskConfig.next_tasks`. Empty before it has
+        succeeded.
+        """
+
+    @_builtins.property
+    def resource_usage(self) -> Global___ResourceUsage:
+        """Output only. Where its time went."""
 
     def __init__(
         self,
@@ -785,10 +1170,17 @@ class TaskExecutionDetails(_message.Message):
         sub_job_states: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         message: _builtins.str = ...,
         progress: _builtins.int = ...,
+        rollback_error: _error_pb2.Error | None = ...,
+        rollback_attempt_stats: _abc.Iterable[Global___AttemptStats] | None = ...,
+        condition_results: _abc.Iterable[Global___TaskExecutionDetails.ConditionResult] | None = ...,
+        resource_usage: Global___ResourceUsage | None = ...,
+        error_catcher_id: _builtins.str = ...,
+        suspension: _builtins.str = ...,
+        rollback_held: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "resource_usage", b"resource_usage", "rollback_error", b"rollback_error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "finished_sub_job_count", b"finished_sub_job_count", "message", b"message", "progress", b"progress", "skipped_on_failure", b"skipped_on_failure", "sub_job_count", b"sub_job_count", "sub_job_states", b"sub_job_states", "task", b"task", "task_attempt_stats", b"task_attempt_stats", "task_execution_state", b"task_execution_state", "task_number", b"task_number", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_results", b"condition_results", "error", b"error", "error_catcher_id", b"error_catcher_id", "finished_sub_job_count", b"finished_sub_job_count", "message", b"message", "progress", b"progress", "resource_usage", b"resource_usage", "rollback_attempt_stats", b"rollback_attempt_stats", "rollback_error", b"rollback_error", "rollback_held", b"rollback_held", "skipped_on_failure", b"skipped_on_failure", "sub_job_count", b"sub_job_count", "sub_job_states", b"sub_job_states", "suspension", b"suspension", "task", b"task", "task_attempt_stats", b"task_attempt_stats", "task_execution_state", b"task_execution_state", "task_number", b"task_number", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
