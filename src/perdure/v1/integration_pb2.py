@@ -26,11 +26,12 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from perdure.v1 import execution_pb2 as perdure_dot_v1_dot_execution__pb2
 from perdure.v1 import task_config_pb2 as perdure_dot_v1_dot_task__config__pb2
 from perdure.v1 import value_pb2 as perdure_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cperdure/v1/integration.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cperdure/v1/task_config.proto\x1a\x16perdure/v1/value.proto\"\xae\x07\n\x0bIntegration\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12:\n\nparameters\x18\x04 \x03(\x0b\x32 .perdure.v1.IntegrationParameterB\x04\xe2\x41\x01\x01\x12\x31\n\x08triggers\x18\x05 \x03(\x0b\x32\x19.perdure.v1.TriggerConfigB\x04\xe2\x41\x01\x01\x12+\n\x05tasks\x18\x06 \x03(\x0b\x32\x16.perdure.v1.TaskConfigB\x04\xe2\x41\x01\x02\x12\x34\n\x0bmax_runtime\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x64\x65\x66\x61ult_priority\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x39\n\x06labels\x18\t \x03(\x0b\x32#.perdure.v1.Integration.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x11\n\x03uid\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x19\n\x0brevision_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fsnapshot_number\x18\x0f \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x10 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12:\n\tretention\x18\x11 \x01(\x0b\x32!.perdure.v1.Integration.RetentionB\x04\xe2\x41\x01\x01\x1aV\n\tRetention\x12\x30\n\x07max_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:w\xea\x41t\n\x13perdure/Integration\x12\x42projects/{project}/locations/{location}/integrations/{integration}*\x0cintegrations2\x0bintegration\"\xb4\x03\n\x13IntegrationRevision\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x32\n\x0bintegration\x18\x02 \x01(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fsnapshot_number\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12 \n\x12\x65xpression_dialect\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03:\xa5\x01\xea\x41\xa1\x01\n\x1bperdure/IntegrationRevision\x12Wprojects/{project}/locations/{location}/integrations/{integration}/revisions/{revision}*\x14integrationRevisions2\x13integrationRevision\"\xed\x05\n\x14IntegrationParameter\x12\x11\n\x03key\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x42\n\tdata_type\x18\x02 \x01(\x0e\x32).perdure.v1.IntegrationParameter.DataTypeB\x04\xe2\x41\x01\x02\x12\x32\n\rdefault_value\x18\x03 \x01(\x0b\x32\x15.perdure.v1.ValueTypeB\x04\xe2\x41\x01\x01\x12Q\n\x11input_output_type\x18\x04 \x01(\x0e\x32\x30.perdure.v1.IntegrationParameter.InputOutputTypeB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x64isplay_name\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsearchable\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x9b\x02\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x41TA_TYPE_STRING_VALUE\x10\x01\x12\x17\n\x13\x44\x41TA_TYPE_INT_VALUE\x10\x02\x12\x1a\n\x16\x44\x41TA_TYPE_DOUBLE_VALUE\x10\x03\x12\x1b\n\x17\x44\x41TA_TYPE_BOOLEAN_VALUE\x10\x04\x12\x1a\n\x16\x44\x41TA_TYPE_STRING_ARRAY\x10\x05\x12\x17\n\x13\x44\x41TA_TYPE_INT_ARRAY\x10\x06\x12\x1a\n\x16\x44\x41TA_TYPE_DOUBLE_ARRAY\x10\x07\x12\x1b\n\x17\x44\x41TA_TYPE_BOOLEAN_ARRAY\x10\x08\x12\x18\n\x14\x44\x41TA_TYPE_JSON_VALUE\x10\t\"\x87\x01\n\x0fInputOutputType\x12!\n\x1dINPUT_OUTPUT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14INPUT_OUTPUT_TYPE_IN\x10\x01\x12\x19\n\x15INPUT_OUTPUT_TYPE_OUT\x10\x02\x12\x1c\n\x18INPUT_OUTPUT_TYPE_IN_OUT\x10\x03\"\xbd\x01\n\rTriggerConfig\x12\x18\n\ntrigger_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05label\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12>\n\x0bstart_tasks\x18\x04 \x03(\x0b\x32#.perdure.v1.TriggerConfig.StartTaskB\x04\xe2\x41\x01\x01\x1a\"\n\tStartTask\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x42^\n\nperdure.v1B\x10IntegrationProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cperdure/v1/integration.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aperdure/v1/execution.proto\x1a\x1cperdure/v1/task_config.proto\x1a\x16perdure/v1/value.proto\"\x85\t\n\x0bIntegration\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12:\n\nparameters\x18\x04 \x03(\x0b\x32 .perdure.v1.IntegrationParameterB\x04\xe2\x41\x01\x01\x12\x31\n\x08triggers\x18\x05 \x03(\x0b\x32\x19.perdure.v1.TriggerConfigB\x04\xe2\x41\x01\x01\x12+\n\x05tasks\x18\x06 \x03(\x0b\x32\x16.perdure.v1.TaskConfigB\x04\xe2\x41\x01\x02\x12\x34\n\x0bmax_runtime\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x64\x65\x66\x61ult_priority\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x39\n\x06labels\x18\t \x03(\x0b\x32#.perdure.v1.Integration.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x11\n\x03uid\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x19\n\x0brevision_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fsnapshot_number\x18\x0f \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x10 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12:\n\tretention\x18\x11 \x01(\x0b\x32!.perdure.v1.Integration.RetentionB\x04\xe2\x41\x01\x01\x12<\n\x0e\x65rror_catchers\x18\x12 \x03(\x0b\x32\x1e.perdure.v1.ErrorCatcherConfigB\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x65rror_catcher_id\x18\x13 \x01(\tB\x04\xe2\x41\x01\x01\x12\x34\n\x0eteardown_tasks\x18\x14 \x03(\x0b\x32\x16.perdure.v1.TaskConfigB\x04\xe2\x41\x01\x01\x12\x41\n\x13savepoint_retention\x18\x15 \x01(\x0e\x32\x1e.perdure.v1.SavepointRetentionB\x04\xe2\x41\x01\x01\x1aV\n\tRetention\x12\x30\n\x07max_age\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:w\xea\x41t\n\x13perdure/Integration\x12\x42projects/{project}/locations/{location}/integrations/{integration}*\x0cintegrations2\x0bintegration\"\xb4\x03\n\x13IntegrationRevision\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x32\n\x0bintegration\x18\x02 \x01(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fsnapshot_number\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12 \n\x12\x65xpression_dialect\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03:\xa5\x01\xea\x41\xa1\x01\n\x1bperdure/IntegrationRevision\x12Wprojects/{project}/locations/{location}/integrations/{integration}/revisions/{revision}*\x14integrationRevisions2\x13integrationRevision\"\xed\x05\n\x14IntegrationParameter\x12\x11\n\x03key\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x42\n\tdata_type\x18\x02 \x01(\x0e\x32).perdure.v1.IntegrationParameter.DataTypeB\x04\xe2\x41\x01\x02\x12\x32\n\rdefault_value\x18\x03 \x01(\x0b\x32\x15.perdure.v1.ValueTypeB\x04\xe2\x41\x01\x01\x12Q\n\x11input_output_type\x18\x04 \x01(\x0e\x32\x30.perdure.v1.IntegrationParameter.InputOutputTypeB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x64isplay_name\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsearchable\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x9b\x02\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x41TA_TYPE_STRING_VALUE\x10\x01\x12\x17\n\x13\x44\x41TA_TYPE_INT_VALUE\x10\x02\x12\x1a\n\x16\x44\x41TA_TYPE_DOUBLE_VALUE\x10\x03\x12\x1b\n\x17\x44\x41TA_TYPE_BOOLEAN_VALUE\x10\x04\x12\x1a\n\x16\x44\x41TA_TYPE_STRING_ARRAY\x10\x05\x12\x17\n\x13\x44\x41TA_TYPE_INT_ARRAY\x10\x06\x12\x1a\n\x16\x44\x41TA_TYPE_DOUBLE_ARRAY\x10\x07\x12\x1b\n\x17\x44\x41TA_TYPE_BOOLEAN_ARRAY\x10\x08\x12\x18\n\x14\x44\x41TA_TYPE_JSON_VALUE\x10\t\"\x87\x01\n\x0fInputOutputType\x12!\n\x1dINPUT_OUTPUT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14INPUT_OUTPUT_TYPE_IN\x10\x01\x12\x19\n\x15INPUT_OUTPUT_TYPE_OUT\x10\x02\x12\x1c\n\x18INPUT_OUTPUT_TYPE_IN_OUT\x10\x03\"\xf5\x01\n\rTriggerConfig\x12\x18\n\ntrigger_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05label\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12>\n\x0bstart_tasks\x18\x04 \x03(\x0b\x32#.perdure.v1.TriggerConfig.StartTaskB\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x65rror_catcher_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08\x63riteria\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x1a\"\n\tStartTask\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xe4\x01\n\x12\x45rrorCatcherConfig\x12\x1e\n\x10\x65rror_catcher_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12N\n\x11start_error_tasks\x18\x04 \x03(\x0b\x32-.perdure.v1.ErrorCatcherConfig.StartErrorTaskB\x04\xe2\x41\x01\x02\x1a\'\n\x0eStartErrorTask\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x42^\n\nperdure.v1B\x10IntegrationProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -78,6 +79,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INTEGRATION'].fields_by_name['store_revision']._serialized_options = b'\342A\001\003'
   _globals['_INTEGRATION'].fields_by_name['retention']._loaded_options = None
   _globals['_INTEGRATION'].fields_by_name['retention']._serialized_options = b'\342A\001\001'
+  _globals['_INTEGRATION'].fields_by_name['error_catchers']._loaded_options = None
+  _globals['_INTEGRATION'].fields_by_name['error_catchers']._serialized_options = b'\342A\001\001'
+  _globals['_INTEGRATION'].fields_by_name['error_catcher_id']._loaded_options = None
+  _globals['_INTEGRATION'].fields_by_name['error_catcher_id']._serialized_options = b'\342A\001\001'
+  _globals['_INTEGRATION'].fields_by_name['teardown_tasks']._loaded_options = None
+  _globals['_INTEGRATION'].fields_by_name['teardown_tasks']._serialized_options = b'\342A\001\001'
+  _globals['_INTEGRATION'].fields_by_name['savepoint_retention']._loaded_options = None
+  _globals['_INTEGRATION'].fields_by_name['savepoint_retention']._serialized_options = b'\342A\001\001'
   _globals['_INTEGRATION']._loaded_options = None
   _globals['_INTEGRATION']._serialized_options = b'\352At\n\023perdure/Integration\022Bprojects/{project}/locations/{location}/integrations/{integration}*\014integrations2\013integration'
   _globals['_INTEGRATIONREVISION'].fields_by_name['name']._loaded_options = None
@@ -120,22 +129,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRIGGERCONFIG'].fields_by_name['description']._serialized_options = b'\342A\001\001'
   _globals['_TRIGGERCONFIG'].fields_by_name['start_tasks']._loaded_options = None
   _globals['_TRIGGERCONFIG'].fields_by_name['start_tasks']._serialized_options = b'\342A\001\001'
-  _globals['_INTEGRATION']._serialized_start=224
-  _globals['_INTEGRATION']._serialized_end=1166
-  _globals['_INTEGRATION_RETENTION']._serialized_start=912
-  _globals['_INTEGRATION_RETENTION']._serialized_end=998
-  _globals['_INTEGRATION_LABELSENTRY']._serialized_start=1000
-  _globals['_INTEGRATION_LABELSENTRY']._serialized_end=1045
-  _globals['_INTEGRATIONREVISION']._serialized_start=1169
-  _globals['_INTEGRATIONREVISION']._serialized_end=1605
-  _globals['_INTEGRATIONPARAMETER']._serialized_start=1608
-  _globals['_INTEGRATIONPARAMETER']._serialized_end=2357
-  _globals['_INTEGRATIONPARAMETER_DATATYPE']._serialized_start=1936
-  _globals['_INTEGRATIONPARAMETER_DATATYPE']._serialized_end=2219
-  _globals['_INTEGRATIONPARAMETER_INPUTOUTPUTTYPE']._serialized_start=2222
-  _globals['_INTEGRATIONPARAMETER_INPUTOUTPUTTYPE']._serialized_end=2357
-  _globals['_TRIGGERCONFIG']._serialized_start=2360
-  _globals['_TRIGGERCONFIG']._serialized_end=2549
-  _globals['_TRIGGERCONFIG_STARTTASK']._serialized_start=2515
-  _globals['_TRIGGERCONFIG_STARTTASK']._serialized_end=2549
+  _globals['_TRIGGERCONFIG'].fields_by_name['error_catcher_id']._loaded_options = None
+  _globals['_TRIGGERCONFIG'].fields_by_name['error_catcher_id']._serialized_options = b'\342A\001\001'
+  _globals['_TRIGGERCONFIG'].fields_by_name['criteria']._loaded_options = None
+  _globals['_TRIGGERCONFIG'].fields_by_name['criteria']._serialized_options = b'\342A\001\001'
+  _globals['_ERRORCATCHERCONFIG_STARTERRORTASK'].fields_by_name['task_id']._loaded_options = None
+  _globals['_ERRORCATCHERCONFIG_STARTERRORTASK'].fields_by_name['task_id']._serialized_options = b'\342A\001\002'
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['error_catcher_id']._loaded_options = None
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['error_catcher_id']._serialized_options = b'\342A\001\002'
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['display_name']._loaded_options = None
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['display_name']._serialized_options = b'\342A\001\001'
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['description']._loaded_options = None
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['description']._serialized_options = b'\342A\001\001'
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['start_error_tasks']._loaded_options = None
+  _globals['_ERRORCATCHERCONFIG'].fields_by_name['start_error_tasks']._serialized_options = b'\342A\001\002'
+  _globals['_INTEGRATION']._serialized_start=252
+  _globals['_INTEGRATION']._serialized_end=1409
+  _globals['_INTEGRATION_RETENTION']._serialized_start=1155
+  _globals['_INTEGRATION_RETENTION']._serialized_end=1241
+  _globals['_INTEGRATION_LABELSENTRY']._serialized_start=1243
+  _globals['_INTEGRATION_LABELSENTRY']._serialized_end=1288
+  _globals['_INTEGRATIONREVISION']._serialized_start=1412
+  _globals['_INTEGRATIONREVISION']._serialized_end=1848
+  _globals['_INTEGRATIONPARAMETER']._serialized_start=1851
+  _globals['_INTEGRATIONPARAMETER']._serialized_end=2600
+  _globals['_INTEGRATIONPARAMETER_DATATYPE']._serialized_start=2179
+  _globals['_INTEGRATIONPARAMETER_DATATYPE']._serialized_end=2462
+  _globals['_INTEGRATIONPARAMETER_INPUTOUTPUTTYPE']._serialized_start=2465
+  _globals['_INTEGRATIONPARAMETER_INPUTOUTPUTTYPE']._serialized_end=2600
+  _globals['_TRIGGERCONFIG']._serialized_start=2603
+  _globals['_TRIGGERCONFIG']._serialized_end=2848
+  _globals['_TRIGGERCONFIG_STARTTASK']._serialized_start=2814
+  _globals['_TRIGGERCONFIG_STARTTASK']._serialized_end=2848
+  _globals['_ERRORCATCHERCONFIG']._serialized_start=2851
+  _globals['_ERRORCATCHERCONFIG']._serialized_end=3079
+  _globals['_ERRORCATCHERCONFIG_STARTERRORTASK']._serialized_start=3040
+  _globals['_ERRORCATCHERCONFIG_STARTERRORTASK']._serialized_end=3079
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from perdure.v1 import execution_pb2 as _execution_pb2
 from perdure.v1 import task_config_pb2 as _task_config_pb2
 from perdure.v1 import value_pb2 as _value_pb2
 import builtins as _builtins
@@ -102,6 +103,10 @@ class Integration(_message.Message):
     SNAPSHOT_NUMBER_FIELD_NUMBER: _builtins.int
     STORE_REVISION_FIELD_NUMBER: _builtins.int
     RETENTION_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHERS_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHER_ID_FIELD_NUMBER: _builtins.int
+    TEARDOWN_TASKS_FIELD_NUMBER: _builtins.int
+    SAVEPOINT_RETENTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Identifier. The resource name. Ids have 1 to 63 characters: lower-case letters, digits, `.`, `_`
     and `-`, beginning and ending with a letter or digit.
@@ -128,6 +133,12 @@ class Integration(_message.Message):
     """
     store_revision: _builtins.int
     """Output only. The store revision of the last change."""
+    error_catcher_id: _builtins.str
+    """Optional. The error catcher of executions whose trigger names none. It runs once the execution is
+    bound to fail, and changes nothing in that.
+    """
+    savepoint_retention: _execution_pb2.SavepointRetention.ValueType
+    """Optional. Which snapshots of its executions are kept unless the call says otherwise."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___IntegrationParameter]:
         """Optional. The parameters of its executions: inputs, outputs and what lies between. At most 1,000;
@@ -140,8 +151,9 @@ class Integration(_message.Message):
 
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_config_pb2.TaskConfig]:
-        """Required. The tasks, 1 to 2,000, with at most 20,000 edges and no cycle. Those that no other task
-        leads to are the default start tasks.
+        """Required. The tasks, 1 to 2,000 with the teardown tasks, with at most 20,000 edges and no cycle. Those
+        that no other task leads to, and that no error catcher starts, are the default start tasks. A task is
+        reached by them or by exactly one error catcher, not by both.
         """
 
     @_builtins.property
@@ -168,6 +180,19 @@ class Integration(_message.Message):
         executions of earlier ones too.
         """
 
+    @_builtins.property
+    def error_catchers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorCatcherConfig]:
+        """Optional. What runs after failures. At most 100; their ids are unique."""
+
+    @_builtins.property
+    def teardown_tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_config_pb2.TaskConfig]:
+        """Optional. Tasks that run one after another, in this order, before every end of an execution, whatever
+        each of them comes to. They share the ids of `tasks`, and have no edges, no rollback, no error
+        catcher, and neither of the strategies FATAL and RESTART_INTEGRATION_WITH_BACKOFF. Of the built-ins
+        `assign` and `sub_integration` are allowed. One without a timeout has 60 seconds. A failure of one is
+        kept in `Execution.errors`; the outcome stands.
+        """
+
     def __init__(
         self,
         *,
@@ -188,10 +213,14 @@ class Integration(_message.Message):
         snapshot_number: _builtins.int = ...,
         store_revision: _builtins.int = ...,
         retention: Global___Integration.Retention | None = ...,
+        error_catchers: _abc.Iterable[Global___ErrorCatcherConfig] | None = ...,
+        error_catcher_id: _builtins.str = ...,
+        teardown_tasks: _abc.Iterable[_task_config_pb2.TaskConfig] | None = ...,
+        savepoint_retention: _execution_pb2.SavepointRetention.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "max_runtime", b"max_runtime", "retention", b"retention", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "default_priority", b"default_priority", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "max_runtime", b"max_runtime", "name", b"name", "parameters", b"parameters", "retention", b"retention", "revision_id", b"revision_id", "snapshot_number", b"snapshot_number", "store_revision", b"store_revision", "tasks", b"tasks", "triggers", b"triggers", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "default_priority", b"default_priority", "description", b"description", "display_name", b"display_name", "error_catcher_id", b"error_catcher_id", "error_catchers", b"error_catchers", "etag", b"etag", "labels", b"labels", "max_runtime", b"max_runtime", "name", b"name", "parameters", b"parameters", "retention", b"retention", "revision_id", b"revision_id", "savepoint_retention", b"savepoint_retention", "snapshot_number", b"snapshot_number", "store_revision", b"store_revision", "tasks", b"tasks", "teardown_tasks", b"teardown_tasks", "triggers", b"triggers", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -408,6 +437,8 @@ class TriggerConfig(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     START_TASKS_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHER_ID_FIELD_NUMBER: _builtins.int
+    CRITERIA_FIELD_NUMBER: _builtins.int
     trigger_id: _builtins.str
     """Required. What `ExecuteRequest.trigger_id` has to equal, by custom `api_trigger/NAME`. At most 128
     characters.
@@ -416,6 +447,14 @@ class TriggerConfig(_message.Message):
     """Optional. A name for people."""
     description: _builtins.str
     """Optional. What the trigger is for."""
+    error_catcher_id: _builtins.str
+    """Optional. The error catcher of its executions; empty means that of the integration."""
+    criteria: _builtins.str
+    """Optional. A CEL expression over `params` and `execution` that yields whether an execution may start;
+    empty is true. False refuses it with `TRIGGER_CRITERIA_NOT_MET`, and so does an expression that cannot
+    be evaluated. With the wildcard `-` the integration then does not match, and of a sub-execution it is
+    the code of the task.
+    """
     @_builtins.property
     def start_tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TriggerConfig.StartTask]:
         """Optional. The tasks with which executions begin; none may be an ancestor of another. Empty means
@@ -429,11 +468,74 @@ class TriggerConfig(_message.Message):
         label: _builtins.str = ...,
         description: _builtins.str = ...,
         start_tasks: _abc.Iterable[Global___TriggerConfig.StartTask] | None = ...,
+        error_catcher_id: _builtins.str = ...,
+        criteria: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "label", b"label", "start_tasks", b"start_tasks", "trigger_id", b"trigger_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["criteria", b"criteria", "description", b"description", "error_catcher_id", b"error_catcher_id", "label", b"label", "start_tasks", b"start_tasks", "trigger_id", b"trigger_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TriggerConfig: _TypeAlias = TriggerConfig  # noqa: Y015
+
+@_typing.final
+class ErrorCatcherConfig(_message.Message):
+    """Names tasks that run after a failure.
+
+    They are among the tasks of the integration, with edges of their own, and are reached only from the
+    catcher. A catcher runs at most once in each execution attempt; tasks that fail later and name it share
+    what it came to. It has succeeded when every last task that was reached in it has.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class StartErrorTask(_message.Message):
+        """Points at a task with which the catcher begins."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TASK_ID_FIELD_NUMBER: _builtins.int
+        task_id: _builtins.str
+        """Required. The id of the task."""
+        def __init__(
+            self,
+            *,
+            task_id: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["task_id", b"task_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ERROR_CATCHER_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    START_ERROR_TASKS_FIELD_NUMBER: _builtins.int
+    error_catcher_id: _builtins.str
+    """Required. What tasks, triggers and the integration name it by, with the characters of task ids."""
+    display_name: _builtins.str
+    """Optional. A name for people."""
+    description: _builtins.str
+    """Optional. What the catcher is for."""
+    @_builtins.property
+    def start_error_tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorCatcherConfig.StartErrorTask]:
+        """Required. The tasks with which it begins; no other task leads to them."""
+
+    def __init__(
+        self,
+        *,
+        error_catcher_id: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        start_error_tasks: _abc.Iterable[Global___ErrorCatcherConfig.StartErrorTask] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "display_name", b"display_name", "error_catcher_id", b"error_catcher_id", "start_error_tasks", b"start_error_tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErrorCatcherConfig: _TypeAlias = ErrorCatcherConfig  # noqa: Y015

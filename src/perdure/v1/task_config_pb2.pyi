@@ -25,8 +25,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class TaskConfig(_message.Message):
     """Defines one task of an integration: who performs it, with what, when, and what follows.
 
-    Expressions are CEL over `params`, `tasks["id"].outputs` and `execution`. They are compiled when the
-    integration is created or updated.
+    Expressions are CEL over `params`, `tasks["id"].outputs` and `execution`. Those of the tasks of an error
+    catcher and of teardown tasks may also name `error`: its `code`, `message` and `task` tell the failure
+    that is handled, or the one that the execution will end with; after a success all three are empty.
+    Expressions are compiled when the integration is created or updated.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -120,14 +122,21 @@ class TaskConfig(_message.Message):
     ASSIGN_FIELD_NUMBER: _builtins.int
     SUB_INTEGRATION_FIELD_NUMBER: _builtins.int
     FOR_EACH_FIELD_NUMBER: _builtins.int
+    SUSPEND_FIELD_NUMBER: _builtins.int
+    CALLBACK_FIELD_NUMBER: _builtins.int
+    PRECONDITION_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHER_ID_FIELD_NUMBER: _builtins.int
+    ROLLBACK_FIELD_NUMBER: _builtins.int
+    SUCCESS_POLICY_FIELD_NUMBER: _builtins.int
+    SUSPENSION_CONFIG_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """Required. The id of the task, unique in the integration: a letter or `_`, then letters, digits, `_`
     and `-`, at most 64 characters. `TaskExecutionDetails.task_number` repeats it.
     """
     task: _builtins.str
     """Optional. The name of the handler that performs the task. For a built-in it may be left empty and
-    is otherwise its name: `timer`, `assign`, `sub-integration` or `for-each`. No handler has one of
-    these names. Required when `built_in` is unset.
+    is otherwise its name: `timer`, `assign`, `sub-integration`, `for-each`, `suspend` or `callback`. No
+    handler has one of these names. Required when `built_in` is unset.
     """
     display_name: _builtins.str
     """Optional. A name for people."""
@@ -139,6 +148,16 @@ class TaskConfig(_message.Message):
     """Optional. When the task runs if several edges lead to it."""
     checkpoint: _builtins.bool
     """Optional. Whether a snapshot is taken when the task has succeeded. Default: true."""
+    precondition: _builtins.str
+    """Optional. A CEL expression that yields true or false, evaluated when the tasks before it let the task
+    run. False skips it; empty is true. One that cannot be evaluated fails the task with
+    `EXPRESSION_FAILED`.
+    """
+    error_catcher_id: _builtins.str
+    """Optional. The error catcher that runs when the task has failed with no retry left, unless it did so
+    with the strategy FATAL or was cancelled. The tasks after it wait for the catcher; if that succeeds,
+    the failure is handled and they see the task as if a condition had skipped it.
+    """
     @_builtins.property
     def parameters(self) -> _containers.MessageMap[_builtins.str, Global___ParameterSource]:
         """Optional. The inputs of the task by their name."""
@@ -189,6 +208,30 @@ class TaskConfig(_message.Message):
     def for_each(self) -> Global___ForEachConfig:
         """Runs a handler or another integration once for each item of a list."""
 
+    @_builtins.property
+    def suspend(self) -> Global___SuspensionConfig:
+        """Waits until someone approves or rejects."""
+
+    @_builtins.property
+    def callback(self) -> Global___CallbackConfig:
+        """Waits for a signal."""
+
+    @_builtins.property
+    def rollback(self) -> Global___RollbackConfig:
+        """Optional. How the task is undone when the execution fails or is cancelled. Unset: it is not. Allowed
+        for handlers, `sub_integration` and `for_each`; not in teardown tasks.
+        """
+
+    @_builtins.property
+    def success_policy(self) -> Global___SuccessPolicy:
+        """Optional. What follows when the task has been performed. Unset is `FINAL_STATE_SUCCEEDED`."""
+
+    @_builtins.property
+    def suspension_config(self) -> Global___SuspensionConfig:
+        """Optional. How the task waits after it has been performed. Required with `FINAL_STATE_SUSPENDED`,
+        refused otherwise; the built-in `suspend` has its own.
+        """
+
     def __init__(
         self,
         *,
@@ -210,14 +253,21 @@ class TaskConfig(_message.Message):
         assign: Global___AssignConfig | None = ...,
         sub_integration: Global___SubIntegrationConfig | None = ...,
         for_each: Global___ForEachConfig | None = ...,
+        suspend: Global___SuspensionConfig | None = ...,
+        callback: Global___CallbackConfig | None = ...,
+        precondition: _builtins.str = ...,
+        error_catcher_id: _builtins.str = ...,
+        rollback: Global___RollbackConfig | None = ...,
+        success_policy: Global___SuccessPolicy | None = ...,
+        suspension_config: Global___SuspensionConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_checkpoint", b"_checkpoint", "assign", b"assign", "built_in", b"built_in", "checkpoint", b"checkpoint", "conditional_failure_policies", b"conditional_failure_policies", "failure_policy", b"failure_policy", "for_each", b"for_each", "sub_integration", b"sub_integration", "synchronous_call_failure_policy", b"synchronous_call_failure_policy", "timeout", b"timeout", "timer", b"timer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_checkpoint", b"_checkpoint", "assign", b"assign", "built_in", b"built_in", "callback", b"callback", "checkpoint", b"checkpoint", "conditional_failure_policies", b"conditional_failure_policies", "failure_policy", b"failure_policy", "for_each", b"for_each", "rollback", b"rollback", "sub_integration", b"sub_integration", "success_policy", b"success_policy", "suspend", b"suspend", "suspension_config", b"suspension_config", "synchronous_call_failure_policy", b"synchronous_call_failure_policy", "timeout", b"timeout", "timer", b"timer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_checkpoint", b"_checkpoint", "assign", b"assign", "built_in", b"built_in", "checkpoint", b"checkpoint", "conditional_failure_policies", b"conditional_failure_policies", "description", b"description", "display_name", b"display_name", "failure_policy", b"failure_policy", "for_each", b"for_each", "next_tasks", b"next_tasks", "next_tasks_execution_policy", b"next_tasks_execution_policy", "outputs", b"outputs", "parameters", b"parameters", "sub_integration", b"sub_integration", "synchronous_call_failure_policy", b"synchronous_call_failure_policy", "task", b"task", "task_execution_strategy", b"task_execution_strategy", "task_id", b"task_id", "timeout", b"timeout", "timer", b"timer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_checkpoint", b"_checkpoint", "assign", b"assign", "built_in", b"built_in", "callback", b"callback", "checkpoint", b"checkpoint", "conditional_failure_policies", b"conditional_failure_policies", "description", b"description", "display_name", b"display_name", "error_catcher_id", b"error_catcher_id", "failure_policy", b"failure_policy", "for_each", b"for_each", "next_tasks", b"next_tasks", "next_tasks_execution_policy", b"next_tasks_execution_policy", "outputs", b"outputs", "parameters", b"parameters", "precondition", b"precondition", "rollback", b"rollback", "sub_integration", b"sub_integration", "success_policy", b"success_policy", "suspend", b"suspend", "suspension_config", b"suspension_config", "synchronous_call_failure_policy", b"synchronous_call_failure_policy", "task", b"task", "task_execution_strategy", b"task_execution_strategy", "task_id", b"task_id", "timeout", b"timeout", "timer", b"timer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__checkpoint: _TypeAlias = _typing.Literal["checkpoint"]  # noqa: Y015
     _WhichOneofArgType__checkpoint: _TypeAlias = _typing.Literal["_checkpoint", b"_checkpoint"]  # noqa: Y015
-    _WhichOneofReturnType_built_in: _TypeAlias = _typing.Literal["timer", "assign", "sub_integration", "for_each"]  # noqa: Y015
+    _WhichOneofReturnType_built_in: _TypeAlias = _typing.Literal["timer", "assign", "sub_integration", "for_each", "suspend", "callback"]  # noqa: Y015
     _WhichOneofArgType_built_in: _TypeAlias = _typing.Literal["built_in", b"built_in"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__checkpoint) -> _WhichOneofReturnType__checkpoint | None: ...
@@ -440,6 +490,220 @@ class ConditionalFailurePolicies(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConditionalFailurePolicies: _TypeAlias = ConditionalFailurePolicies  # noqa: Y015
+
+@_typing.final
+class RollbackConfig(_message.Message):
+    """Says how a task is undone.
+
+    Of a task that succeeded, a handler undoes what it did: it gets the inputs and the outputs of the task.
+    A task is undone after the tasks that depend on it and were to be undone too; independent ones at once.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _FailureAction:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _FailureActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RollbackConfig._FailureAction.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        FAILURE_ACTION_UNSPECIFIED: RollbackConfig._FailureAction.ValueType  # 0
+        """As `CONTINUE`."""
+        FAILURE_ACTION_CONTINUE: RollbackConfig._FailureAction.ValueType  # 1
+        """The other tasks are undone all the same, and the outcome of the rollback is INCOMPLETE."""
+        FAILURE_ACTION_HOLD: RollbackConfig._FailureAction.ValueType  # 2
+        """The rollback waits at this task until `ResolveRollback` decides."""
+
+    class FailureAction(_FailureAction, metaclass=_FailureActionEnumTypeWrapper):
+        """Says what follows when a task could not be undone."""
+
+    FAILURE_ACTION_UNSPECIFIED: RollbackConfig.FailureAction.ValueType  # 0
+    """As `CONTINUE`."""
+    FAILURE_ACTION_CONTINUE: RollbackConfig.FailureAction.ValueType  # 1
+    """The other tasks are undone all the same, and the outcome of the rollback is INCOMPLETE."""
+    FAILURE_ACTION_HOLD: RollbackConfig.FailureAction.ValueType  # 2
+    """The rollback waits at this task until `ResolveRollback` decides."""
+
+    TASK_FIELD_NUMBER: _builtins.int
+    FAILURE_POLICY_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    ON_UNKNOWN_OUTCOME_FIELD_NUMBER: _builtins.int
+    FAILURE_ACTION_FIELD_NUMBER: _builtins.int
+    task: _builtins.str
+    """Required. The name of the handler that undoes the task."""
+    on_unknown_outcome: _builtins.bool
+    """Optional. Whether a task is undone also when nobody knows what its last attempt did, because its
+    worker was lost, it ran into its timeout or it was cancelled at work. There are no outputs then.
+    Default: false.
+    """
+    failure_action: Global___RollbackConfig.FailureAction.ValueType
+    """Optional. What follows when it could not be undone."""
+    @_builtins.property
+    def failure_policy(self) -> Global___FailurePolicy:
+        """Optional. What follows when an attempt to undo fails: `RETRY_STRATEGY_NONE`, `FIXED_INTERVAL`,
+        `LINEAR_BACKOFF` or `EXPONENTIAL_BACKOFF`. Unset is `RETRY_STRATEGY_NONE`. Its `condition` must be
+        empty.
+        """
+
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """Optional. How long one attempt to undo may take before it fails with `TIMEOUT`, counted from when it
+        is ready for a worker; unset or zero is no limit.
+        """
+
+    def __init__(
+        self,
+        *,
+        task: _builtins.str = ...,
+        failure_policy: Global___FailurePolicy | None = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+        on_unknown_outcome: _builtins.bool = ...,
+        failure_action: Global___RollbackConfig.FailureAction.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure_policy", b"failure_policy", "timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_action", b"failure_action", "failure_policy", b"failure_policy", "on_unknown_outcome", b"on_unknown_outcome", "task", b"task", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackConfig: _TypeAlias = RollbackConfig  # noqa: Y015
+
+@_typing.final
+class SuccessPolicy(_message.Message):
+    """Says what follows when a task has been performed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _FinalState:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _FinalStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SuccessPolicy._FinalState.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        FINAL_STATE_UNSPECIFIED: SuccessPolicy._FinalState.ValueType  # 0
+        """As `SUCCEEDED`."""
+        FINAL_STATE_SUCCEEDED: SuccessPolicy._FinalState.ValueType  # 1
+        """The task has succeeded."""
+        FINAL_STATE_SUSPENDED: SuccessPolicy._FinalState.ValueType  # 2
+        """The task waits until someone approves or rejects what it did, as `suspension_config` says. Then it
+        has succeeded, either way.
+        """
+
+    class FinalState(_FinalState, metaclass=_FinalStateEnumTypeWrapper):
+        """The states that a task can enter when it has been performed."""
+
+    FINAL_STATE_UNSPECIFIED: SuccessPolicy.FinalState.ValueType  # 0
+    """As `SUCCEEDED`."""
+    FINAL_STATE_SUCCEEDED: SuccessPolicy.FinalState.ValueType  # 1
+    """The task has succeeded."""
+    FINAL_STATE_SUSPENDED: SuccessPolicy.FinalState.ValueType  # 2
+    """The task waits until someone approves or rejects what it did, as `suspension_config` says. Then it
+    has succeeded, either way.
+    """
+
+    FINAL_STATE_FIELD_NUMBER: _builtins.int
+    final_state: Global___SuccessPolicy.FinalState.ValueType
+    """Optional. The state it enters."""
+    def __init__(
+        self,
+        *,
+        final_state: Global___SuccessPolicy.FinalState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["final_state", b"final_state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuccessPolicy: _TypeAlias = SuccessPolicy  # noqa: Y015
+
+@_typing.final
+class SuspensionConfig(_message.Message):
+    """Says how a task waits for a person. It configures the built-in `suspend`, and with
+    `FINAL_STATE_SUSPENDED` the wait of any other task.
+
+    The task is SUSPENDED meanwhile and then succeeds, whatever was decided. Its results are `approved` (true
+    or false), `result` (text), `resolver` (text, empty after the expiry) and `expired` (true or false). A task
+    that was performed first has these besides its own.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHO_MAY_RESOLVE_FIELD_NUMBER: _builtins.int
+    CUSTOM_MESSAGE_FIELD_NUMBER: _builtins.int
+    EXPIRE_AFTER_FIELD_NUMBER: _builtins.int
+    REMIND_AFTER_FIELD_NUMBER: _builtins.int
+    LIFT_WHEN_EXPIRED_FIELD_NUMBER: _builtins.int
+    custom_message: _builtins.str
+    """Optional. What they are told, at most 4,000 characters."""
+    lift_when_expired: _builtins.bool
+    """Optional. True: at its expiry it counts as approved. False: as rejected."""
+    @_builtins.property
+    def who_may_resolve(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Who may decide, by principal; at most 100. Empty means everyone who may call at all."""
+
+    @_builtins.property
+    def expire_after(self) -> _duration_pb2.Duration:
+        """Optional. How long it waits before it is decided by itself, above 0 and at most 31 days. Unset or
+        zero is no limit.
+        """
+
+    @_builtins.property
+    def remind_after(self) -> _duration_pb2.Duration:
+        """Optional. How long it waits before a reminder is recorded, above 0 and less than `expire_after`, at
+        most 31 days. Unset or zero is no reminder.
+        """
+
+    def __init__(
+        self,
+        *,
+        who_may_resolve: _abc.Iterable[_builtins.str] | None = ...,
+        custom_message: _builtins.str = ...,
+        expire_after: _duration_pb2.Duration | None = ...,
+        remind_after: _duration_pb2.Duration | None = ...,
+        lift_when_expired: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_after", b"expire_after", "remind_after", b"remind_after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom_message", b"custom_message", "expire_after", b"expire_after", "lift_when_expired", b"lift_when_expired", "remind_after", b"remind_after", "who_may_resolve", b"who_may_resolve"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspensionConfig: _TypeAlias = SuspensionConfig  # noqa: Y015
+
+@_typing.final
+class CallbackConfig(_message.Message):
+    """Configures the built-in `callback`. The task is SUSPENDED until its signal comes and then succeeds; its
+    results are the payload of the signal, by name.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """Required. The name of the signal, an identifier of at most 63 characters. One that came before the
+    task was ready is taken at once; each signal is taken by one task.
+    """
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """Optional. How long it waits before the task fails with `TIMEOUT`; unset or zero is no limit. It goes
+        before the `timeout` of the task.
+        """
+
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signal", b"signal", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallbackConfig: _TypeAlias = CallbackConfig  # noqa: Y015
 
 @_typing.final
 class TimerConfig(_message.Message):
