@@ -820,6 +820,27 @@ class Assignment(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class ForwardOutputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _value_pb2.ValueType: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _value_pb2.ValueType | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     LEASE_FIELD_NUMBER: _builtins.int
     EXECUTION_FIELD_NUMBER: _builtins.int
     TASK_NUMBER_FIELD_NUMBER: _builtins.int
@@ -833,6 +854,10 @@ class Assignment(_message.Message):
     TRACE_STATE_FIELD_NUMBER: _builtins.int
     INTEGRATION_FIELD_NUMBER: _builtins.int
     INTEGRATION_REVISION_ID_FIELD_NUMBER: _builtins.int
+    ROLLBACK_FIELD_NUMBER: _builtins.int
+    FORWARD_OUTPUTS_FIELD_NUMBER: _builtins.int
+    FORWARD_OUTCOME_UNKNOWN_FIELD_NUMBER: _builtins.int
+    DEVELOPMENT_FIELD_NUMBER: _builtins.int
     lease: _builtins.str
     """Output only. Proves that the worker may perform the attempt; every message about it repeats the
     lease. Opaque text.
@@ -859,6 +884,14 @@ class Assignment(_message.Message):
     """Output only. The integration that runs."""
     integration_revision_id: _builtins.str
     """Output only. The revision that runs."""
+    rollback: _builtins.bool
+    """Output only. True asks to undo a task that was done before: `inputs` are those it was done with. The
+    idempotency key then differs from that of the task and is the same for every attempt to undo it.
+    """
+    forward_outcome_unknown: _builtins.bool
+    """Output only. With `rollback`: true when nobody knows whether the task was done, in full or in part."""
+    development: _builtins.bool
+    """Output only. Whether the execution is in development mode."""
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
         """Output only. When the attempt fails unless it has ended: the earlier one of the task's timeout and
@@ -868,6 +901,12 @@ class Assignment(_message.Message):
     @_builtins.property
     def inputs(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
         """Output only. The inputs by their name."""
+
+    @_builtins.property
+    def forward_outputs(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
+        """Output only. With `rollback`: the outputs of the task that is to be undone; empty when they are not
+        known.
+        """
 
     def __init__(
         self,
@@ -885,10 +924,14 @@ class Assignment(_message.Message):
         trace_state: _builtins.str = ...,
         integration: _builtins.str = ...,
         integration_revision_id: _builtins.str = ...,
+        rollback: _builtins.bool = ...,
+        forward_outputs: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,
+        forward_outcome_unknown: _builtins.bool = ...,
+        development: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "deadline", b"deadline", "execution", b"execution", "execution_attempt", b"execution_attempt", "handler", b"handler", "idempotency_key", b"idempotency_key", "inputs", b"inputs", "integration", b"integration", "integration_revision_id", b"integration_revision_id", "lease", b"lease", "task_number", b"task_number", "trace_parent", b"trace_parent", "trace_state", b"trace_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "deadline", b"deadline", "development", b"development", "execution", b"execution", "execution_attempt", b"execution_attempt", "forward_outcome_unknown", b"forward_outcome_unknown", "forward_outputs", b"forward_outputs", "handler", b"handler", "idempotency_key", b"idempotency_key", "inputs", b"inputs", "integration", b"integration", "integration_revision_id", b"integration_revision_id", "lease", b"lease", "rollback", b"rollback", "task_number", b"task_number", "trace_parent", b"trace_parent", "trace_state", b"trace_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
