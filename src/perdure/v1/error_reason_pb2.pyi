@@ -179,6 +179,56 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     store revision to begin after. List, then watch from the revision of the list, or watch with
     `ON_EXPIRED_RESET`.
     """
+    TRIGGER_CRITERIA_NOT_MET: _ErrorReason.ValueType  # 54
+    """`FAILED_PRECONDITION`, or the code of a sub-integration task: the criteria of the trigger do not hold for
+    these inputs. Nothing was started.
+    """
+    EXECUTION_ENDED: _ErrorReason.ValueType  # 55
+    """`FAILED_PRECONDITION`: the execution is in a final state, so it cannot be changed. Replay it instead."""
+    EXECUTION_NOT_ENDED: _ErrorReason.ValueType  # 56
+    """`FAILED_PRECONDITION`: the execution is not in a final state, which this replay needs. Wait, or use
+    `cancel_original`.
+    """
+    EXECUTION_NOT_FAILED: _ErrorReason.ValueType  # 57
+    """`FAILED_PRECONDITION`: the execution has no point of failure. Replay it from the beginning or from a
+    snapshot.
+    """
+    EXECUTION_NOT_PAUSED: _ErrorReason.ValueType  # 58
+    """`FAILED_PRECONDITION`: the execution is not paused, so its parameters cannot be modified. Pause it first."""
+    EXECUTION_NOT_STOPPED: _ErrorReason.ValueType  # 59
+    """`FAILED_PRECONDITION`: the execution is not stopped at a breakpoint."""
+    STEP_NOT_POSSIBLE: _ErrorReason.ValueType  # 60
+    """`FAILED_PRECONDITION`: the step cannot be made: the task is not ready, or a retry is asked for where no
+    failed attempt is held. `ExplainExecution` says what can be done.
+    """
+    SUSPENSION_NOT_FOUND: _ErrorReason.ValueType  # 61
+    """`NOT_FOUND`: there is no such suspension."""
+    SUSPENSION_RESOLVED: _ErrorReason.ValueType  # 62
+    """`FAILED_PRECONDITION`: the suspension has been decided already. Get it to see how."""
+    NOT_A_RESOLVER: _ErrorReason.ValueType  # 63
+    """`PERMISSION_DENIED`: the caller is not among those who may decide the suspension."""
+    UNKNOWN_SIGNAL: _ErrorReason.ValueType  # 64
+    """`FAILED_PRECONDITION`: no task of the execution waits for a signal of this name. Correct the name."""
+    SIGNALS_FULL: _ErrorReason.ValueType  # 65
+    """`RESOURCE_EXHAUSTED`: the execution keeps as many signals as it can that no task has taken; nothing was
+    done. Send it again when some have been taken.
+    """
+    TASK_NOT_FOUND: _ErrorReason.ValueType  # 66
+    """`NOT_FOUND`: the execution has no such task."""
+    ROLLBACK_NOT_HELD: _ErrorReason.ValueType  # 67
+    """`FAILED_PRECONDITION`: the rollback of the task waits neither for a decision nor for a retry."""
+    EXECUTION_IN_USE: _ErrorReason.ValueType  # 68
+    """`FAILED_PRECONDITION`: the execution cannot be deleted, because it or its parent is not in a final state.
+    Cancel it and wait.
+    """
+    HISTORY_DELETED: _ErrorReason.ValueType  # 69
+    """`FAILED_PRECONDITION`: the events and snapshots of the execution were deleted; its state is still there."""
+    REPLAY_REVISION_MISMATCH: _ErrorReason.ValueType  # 70
+    """`FAILED_PRECONDITION`: the other revision cannot take over the tasks that are done. Replay with the same
+    revision, or from the beginning.
+    """
+    CANCELLED_BY_FORCE: _ErrorReason.ValueType  # 71
+    """The code of an attempt to undo a task, or of a teardown task, that a forced cancel gave up."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every stable text that says why something did not work: the `reason` of the `google.rpc.ErrorInfo`
@@ -344,4 +394,54 @@ CURSOR_EXPIRED: ErrorReason.ValueType  # 53
 store revision to begin after. List, then watch from the revision of the list, or watch with
 `ON_EXPIRED_RESET`.
 """
+TRIGGER_CRITERIA_NOT_MET: ErrorReason.ValueType  # 54
+"""`FAILED_PRECONDITION`, or the code of a sub-integration task: the criteria of the trigger do not hold for
+these inputs. Nothing was started.
+"""
+EXECUTION_ENDED: ErrorReason.ValueType  # 55
+"""`FAILED_PRECONDITION`: the execution is in a final state, so it cannot be changed. Replay it instead."""
+EXECUTION_NOT_ENDED: ErrorReason.ValueType  # 56
+"""`FAILED_PRECONDITION`: the execution is not in a final state, which this replay needs. Wait, or use
+`cancel_original`.
+"""
+EXECUTION_NOT_FAILED: ErrorReason.ValueType  # 57
+"""`FAILED_PRECONDITION`: the execution has no point of failure. Replay it from the beginning or from a
+snapshot.
+"""
+EXECUTION_NOT_PAUSED: ErrorReason.ValueType  # 58
+"""`FAILED_PRECONDITION`: the execution is not paused, so its parameters cannot be modified. Pause it first."""
+EXECUTION_NOT_STOPPED: ErrorReason.ValueType  # 59
+"""`FAILED_PRECONDITION`: the execution is not stopped at a breakpoint."""
+STEP_NOT_POSSIBLE: ErrorReason.ValueType  # 60
+"""`FAILED_PRECONDITION`: the step cannot be made: the task is not ready, or a retry is asked for where no
+failed attempt is held. `ExplainExecution` says what can be done.
+"""
+SUSPENSION_NOT_FOUND: ErrorReason.ValueType  # 61
+"""`NOT_FOUND`: there is no such suspension."""
+SUSPENSION_RESOLVED: ErrorReason.ValueType  # 62
+"""`FAILED_PRECONDITION`: the suspension has been decided already. Get it to see how."""
+NOT_A_RESOLVER: ErrorReason.ValueType  # 63
+"""`PERMISSION_DENIED`: the caller is not among those who may decide the suspension."""
+UNKNOWN_SIGNAL: ErrorReason.ValueType  # 64
+"""`FAILED_PRECONDITION`: no task of the execution waits for a signal of this name. Correct the name."""
+SIGNALS_FULL: ErrorReason.ValueType  # 65
+"""`RESOURCE_EXHAUSTED`: the execution keeps as many signals as it can that no task has taken; nothing was
+done. Send it again when some have been taken.
+"""
+TASK_NOT_FOUND: ErrorReason.ValueType  # 66
+"""`NOT_FOUND`: the execution has no such task."""
+ROLLBACK_NOT_HELD: ErrorReason.ValueType  # 67
+"""`FAILED_PRECONDITION`: the rollback of the task waits neither for a decision nor for a retry."""
+EXECUTION_IN_USE: ErrorReason.ValueType  # 68
+"""`FAILED_PRECONDITION`: the execution cannot be deleted, because it or its parent is not in a final state.
+Cancel it and wait.
+"""
+HISTORY_DELETED: ErrorReason.ValueType  # 69
+"""`FAILED_PRECONDITION`: the events and snapshots of the execution were deleted; its state is still there."""
+REPLAY_REVISION_MISMATCH: ErrorReason.ValueType  # 70
+"""`FAILED_PRECONDITION`: the other revision cannot take over the tasks that are done. Replay with the same
+revision, or from the beginning.
+"""
+CANCELLED_BY_FORCE: ErrorReason.ValueType  # 71
+"""The code of an attempt to undo a task, or of a teardown task, that a forced cancel gave up."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
