@@ -9,8 +9,11 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from perdure.v1 import breakpoint_pb2 as _breakpoint_pb2
 from perdure.v1 import error_pb2 as _error_pb2
 from perdure.v1 import execution_pb2 as _execution_pb2
+from perdure.v1 import suspension_pb2 as _suspension_pb2
 from perdure.v1 import value_pb2 as _value_pb2
 import builtins as _builtins
 import sys
@@ -95,6 +98,11 @@ class ExecutionEvent(_message.Message):
         PARENT_FIELD_NUMBER: _builtins.int
         ROOT_FIELD_NUMBER: _builtins.int
         ORPHAN_FIELD_NUMBER: _builtins.int
+        REPLAY_INFO_FIELD_NUMBER: _builtins.int
+        COPIED_TASKS_FIELD_NUMBER: _builtins.int
+        BREAKPOINTS_FIELD_NUMBER: _builtins.int
+        DEVELOPMENT_FIELD_NUMBER: _builtins.int
+        SAVEPOINT_RETENTION_FIELD_NUMBER: _builtins.int
         state: _execution_pb2.ExecutionDetails.State.ValueType
         """Output only. PENDING or PROCESSING."""
         trigger_id: _builtins.str
@@ -117,6 +125,10 @@ class ExecutionEvent(_message.Message):
         """Output only. The topmost execution of its tree."""
         orphan: _builtins.bool
         """Output only. True when the parent neither waits for it nor cancels it."""
+        development: _builtins.bool
+        """Output only. Whether it is in development mode."""
+        savepoint_retention: _execution_pb2.SavepointRetention.ValueType
+        """Output only. Which of its snapshots are kept."""
         @_builtins.property
         def request_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
             """Output only. The inputs as they were received; the defaults are not among them."""
@@ -132,6 +144,18 @@ class ExecutionEvent(_message.Message):
         @_builtins.property
         def max_runtime(self) -> _duration_pb2.Duration:
             """Output only. How long it may run; unset or zero is no limit."""
+
+        @_builtins.property
+        def replay_info(self) -> _execution_pb2.Execution.ReplayInfo:
+            """Output only. What it replays; unset if nothing."""
+
+        @_builtins.property
+        def copied_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. For a replay: the tasks that count as done from the beginning."""
+
+        @_builtins.property
+        def breakpoints(self) -> _breakpoint_pb2.Breakpoints:
+            """Output only. Where it stops; unset if nowhere."""
 
         def __init__(
             self,
@@ -151,10 +175,15 @@ class ExecutionEvent(_message.Message):
             parent: _builtins.str = ...,
             root: _builtins.str = ...,
             orphan: _builtins.bool = ...,
+            replay_info: _execution_pb2.Execution.ReplayInfo | None = ...,
+            copied_tasks: _abc.Iterable[_builtins.str] | None = ...,
+            breakpoints: _breakpoint_pb2.Breakpoints | None = ...,
+            development: _builtins.bool = ...,
+            savepoint_retention: _execution_pb2.SavepointRetention.ValueType = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["max_runtime", b"max_runtime", "schedule_time", b"schedule_time"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["breakpoints", b"breakpoints", "max_runtime", b"max_runtime", "replay_info", b"replay_info", "schedule_time", b"schedule_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "execution_method", b"execution_method", "integration_revision_id", b"integration_revision_id", "labels", b"labels", "max_runtime", b"max_runtime", "orphan", b"orphan", "parent", b"parent", "priority", b"priority", "request_parameters", b"request_parameters", "root", b"root", "schedule_time", b"schedule_time", "snapshot_number", b"snapshot_number", "started_by", b"started_by", "state", b"state", "trigger_id", b"trigger_id"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["breakpoints", b"breakpoints", "copied_tasks", b"copied_tasks", "description", b"description", "development", b"development", "execution_method", b"execution_method", "integration_revision_id", b"integration_revision_id", "labels", b"labels", "max_runtime", b"max_runtime", "orphan", b"orphan", "parent", b"parent", "priority", b"priority", "replay_info", b"replay_info", "request_parameters", b"request_parameters", "root", b"root", "savepoint_retention", b"savepoint_retention", "schedule_time", b"schedule_time", "snapshot_number", b"snapshot_number", "started_by", b"started_by", "state", b"state", "trigger_id", b"trigger_id"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -260,6 +289,8 @@ class ExecutionEvent(_message.Message):
         RETRY_TIME_FIELD_NUMBER: _builtins.int
         SKIPPED_ON_FAILURE_FIELD_NUMBER: _builtins.int
         OUTPUTS_FIELD_NUMBER: _builtins.int
+        CONDITION_RESULTS_FIELD_NUMBER: _builtins.int
+        ROLLBACK_HELD_FIELD_NUMBER: _builtins.int
         task_number: _builtins.str
         """Output only. The task."""
         task: _builtins.str
@@ -274,17 +305,28 @@ class ExecutionEvent(_message.Message):
         """Output only. The id of the worker whose report caused the change; empty if none did."""
         skipped_on_failure: _builtins.bool
         """Output only. For SKIPPED: true when a failure was the cause."""
+        rollback_held: _builtins.bool
+        """Output only. True when its rollback waits for `ResolveRollback` from now on."""
         @_builtins.property
         def error(self) -> _error_pb2.Error:
-            """Output only. The failure that caused the change; unset if none did."""
+            """Output only. The failure that caused the change; unset if none did. In the states of a rollback,
+            that of the last attempt to undo the task.
+            """
 
         @_builtins.property
         def retry_time(self) -> _timestamp_pb2.Timestamp:
-            """Output only. For RETRY_ON_HOLD the next attempt, for a SUSPENDED timer its end; else unset."""
+            """Output only. When it goes on by itself: for RETRY_ON_HOLD and ROLLBACK_IN_PROCESS the next attempt,
+            for SUSPENDED the end of the wait; unset if it does not. A RETRY_ON_HOLD without it is stopped at a
+            breakpoint.
+            """
 
         @_builtins.property
         def outputs(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
             """Output only. For SUCCEED: the results of the task."""
+
+        @_builtins.property
+        def condition_results(self) -> _containers.RepeatedCompositeFieldContainer[_execution_pb2.TaskExecutionDetails.ConditionResult]:
+            """Output only. For SUCCEED: what its edges came to, in the order of `TaskConfig.next_tasks`."""
 
         def __init__(
             self,
@@ -299,10 +341,12 @@ class ExecutionEvent(_message.Message):
             retry_time: _timestamp_pb2.Timestamp | None = ...,
             skipped_on_failure: _builtins.bool = ...,
             outputs: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,
+            condition_results: _abc.Iterable[_execution_pb2.TaskExecutionDetails.ConditionResult] | None = ...,
+            rollback_held: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "retry_time", b"retry_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error", b"error", "execution_attempt", b"execution_attempt", "outputs", b"outputs", "retry_time", b"retry_time", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "task", b"task", "task_number", b"task_number", "worker", b"worker"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "condition_results", b"condition_results", "error", b"error", "execution_attempt", b"execution_attempt", "outputs", b"outputs", "retry_time", b"retry_time", "rollback_held", b"rollback_held", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "task", b"task", "task_number", b"task_number", "worker", b"worker"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -380,16 +424,20 @@ class ExecutionEvent(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         CANCEL_REASON_FIELD_NUMBER: _builtins.int
+        FORCE_FIELD_NUMBER: _builtins.int
         cancel_reason: _builtins.str
         """Output only. The reason given."""
+        force: _builtins.bool
+        """Output only. True when nothing more is waited for. A cancel by force may follow one without."""
         def __init__(
             self,
             *,
             cancel_reason: _builtins.str = ...,
+            force: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_reason", b"cancel_reason"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_reason", b"cancel_reason", "force", b"force"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -506,6 +554,471 @@ class ExecutionEvent(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class PauseChange(_message.Message):
+        """Says that the execution was paused, or goes on."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PAUSED_FIELD_NUMBER: _builtins.int
+        PAUSE_REASON_FIELD_NUMBER: _builtins.int
+        paused: _builtins.bool
+        """Output only. Whether it is paused from now on."""
+        pause_reason: _builtins.str
+        """Output only. The reason given for the pause; empty when it goes on."""
+        def __init__(
+            self,
+            *,
+            paused: _builtins.bool = ...,
+            pause_reason: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["pause_reason", b"pause_reason", "paused", b"paused"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class BreakpointChange(_message.Message):
+        """Says that the execution stopped at a breakpoint, or left one."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _Cause:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _CauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExecutionEvent.BreakpointChange._Cause.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            CAUSE_UNSPECIFIED: ExecutionEvent.BreakpointChange._Cause.ValueType  # 0
+            """Never sent."""
+            CAUSE_STOPPED: ExecutionEvent.BreakpointChange._Cause.ValueType  # 1
+            """It came to a breakpoint, or to the end of a step."""
+            CAUSE_CONTINUED: ExecutionEvent.BreakpointChange._Cause.ValueType  # 2
+            """It was let go on."""
+            CAUSE_STEPPED: ExecutionEvent.BreakpointChange._Cause.ValueType  # 3
+            """It was let make one step."""
+            CAUSE_RETRIED: ExecutionEvent.BreakpointChange._Cause.ValueType  # 4
+            """It was let try a failed task again."""
+            CAUSE_EXPIRED: ExecutionEvent.BreakpointChange._Cause.ValueType  # 5
+            """The stop expired: its breakpoints are dropped."""
+            CAUSE_ENDED: ExecutionEvent.BreakpointChange._Cause.ValueType  # 6
+            """It was cancelled, or ended."""
+
+        class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
+            """Says what caused the change."""
+
+        CAUSE_UNSPECIFIED: ExecutionEvent.BreakpointChange.Cause.ValueType  # 0
+        """Never sent."""
+        CAUSE_STOPPED: ExecutionEvent.BreakpointChange.Cause.ValueType  # 1
+        """It came to a breakpoint, or to the end of a step."""
+        CAUSE_CONTINUED: ExecutionEvent.BreakpointChange.Cause.ValueType  # 2
+        """It was let go on."""
+        CAUSE_STEPPED: ExecutionEvent.BreakpointChange.Cause.ValueType  # 3
+        """It was let make one step."""
+        CAUSE_RETRIED: ExecutionEvent.BreakpointChange.Cause.ValueType  # 4
+        """It was let try a failed task again."""
+        CAUSE_EXPIRED: ExecutionEvent.BreakpointChange.Cause.ValueType  # 5
+        """The stop expired: its breakpoints are dropped."""
+        CAUSE_ENDED: ExecutionEvent.BreakpointChange.Cause.ValueType  # 6
+        """It was cancelled, or ended."""
+
+        CAUSE_FIELD_NUMBER: _builtins.int
+        STOP_FIELD_NUMBER: _builtins.int
+        TASK_NUMBER_FIELD_NUMBER: _builtins.int
+        cause: Global___ExecutionEvent.BreakpointChange.Cause.ValueType
+        """Output only. What caused the change."""
+        task_number: _builtins.str
+        """Output only. For `STEPPED` and `RETRIED`: the task that runs."""
+        @_builtins.property
+        def stop(self) -> _breakpoint_pb2.BreakpointStop:
+            """Output only. For `STOPPED` where it is stopped; else where it was."""
+
+        def __init__(
+            self,
+            *,
+            cause: Global___ExecutionEvent.BreakpointChange.Cause.ValueType = ...,
+            stop: _breakpoint_pb2.BreakpointStop | None = ...,
+            task_number: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["stop", b"stop"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "stop", b"stop", "task_number", b"task_number"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class UpdateChange(_message.Message):
+        """Says that `UpdateExecution` changed the execution. What did not change is unset."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class LabelsEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _builtins.str
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: _builtins.str = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        PRIORITY_FIELD_NUMBER: _builtins.int
+        LABELS_CHANGED_FIELD_NUMBER: _builtins.int
+        LABELS_FIELD_NUMBER: _builtins.int
+        DESCRIPTION_FIELD_NUMBER: _builtins.int
+        DEADLINE_CHANGED_FIELD_NUMBER: _builtins.int
+        DEADLINE_FIELD_NUMBER: _builtins.int
+        BREAKPOINTS_CHANGED_FIELD_NUMBER: _builtins.int
+        BREAKPOINTS_FIELD_NUMBER: _builtins.int
+        DEVELOPMENT_FIELD_NUMBER: _builtins.int
+        priority: _builtins.int
+        """Output only. The priority from now on."""
+        labels_changed: _builtins.bool
+        """Output only. Whether the labels changed."""
+        description: _builtins.str
+        """Output only. The description from now on."""
+        deadline_changed: _builtins.bool
+        """Output only. Whether the deadline changed."""
+        breakpoints_changed: _builtins.bool
+        """Output only. Whether the breakpoints changed."""
+        development: _builtins.bool
+        """Output only. Whether it is in development mode from now on."""
+        @_builtins.property
+        def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+            """Output only. All labels from now on, if they changed."""
+
+        @_builtins.property
+        def deadline(self) -> _timestamp_pb2.Timestamp:
+            """Output only. The deadline from now on, if it changed; unset is none."""
+
+        @_builtins.property
+        def breakpoints(self) -> _breakpoint_pb2.Breakpoints:
+            """Output only. All breakpoints from now on, if they changed; unset is none."""
+
+        def __init__(
+            self,
+            *,
+            priority: _builtins.int | None = ...,
+            labels_changed: _builtins.bool = ...,
+            labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+            description: _builtins.str | None = ...,
+            deadline_changed: _builtins.bool = ...,
+            deadline: _timestamp_pb2.Timestamp | None = ...,
+            breakpoints_changed: _builtins.bool = ...,
+            breakpoints: _breakpoint_pb2.Breakpoints | None = ...,
+            development: _builtins.bool | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_development", b"_development", "_priority", b"_priority", "breakpoints", b"breakpoints", "deadline", b"deadline", "description", b"description", "development", b"development", "priority", b"priority"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_development", b"_development", "_priority", b"_priority", "breakpoints", b"breakpoints", "breakpoints_changed", b"breakpoints_changed", "deadline", b"deadline", "deadline_changed", b"deadline_changed", "description", b"description", "development", b"development", "labels", b"labels", "labels_changed", b"labels_changed", "priority", b"priority"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+        _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+        _WhichOneofReturnType__development: _TypeAlias = _typing.Literal["development"]  # noqa: Y015
+        _WhichOneofArgType__development: _TypeAlias = _typing.Literal["_development", b"_development"]  # noqa: Y015
+        _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
+        _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__development) -> _WhichOneofReturnType__development | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
+
+    @_typing.final
+    class SuspensionChange(_message.Message):
+        """Says that a task began to wait for a decision or a signal, that someone is to be reminded, or that the
+        wait is over.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        SUSPENSION_FIELD_NUMBER: _builtins.int
+        SUSPENSION_NUMBER_FIELD_NUMBER: _builtins.int
+        TASK_NUMBER_FIELD_NUMBER: _builtins.int
+        STATE_FIELD_NUMBER: _builtins.int
+        RESOLVER_FIELD_NUMBER: _builtins.int
+        SUSPENSION_RESULT_FIELD_NUMBER: _builtins.int
+        EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+        REMINDER_FIELD_NUMBER: _builtins.int
+        suspension: _builtins.str
+        """Output only. The suspension."""
+        suspension_number: _builtins.int
+        """Output only. Its number in the execution, counted from 1."""
+        task_number: _builtins.str
+        """Output only. The task that waits."""
+        state: _suspension_pb2.ResolutionState.ValueType
+        """Output only. The state of the suspension from now on."""
+        resolver: _builtins.str
+        """Output only. Who decided; empty while it is open, and when it expired."""
+        suspension_result: _builtins.str
+        """Output only. The text given with the decision."""
+        reminder: _builtins.bool
+        """Output only. True for a reminder: the suspension is open as before."""
+        @_builtins.property
+        def expire_time(self) -> _timestamp_pb2.Timestamp:
+            """Output only. When it is decided by itself; unset if it is not."""
+
+        def __init__(
+            self,
+            *,
+            suspension: _builtins.str = ...,
+            suspension_number: _builtins.int = ...,
+            task_number: _builtins.str = ...,
+            state: _suspension_pb2.ResolutionState.ValueType = ...,
+            resolver: _builtins.str = ...,
+            suspension_result: _builtins.str = ...,
+            expire_time: _timestamp_pb2.Timestamp | None = ...,
+            reminder: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "reminder", b"reminder", "resolver", b"resolver", "state", b"state", "suspension", b"suspension", "suspension_number", b"suspension_number", "suspension_result", b"suspension_result", "task_number", b"task_number"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class SignalChange(_message.Message):
+        """Says that a signal came, or that a task took one."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class PayloadEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            @_builtins.property
+            def value(self) -> _value_pb2.ValueType: ...
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: _value_pb2.ValueType | None = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        SIGNAL_FIELD_NUMBER: _builtins.int
+        SIGNAL_ID_FIELD_NUMBER: _builtins.int
+        TASK_NUMBER_FIELD_NUMBER: _builtins.int
+        PAYLOAD_FIELD_NUMBER: _builtins.int
+        signal: _builtins.str
+        """Output only. The name of the signal."""
+        signal_id: _builtins.str
+        """Output only. What its sender called it; empty if nothing."""
+        task_number: _builtins.str
+        """Output only. The task that took it; empty while it is kept for a later one."""
+        @_builtins.property
+        def payload(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
+            """Output only. What it brought, by name."""
+
+        def __init__(
+            self,
+            *,
+            signal: _builtins.str = ...,
+            signal_id: _builtins.str = ...,
+            task_number: _builtins.str = ...,
+            payload: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "signal", b"signal", "signal_id", b"signal_id", "task_number", b"task_number"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class ErrorCatcherChange(_message.Message):
+        """Says that an error catcher began or ended."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _State:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExecutionEvent.ErrorCatcherChange._State.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            STATE_UNSPECIFIED: ExecutionEvent.ErrorCatcherChange._State.ValueType  # 0
+            """Never sent."""
+            STATE_STARTED: ExecutionEvent.ErrorCatcherChange._State.ValueType  # 1
+            """It began."""
+            STATE_SUCCEEDED: ExecutionEvent.ErrorCatcherChange._State.ValueType  # 2
+            """Every last task that was reached in it succeeded."""
+            STATE_FAILED: ExecutionEvent.ErrorCatcherChange._State.ValueType  # 3
+            """It failed, or was stopped."""
+
+        class State(_State, metaclass=_StateEnumTypeWrapper):
+            """The states of an error catcher."""
+
+        STATE_UNSPECIFIED: ExecutionEvent.ErrorCatcherChange.State.ValueType  # 0
+        """Never sent."""
+        STATE_STARTED: ExecutionEvent.ErrorCatcherChange.State.ValueType  # 1
+        """It began."""
+        STATE_SUCCEEDED: ExecutionEvent.ErrorCatcherChange.State.ValueType  # 2
+        """Every last task that was reached in it succeeded."""
+        STATE_FAILED: ExecutionEvent.ErrorCatcherChange.State.ValueType  # 3
+        """It failed, or was stopped."""
+
+        ERROR_CATCHER_ID_FIELD_NUMBER: _builtins.int
+        TASK_NUMBER_FIELD_NUMBER: _builtins.int
+        STATE_FIELD_NUMBER: _builtins.int
+        TASK_NUMBERS_FIELD_NUMBER: _builtins.int
+        error_catcher_id: _builtins.str
+        """Output only. The error catcher."""
+        task_number: _builtins.str
+        """Output only. The task whose failure it takes; empty when it is that of the execution."""
+        state: Global___ExecutionEvent.ErrorCatcherChange.State.ValueType
+        """Output only. The state from now on."""
+        @_builtins.property
+        def task_numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. For `STARTED`: its tasks, which belong to the execution from now on."""
+
+        def __init__(
+            self,
+            *,
+            error_catcher_id: _builtins.str = ...,
+            task_number: _builtins.str = ...,
+            state: Global___ExecutionEvent.ErrorCatcherChange.State.ValueType = ...,
+            task_numbers: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["error_catcher_id", b"error_catcher_id", "state", b"state", "task_number", b"task_number", "task_numbers", b"task_numbers"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class OutcomeChange(_message.Message):
+        """Says how the execution will end. An error catcher, undoing tasks and teardown tasks may come before
+        that, and change nothing in it.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class OutputParametersEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            @_builtins.property
+            def value(self) -> _value_pb2.ValueType: ...
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: _value_pb2.ValueType | None = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        STATE_FIELD_NUMBER: _builtins.int
+        ERROR_FIELD_NUMBER: _builtins.int
+        OUTPUT_PARAMETERS_FIELD_NUMBER: _builtins.int
+        state: _execution_pb2.ExecutionDetails.State.ValueType
+        """Output only. The final state that it will enter."""
+        @_builtins.property
+        def error(self) -> _error_pb2.Error:
+            """Output only. Why it will be FAILED or CANCELLED; else unset."""
+
+        @_builtins.property
+        def output_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
+            """Output only. The outputs that it will have."""
+
+        def __init__(
+            self,
+            *,
+            state: _execution_pb2.ExecutionDetails.State.ValueType = ...,
+            error: _error_pb2.Error | None = ...,
+            output_parameters: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "output_parameters", b"output_parameters", "state", b"state"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class RollbackChange(_message.Message):
+        """Says that undoing tasks began or ended. What becomes of each is told by the changes of the tasks."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        OUTCOME_FIELD_NUMBER: _builtins.int
+        PENDING_TASKS_FIELD_NUMBER: _builtins.int
+        UNKNOWN_OUTCOME_TASKS_FIELD_NUMBER: _builtins.int
+        NOT_UNDONE_TASKS_FIELD_NUMBER: _builtins.int
+        outcome: _execution_pb2.ExecutionDetails.Rollback.Outcome.ValueType
+        """Output only. The outcome from now on."""
+        @_builtins.property
+        def pending_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. For `IN_PROGRESS`: the tasks to be undone, PENDING_ROLLBACK from now on."""
+
+        @_builtins.property
+        def unknown_outcome_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The tasks of which nobody knows whether they were done."""
+
+        @_builtins.property
+        def not_undone_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The tasks that could not be undone, or were given up."""
+
+        def __init__(
+            self,
+            *,
+            outcome: _execution_pb2.ExecutionDetails.Rollback.Outcome.ValueType = ...,
+            pending_tasks: _abc.Iterable[_builtins.str] | None = ...,
+            unknown_outcome_tasks: _abc.Iterable[_builtins.str] | None = ...,
+            not_undone_tasks: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["not_undone_tasks", b"not_undone_tasks", "outcome", b"outcome", "pending_tasks", b"pending_tasks", "unknown_outcome_tasks", b"unknown_outcome_tasks"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class TeardownChange(_message.Message):
+        """Says that the teardown tasks begin."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TASK_NUMBERS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def task_numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Output only. The teardown tasks in their order, which belong to the execution from now on."""
+
+        def __init__(
+            self,
+            *,
+            task_numbers: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["task_numbers", b"task_numbers"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class LeftFilter(_message.Message):
         """Says, in a watch with a filter, that the execution does not match any more. It stands for all events
         of its commit, has the sequence of the last of them, and is in no history.
@@ -543,6 +1056,15 @@ class ExecutionEvent(_message.Message):
     MESSAGE_CHANGE_FIELD_NUMBER: _builtins.int
     PROGRESS_CHANGE_FIELD_NUMBER: _builtins.int
     LEFT_FILTER_FIELD_NUMBER: _builtins.int
+    PAUSE_CHANGE_FIELD_NUMBER: _builtins.int
+    BREAKPOINT_CHANGE_FIELD_NUMBER: _builtins.int
+    UPDATE_CHANGE_FIELD_NUMBER: _builtins.int
+    SUSPENSION_CHANGE_FIELD_NUMBER: _builtins.int
+    SIGNAL_CHANGE_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHER_CHANGE_FIELD_NUMBER: _builtins.int
+    OUTCOME_CHANGE_FIELD_NUMBER: _builtins.int
+    ROLLBACK_CHANGE_FIELD_NUMBER: _builtins.int
+    TEARDOWN_CHANGE_FIELD_NUMBER: _builtins.int
     execution: _builtins.str
     """Output only. The execution that changed."""
     sequence: _builtins.int
@@ -597,6 +1119,42 @@ class ExecutionEvent(_message.Message):
     def left_filter(self) -> Global___ExecutionEvent.LeftFilter:
         """The execution does not match the filter of the watch any more."""
 
+    @_builtins.property
+    def pause_change(self) -> Global___ExecutionEvent.PauseChange:
+        """It was paused, or goes on."""
+
+    @_builtins.property
+    def breakpoint_change(self) -> Global___ExecutionEvent.BreakpointChange:
+        """It stopped at a breakpoint, or left one."""
+
+    @_builtins.property
+    def update_change(self) -> Global___ExecutionEvent.UpdateChange:
+        """`UpdateExecution` changed it."""
+
+    @_builtins.property
+    def suspension_change(self) -> Global___ExecutionEvent.SuspensionChange:
+        """A suspension began, is to be remembered, or ended."""
+
+    @_builtins.property
+    def signal_change(self) -> Global___ExecutionEvent.SignalChange:
+        """A signal came or was taken."""
+
+    @_builtins.property
+    def error_catcher_change(self) -> Global___ExecutionEvent.ErrorCatcherChange:
+        """An error catcher began or ended."""
+
+    @_builtins.property
+    def outcome_change(self) -> Global___ExecutionEvent.OutcomeChange:
+        """How it will end is fixed."""
+
+    @_builtins.property
+    def rollback_change(self) -> Global___ExecutionEvent.RollbackChange:
+        """Undoing tasks began or ended."""
+
+    @_builtins.property
+    def teardown_change(self) -> Global___ExecutionEvent.TeardownChange:
+        """The teardown tasks begin."""
+
     def __init__(
         self,
         *,
@@ -616,12 +1174,21 @@ class ExecutionEvent(_message.Message):
         message_change: Global___ExecutionEvent.MessageChange | None = ...,
         progress_change: Global___ExecutionEvent.ProgressChange | None = ...,
         left_filter: Global___ExecutionEvent.LeftFilter | None = ...,
+        pause_change: Global___ExecutionEvent.PauseChange | None = ...,
+        breakpoint_change: Global___ExecutionEvent.BreakpointChange | None = ...,
+        update_change: Global___ExecutionEvent.UpdateChange | None = ...,
+        suspension_change: Global___ExecutionEvent.SuspensionChange | None = ...,
+        signal_change: Global___ExecutionEvent.SignalChange | None = ...,
+        error_catcher_change: Global___ExecutionEvent.ErrorCatcherChange | None = ...,
+        outcome_change: Global___ExecutionEvent.OutcomeChange | None = ...,
+        rollback_change: Global___ExecutionEvent.RollbackChange | None = ...,
+        teardown_change: Global___ExecutionEvent.TeardownChange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "event_time", b"event_time", "left_filter", b"left_filter", "message_change", b"message_change", "parameters_change", b"parameters_change", "progress_change", b"progress_change", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "sub_execution_change", b"sub_execution_change", "task_change", b"task_change"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breakpoint_change", b"breakpoint_change", "cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "error_catcher_change", b"error_catcher_change", "event_time", b"event_time", "left_filter", b"left_filter", "message_change", b"message_change", "outcome_change", b"outcome_change", "parameters_change", b"parameters_change", "pause_change", b"pause_change", "progress_change", b"progress_change", "rollback_change", b"rollback_change", "signal_change", b"signal_change", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "sub_execution_change", b"sub_execution_change", "suspension_change", b"suspension_change", "task_change", b"task_change", "teardown_change", b"teardown_change", "update_change", b"update_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "event_time", b"event_time", "execution", b"execution", "integration", b"integration", "left_filter", b"left_filter", "message_change", b"message_change", "parameters_change", b"parameters_change", "principal", b"principal", "progress_change", b"progress_change", "sequence", b"sequence", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "store_revision", b"store_revision", "sub_execution_change", b"sub_execution_change", "task_change", b"task_change"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breakpoint_change", b"breakpoint_change", "cancel_requested", b"cancel_requested", "change", b"change", "created", b"created", "error_catcher_change", b"error_catcher_change", "event_time", b"event_time", "execution", b"execution", "integration", b"integration", "left_filter", b"left_filter", "message_change", b"message_change", "outcome_change", b"outcome_change", "parameters_change", b"parameters_change", "pause_change", b"pause_change", "principal", b"principal", "progress_change", b"progress_change", "rollback_change", b"rollback_change", "sequence", b"sequence", "signal_change", b"signal_change", "snapshot_taken", b"snapshot_taken", "state_change", b"state_change", "store_revision", b"store_revision", "sub_execution_change", b"sub_execution_change", "suspension_change", b"suspension_change", "task_change", b"task_change", "teardown_change", b"teardown_change", "update_change", b"update_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["created", "state_change", "task_change", "snapshot_taken", "parameters_change", "cancel_requested", "sub_execution_change", "message_change", "progress_change", "left_filter"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["created", "state_change", "task_change", "snapshot_taken", "parameters_change", "cancel_requested", "sub_execution_change", "message_change", "progress_change", "left_filter", "pause_change", "breakpoint_change", "update_change", "suspension_change", "signal_change", "error_catcher_change", "outcome_change", "rollback_change", "teardown_change"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
