@@ -27,9 +27,10 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from perdure.v1 import integration_pb2 as perdure_dot_v1_dot_integration__pb2
+from perdure.v1 import render_pb2 as perdure_dot_v1_dot_render__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$perdure/v1/integration_service.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cperdure/v1/integration.proto\"\xb7\x01\n\x18\x43reateIntegrationRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13perdure/Integration\x12\x1c\n\x0eintegration_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x32\n\x0bintegration\x18\x03 \x01(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x02\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"C\n\x15GetIntegrationRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13perdure/Integration\"z\n\x17ListIntegrationsRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13perdure/Integration\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x8c\x01\n\x18ListIntegrationsResponse\x12\x33\n\x0cintegrations\x18\x01 \x03(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xbf\x01\n\x18UpdateIntegrationRequest\x12\x32\n\x0bintegration\x18\x01 \x01(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x1b\n\rallow_missing\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x8c\x01\n\x18\x44\x65leteIntegrationRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13perdure/Integration\x12\x13\n\x05\x66orce\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04\x65tag\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x8a\x01\n\x1fListIntegrationRevisionsRequest\x12\x34\n\x06parent\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xfa\x41\x1d\x12\x1bperdure/IntegrationRevision\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\xa5\x01\n ListIntegrationRevisionsResponse\x12\x44\n\x15integration_revisions\x18\x01 \x03(\x0b\x32\x1f.perdure.v1.IntegrationRevisionB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"S\n\x1dGetIntegrationRevisionRequest\x12\x32\n\x04name\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xfa\x41\x1d\n\x1bperdure/IntegrationRevision2\x99\x05\n\x12IntegrationService\x12R\n\x11\x43reateIntegration\x12$.perdure.v1.CreateIntegrationRequest\x1a\x17.perdure.v1.Integration\x12L\n\x0eGetIntegration\x12!.perdure.v1.GetIntegrationRequest\x1a\x17.perdure.v1.Integration\x12]\n\x10ListIntegrations\x12#.perdure.v1.ListIntegrationsRequest\x1a$.perdure.v1.ListIntegrationsResponse\x12R\n\x11UpdateIntegration\x12$.perdure.v1.UpdateIntegrationRequest\x1a\x17.perdure.v1.Integration\x12Q\n\x11\x44\x65leteIntegration\x12$.perdure.v1.DeleteIntegrationRequest\x1a\x16.google.protobuf.Empty\x12u\n\x18ListIntegrationRevisions\x12+.perdure.v1.ListIntegrationRevisionsRequest\x1a,.perdure.v1.ListIntegrationRevisionsResponse\x12\x64\n\x16GetIntegrationRevision\x12).perdure.v1.GetIntegrationRevisionRequest\x1a\x1f.perdure.v1.IntegrationRevisionBe\n\nperdure.v1B\x17IntegrationServiceProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$perdure/v1/integration_service.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cperdure/v1/integration.proto\x1a\x17perdure/v1/render.proto\"\xb7\x01\n\x18\x43reateIntegrationRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13perdure/Integration\x12\x1c\n\x0eintegration_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x32\n\x0bintegration\x18\x03 \x01(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x02\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"C\n\x15GetIntegrationRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13perdure/Integration\"z\n\x17ListIntegrationsRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13perdure/Integration\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x8c\x01\n\x18ListIntegrationsResponse\x12\x33\n\x0cintegrations\x18\x01 \x03(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xbf\x01\n\x18UpdateIntegrationRequest\x12\x32\n\x0bintegration\x18\x01 \x01(\x0b\x32\x17.perdure.v1.IntegrationB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x1b\n\rallow_missing\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x8c\x01\n\x18\x44\x65leteIntegrationRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13perdure/Integration\x12\x13\n\x05\x66orce\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04\x65tag\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x8a\x01\n\x1fListIntegrationRevisionsRequest\x12\x34\n\x06parent\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xfa\x41\x1d\x12\x1bperdure/IntegrationRevision\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\xa5\x01\n ListIntegrationRevisionsResponse\x12\x44\n\x15integration_revisions\x18\x01 \x03(\x0b\x32\x1f.perdure.v1.IntegrationRevisionB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"S\n\x1dGetIntegrationRevisionRequest\x12\x32\n\x04name\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xfa\x41\x1d\n\x1bperdure/IntegrationRevision2\xfb\x05\n\x12IntegrationService\x12R\n\x11\x43reateIntegration\x12$.perdure.v1.CreateIntegrationRequest\x1a\x17.perdure.v1.Integration\x12L\n\x0eGetIntegration\x12!.perdure.v1.GetIntegrationRequest\x1a\x17.perdure.v1.Integration\x12]\n\x10ListIntegrations\x12#.perdure.v1.ListIntegrationsRequest\x1a$.perdure.v1.ListIntegrationsResponse\x12R\n\x11UpdateIntegration\x12$.perdure.v1.UpdateIntegrationRequest\x1a\x17.perdure.v1.Integration\x12Q\n\x11\x44\x65leteIntegration\x12$.perdure.v1.DeleteIntegrationRequest\x1a\x16.google.protobuf.Empty\x12u\n\x18ListIntegrationRevisions\x12+.perdure.v1.ListIntegrationRevisionsRequest\x1a,.perdure.v1.ListIntegrationRevisionsResponse\x12\x64\n\x16GetIntegrationRevision\x12).perdure.v1.GetIntegrationRevisionRequest\x1a\x1f.perdure.v1.IntegrationRevision\x12`\n\x11RenderIntegration\x12$.perdure.v1.RenderIntegrationRequest\x1a%.perdure.v1.RenderIntegrationResponseBe\n\nperdure.v1B\x17IntegrationServiceProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -89,24 +90,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINTEGRATIONREVISIONSRESPONSE'].fields_by_name['store_revision']._serialized_options = b'\342A\001\003'
   _globals['_GETINTEGRATIONREVISIONREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETINTEGRATIONREVISIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\035\n\033perdure/IntegrationRevision'
-  _globals['_CREATEINTEGRATIONREQUEST']._serialized_start=206
-  _globals['_CREATEINTEGRATIONREQUEST']._serialized_end=389
-  _globals['_GETINTEGRATIONREQUEST']._serialized_start=391
-  _globals['_GETINTEGRATIONREQUEST']._serialized_end=458
-  _globals['_LISTINTEGRATIONSREQUEST']._serialized_start=460
-  _globals['_LISTINTEGRATIONSREQUEST']._serialized_end=582
-  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_start=585
-  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_end=725
-  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_start=728
-  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_end=919
-  _globals['_DELETEINTEGRATIONREQUEST']._serialized_start=922
-  _globals['_DELETEINTEGRATIONREQUEST']._serialized_end=1062
-  _globals['_LISTINTEGRATIONREVISIONSREQUEST']._serialized_start=1065
-  _globals['_LISTINTEGRATIONREVISIONSREQUEST']._serialized_end=1203
-  _globals['_LISTINTEGRATIONREVISIONSRESPONSE']._serialized_start=1206
-  _globals['_LISTINTEGRATIONREVISIONSRESPONSE']._serialized_end=1371
-  _globals['_GETINTEGRATIONREVISIONREQUEST']._serialized_start=1373
-  _globals['_GETINTEGRATIONREVISIONREQUEST']._serialized_end=1456
-  _globals['_INTEGRATIONSERVICE']._serialized_start=1459
-  _globals['_INTEGRATIONSERVICE']._serialized_end=2124
+  _globals['_CREATEINTEGRATIONREQUEST']._serialized_start=231
+  _globals['_CREATEINTEGRATIONREQUEST']._serialized_end=414
+  _globals['_GETINTEGRATIONREQUEST']._serialized_start=416
+  _globals['_GETINTEGRATIONREQUEST']._serialized_end=483
+  _globals['_LISTINTEGRATIONSREQUEST']._serialized_start=485
+  _globals['_LISTINTEGRATIONSREQUEST']._serialized_end=607
+  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_start=610
+  _globals['_LISTINTEGRATIONSRESPONSE']._serialized_end=750
+  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_start=753
+  _globals['_UPDATEINTEGRATIONREQUEST']._serialized_end=944
+  _globals['_DELETEINTEGRATIONREQUEST']._serialized_start=947
+  _globals['_DELETEINTEGRATIONREQUEST']._serialized_end=1087
+  _globals['_LISTINTEGRATIONREVISIONSREQUEST']._serialized_start=1090
+  _globals['_LISTINTEGRATIONREVISIONSREQUEST']._serialized_end=1228
+  _globals['_LISTINTEGRATIONREVISIONSRESPONSE']._serialized_start=1231
+  _globals['_LISTINTEGRATIONREVISIONSRESPONSE']._serialized_end=1396
+  _globals['_GETINTEGRATIONREVISIONREQUEST']._serialized_start=1398
+  _globals['_GETINTEGRATIONREVISIONREQUEST']._serialized_end=1481
+  _globals['_INTEGRATIONSERVICE']._serialized_start=1484
+  _globals['_INTEGRATIONSERVICE']._serialized_end=2247
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ import warnings
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from perdure.v1 import integration_pb2 as perdure_dot_v1_dot_integration__pb2
 from perdure.v1 import integration_service_pb2 as perdure_dot_v1_dot_integration__service__pb2
+from perdure.v1 import render_pb2 as perdure_dot_v1_dot_render__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -79,6 +80,11 @@ class IntegrationServiceStub(object):
                 '/perdure.v1.IntegrationService/GetIntegrationRevision',
                 request_serializer=perdure_dot_v1_dot_integration__service__pb2.GetIntegrationRevisionRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_integration__pb2.IntegrationRevision.FromString,
+                _registered_method=True)
+        self.RenderIntegration = channel.unary_unary(
+                '/perdure.v1.IntegrationService/RenderIntegration',
+                request_serializer=perdure_dot_v1_dot_render__pb2.RenderIntegrationRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_render__pb2.RenderIntegrationResponse.FromString,
                 _registered_method=True)
 
 
@@ -161,6 +167,15 @@ class IntegrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenderIntegration(self, request, context):
+        """Draws the tasks of an integration and the edges between them, or how far one execution has come there.
+
+        Errors: `NOT_FOUND` (`INTEGRATION_NOT_FOUND`, `REVISION_NOT_FOUND`, `EXECUTION_NOT_FOUND`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IntegrationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -198,6 +213,11 @@ def add_IntegrationServiceServicer_to_server(servicer, server):
                     servicer.GetIntegrationRevision,
                     request_deserializer=perdure_dot_v1_dot_integration__service__pb2.GetIntegrationRevisionRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_integration__pb2.IntegrationRevision.SerializeToString,
+            ),
+            'RenderIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderIntegration,
+                    request_deserializer=perdure_dot_v1_dot_render__pb2.RenderIntegrationRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_render__pb2.RenderIntegrationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +418,33 @@ class IntegrationService(object):
             '/perdure.v1.IntegrationService/GetIntegrationRevision',
             perdure_dot_v1_dot_integration__service__pb2.GetIntegrationRevisionRequest.SerializeToString,
             perdure_dot_v1_dot_integration__pb2.IntegrationRevision.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.IntegrationService/RenderIntegration',
+            perdure_dot_v1_dot_render__pb2.RenderIntegrationRequest.SerializeToString,
+            perdure_dot_v1_dot_render__pb2.RenderIntegrationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from perdure.v1 import integration_pb2 as _integration_pb2
 from perdure.v1 import integration_service_pb2 as _integration_service_pb2
+from perdure.v1 import render_pb2 as _render_pb2
 import abc as _abc_1
 
 
@@ -65,6 +66,11 @@ class IntegrationServiceStub:
     """Gets one revision of an integration.
 
     Errors: `NOT_FOUND` (`INTEGRATION_NOT_FOUND`, `REVISION_NOT_FOUND`).
+    """
+    RenderIntegration: _aio.UnaryUnaryMultiCallable[_render_pb2.RenderIntegrationRequest, _render_pb2.RenderIntegrationResponse]
+    """Draws the tasks of an integration and the edges between them, or how far one execution has come there.
+
+    Errors: `NOT_FOUND` (`INTEGRATION_NOT_FOUND`, `REVISION_NOT_FOUND`, `EXECUTION_NOT_FOUND`).
     """
 
 class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -158,6 +164,17 @@ class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gets one revision of an integration.
 
         Errors: `NOT_FOUND` (`INTEGRATION_NOT_FOUND`, `REVISION_NOT_FOUND`).
+        """
+
+    @_abc_1.abstractmethod
+    def RenderIntegration(
+        self,
+        request: _render_pb2.RenderIntegrationRequest,
+        context: _aio.ServicerContext[_render_pb2.RenderIntegrationRequest, _abc.Awaitable[_render_pb2.RenderIntegrationResponse]],
+    ) -> _abc.Awaitable[_render_pb2.RenderIntegrationResponse]:
+        """Draws the tasks of an integration and the edges between them, or how far one execution has come there.
+
+        Errors: `NOT_FOUND` (`INTEGRATION_NOT_FOUND`, `REVISION_NOT_FOUND`, `EXECUTION_NOT_FOUND`).
         """
 
 def add_IntegrationServiceServicer_to_server(servicer: IntegrationServiceServicer, server: _aio.Server) -> None: ...
