@@ -25,14 +25,22 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from perdure.v1 import breakpoint_pb2 as perdure_dot_v1_dot_breakpoint__pb2
+from perdure.v1 import comparison_pb2 as perdure_dot_v1_dot_comparison__pb2
 from perdure.v1 import event_pb2 as perdure_dot_v1_dot_event__pb2
+from perdure.v1 import event_summary_pb2 as perdure_dot_v1_dot_event__summary__pb2
 from perdure.v1 import execution_pb2 as perdure_dot_v1_dot_execution__pb2
+from perdure.v1 import explanation_pb2 as perdure_dot_v1_dot_explanation__pb2
+from perdure.v1 import intervention_pb2 as perdure_dot_v1_dot_intervention__pb2
+from perdure.v1 import replay_pb2 as perdure_dot_v1_dot_replay__pb2
+from perdure.v1 import step_pb2 as perdure_dot_v1_dot_step__pb2
 from perdure.v1 import value_pb2 as perdure_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"perdure/v1/execution_service.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16perdure/v1/event.proto\x1a\x1aperdure/v1/execution.proto\x1a\x16perdure/v1/value.proto\"\x93\x06\n\x0e\x45xecuteRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13perdure/Integration\x12\x18\n\ntrigger_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12O\n\x10input_parameters\x18\x03 \x03(\x0b\x32/.perdure.v1.ExecuteRequest.InputParametersEntryB\x04\xe2\x41\x01\x01\x12\x45\n\x10\x65xecution_method\x18\x04 \x01(\x0e\x32%.perdure.v1.Execution.ExecutionMethodB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12$\n\x16\x64o_not_propagate_error\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x37\n\rschedule_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x1f\n\x11user_execution_id\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brevision_id\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12<\n\x06labels\x18\n \x03(\x0b\x32&.perdure.v1.ExecuteRequest.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x1b\n\x08priority\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x34\n\x0bmax_runtime\x18\x0c \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\r \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x65xecution_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x01\x1aM\n\x14InputParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.perdure.v1.ValueType:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_priority\"\xce\x02\n\x0f\x45xecuteResponse\x12\x1a\n\x0c\x65xecution_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\texecution\x18\x02 \x01(\tB\x1a\xe2\x41\x01\x03\xfa\x41\x13\n\x11perdure/Execution\x12R\n\x11output_parameters\x18\x03 \x03(\x0b\x32\x31.perdure.v1.ExecuteResponse.OutputParametersEntryB\x04\xe2\x41\x01\x03\x12.\n\nexecutions\x18\x04 \x03(\tB\x1a\xe2\x41\x01\x03\xfa\x41\x13\n\x11perdure/Execution\x12\x1c\n\x0estore_revision\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x1aN\n\x15OutputParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.perdure.v1.ValueType:\x02\x38\x01\"\xf6\x01\n\x13GetExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12.\n\x04view\x18\x02 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12.\n snapshot_metadata_without_params\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12 \n\x12min_store_revision\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xdb\x02\n\x15ListExecutionsRequest\x12*\n\x06parent\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\x12\x11perdure/Execution\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\x04 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08order_by\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12.\n snapshot_metadata_without_params\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12 \n\x12min_store_revision\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x01\"\x9e\x01\n\x16ListExecutionsResponse\x12/\n\nexecutions\x18\x01 \x03(\x0b\x32\x15.perdure.v1.ExecutionB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08store_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"|\n\x16\x43ountExecutionsRequest\x12*\n\x06parent\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\x12\x11perdure/Execution\x12\x14\n\x06\x66ilter\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\x12min_store_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\x8f\x02\n\x17\x43ountExecutionsResponse\x12\x13\n\x05\x63ount\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12J\n\x0cstate_counts\x18\x02 \x03(\x0b\x32..perdure.v1.CountExecutionsResponse.StateCountB\x04\xe2\x41\x01\x03\x12\x19\n\x0blower_bound\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x1aZ\n\nStateCount\x12\x37\n\x05state\x18\x01 \x01(\x0e\x32\".perdure.v1.ExecutionDetails.StateB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xcf\x04\n\x15WatchExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x12\n\x08\x66rom_now\x18\x02 \x01(\x08H\x00\x12\x18\n\x0e\x66rom_beginning\x18\x03 \x01(\x08H\x00\x12\x10\n\x06\x63ursor\x18\x04 \x01(\tH\x00\x12\x36\n\x14\x61\x66ter_store_revision\x18\t \x01(\x0b\x32\x16.perdure.v1.StorePointH\x00\x12\x1b\n\rinitial_state\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\x06 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12!\n\x0euntil_terminal\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12:\n\x11progress_interval\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x32\n\x04mode\x18\n \x01(\x0e\x32\x1e.perdure.v1.WatchResponse.ModeB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12$\n\x16include_sub_executions\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x01\x12=\n\non_expired\x18\r \x01(\x0e\x32#.perdure.v1.WatchResponse.OnExpiredB\x04\xe2\x41\x01\x01\x42\x07\n\x05startB\x11\n\x0f_until_terminal\"\xc0\x04\n\x16WatchExecutionsRequest\x12\x1a\n\x06parent\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xfa\x41\x03\n\x01*\x12\x14\n\x06\x66ilter\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x08\x66rom_now\x18\x03 \x01(\x08H\x00\x12\x18\n\x0e\x66rom_beginning\x18\x04 \x01(\x08H\x00\x12\x10\n\x06\x63ursor\x18\x05 \x01(\tH\x00\x12\x36\n\x14\x61\x66ter_store_revision\x18\x06 \x01(\x0b\x32\x16.perdure.v1.StorePointH\x00\x12\x1b\n\rinitial_state\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x32\n\x04mode\x18\x08 \x01(\x0e\x32\x1e.perdure.v1.WatchResponse.ModeB\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\t \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\n \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12$\n\x16include_sub_executions\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0euntil_terminal\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x01\x12:\n\x11progress_interval\x18\r \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12=\n\non_expired\x18\x0e \x01(\x0e\x32#.perdure.v1.WatchResponse.OnExpiredB\x04\xe2\x41\x01\x01\x42\x07\n\x05start\"B\n\nStorePoint\x12\x1c\n\x0estore_revision\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x16\n\x08store_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb3\x06\n\rWatchResponse\x12\x32\n\x06\x65vents\x18\x01 \x01(\x0b\x32 .perdure.v1.WatchResponse.EventsH\x00\x12\x36\n\nexecutions\x18\x02 \x01(\x0b\x32 .perdure.v1.WatchResponse.StatesH\x00\x12\x32\n\x06synced\x18\x03 \x01(\x0b\x32 .perdure.v1.WatchResponse.SyncedH\x00\x12\x36\n\x08progress\x18\x04 \x01(\x0b\x32\".perdure.v1.WatchResponse.ProgressH\x00\x12\x39\n\ngoing_away\x18\x05 \x01(\x0b\x32#.perdure.v1.WatchResponse.GoingAwayH\x00\x12\x30\n\x05reset\x18\t \x01(\x0b\x32\x1f.perdure.v1.WatchResponse.ResetH\x00\x12\x14\n\x06\x63ursor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0bserver_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a:\n\x06\x45vents\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.perdure.v1.ExecutionEventB\x04\xe2\x41\x01\x03\x1a\x63\n\x06States\x12/\n\nexecutions\x18\x01 \x03(\x0b\x32\x15.perdure.v1.ExecutionB\x04\xe2\x41\x01\x03\x12(\n\x04left\x18\x02 \x03(\tB\x1a\xe2\x41\x01\x03\xfa\x41\x13\n\x11perdure/Execution\x1a\x08\n\x06Synced\x1a\n\n\x08Progress\x1a\x07\n\x05Reset\x1a\x0b\n\tGoingAway\"I\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10MODE_EVERY_EVENT\x10\x01\x12\x15\n\x11MODE_LATEST_STATE\x10\x02\"R\n\tOnExpired\x12\x1a\n\x16ON_EXPIRED_UNSPECIFIED\x10\x00\x12\x13\n\x0fON_EXPIRED_FAIL\x10\x01\x12\x14\n\x10ON_EXPIRED_RESET\x10\x02\x42\x06\n\x04kind\"\xa2\x01\n\x14WaitExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x30\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\x03 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\"_\n\x16\x43\x61ncelExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x1b\n\rcancel_reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"{\n\x1aListExecutionEventsRequest\x12*\n\x06parent\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x8c\x01\n\x1bListExecutionEventsResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.perdure.v1.ExecutionEventB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xb6\x01\n\x1dListExecutionSnapshotsRequest\x12\x32\n\x06parent\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\x12\x19perdure/ExecutionSnapshot\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n snapshot_metadata_without_params\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x9f\x01\n\x1eListExecutionSnapshotsResponse\x12@\n\x13\x65xecution_snapshots\x18\x01 \x03(\x0b\x32\x1d.perdure.v1.ExecutionSnapshotB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"O\n\x1bGetExecutionSnapshotRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19perdure/ExecutionSnapshot2\xca\x07\n\x10\x45xecutionService\x12\x42\n\x07\x45xecute\x12\x1a.perdure.v1.ExecuteRequest\x1a\x1b.perdure.v1.ExecuteResponse\x12\x46\n\x0cGetExecution\x12\x1f.perdure.v1.GetExecutionRequest\x1a\x15.perdure.v1.Execution\x12W\n\x0eListExecutions\x12!.perdure.v1.ListExecutionsRequest\x1a\".perdure.v1.ListExecutionsResponse\x12Z\n\x0f\x43ountExecutions\x12\".perdure.v1.CountExecutionsRequest\x1a#.perdure.v1.CountExecutionsResponse\x12P\n\x0eWatchExecution\x12!.perdure.v1.WatchExecutionRequest\x1a\x19.perdure.v1.WatchResponse0\x01\x12R\n\x0fWatchExecutions\x12\".perdure.v1.WatchExecutionsRequest\x1a\x19.perdure.v1.WatchResponse0\x01\x12H\n\rWaitExecution\x12 .perdure.v1.WaitExecutionRequest\x1a\x15.perdure.v1.Execution\x12L\n\x0f\x43\x61ncelExecution\x12\".perdure.v1.CancelExecutionRequest\x1a\x15.perdure.v1.Execution\x12\x66\n\x13ListExecutionEvents\x12&.perdure.v1.ListExecutionEventsRequest\x1a\'.perdure.v1.ListExecutionEventsResponse\x12o\n\x16ListExecutionSnapshots\x12).perdure.v1.ListExecutionSnapshotsRequest\x1a*.perdure.v1.ListExecutionSnapshotsResponse\x12^\n\x14GetExecutionSnapshot\x12\'.perdure.v1.GetExecutionSnapshotRequest\x1a\x1d.perdure.v1.ExecutionSnapshotBc\n\nperdure.v1B\x15\x45xecutionServiceProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"perdure/v1/execution_service.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bperdure/v1/breakpoint.proto\x1a\x1bperdure/v1/comparison.proto\x1a\x16perdure/v1/event.proto\x1a\x1eperdure/v1/event_summary.proto\x1a\x1aperdure/v1/execution.proto\x1a\x1cperdure/v1/explanation.proto\x1a\x1dperdure/v1/intervention.proto\x1a\x17perdure/v1/replay.proto\x1a\x15perdure/v1/step.proto\x1a\x16perdure/v1/value.proto\"\xa5\x07\n\x0e\x45xecuteRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13perdure/Integration\x12\x18\n\ntrigger_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12O\n\x10input_parameters\x18\x03 \x03(\x0b\x32/.perdure.v1.ExecuteRequest.InputParametersEntryB\x04\xe2\x41\x01\x01\x12\x45\n\x10\x65xecution_method\x18\x04 \x01(\x0e\x32%.perdure.v1.Execution.ExecutionMethodB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12$\n\x16\x64o_not_propagate_error\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x37\n\rschedule_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x1f\n\x11user_execution_id\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brevision_id\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12<\n\x06labels\x18\n \x03(\x0b\x32&.perdure.v1.ExecuteRequest.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x1b\n\x08priority\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x34\n\x0bmax_runtime\x18\x0c \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\r \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x65xecution_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x32\n\x0b\x62reakpoints\x18\x10 \x01(\x0b\x32\x17.perdure.v1.BreakpointsB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65velopment\x18\x11 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x41\n\x13savepoint_retention\x18\x12 \x01(\x0e\x32\x1e.perdure.v1.SavepointRetentionB\x04\xe2\x41\x01\x01\x1aM\n\x14InputParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.perdure.v1.ValueType:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_priority\"\xce\x02\n\x0f\x45xecuteResponse\x12\x1a\n\x0c\x65xecution_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\texecution\x18\x02 \x01(\tB\x1a\xe2\x41\x01\x03\xfa\x41\x13\n\x11perdure/Execution\x12R\n\x11output_parameters\x18\x03 \x03(\x0b\x32\x31.perdure.v1.ExecuteResponse.OutputParametersEntryB\x04\xe2\x41\x01\x03\x12.\n\nexecutions\x18\x04 \x03(\tB\x1a\xe2\x41\x01\x03\xfa\x41\x13\n\x11perdure/Execution\x12\x1c\n\x0estore_revision\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x1aN\n\x15OutputParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.perdure.v1.ValueType:\x02\x38\x01\"\xf6\x01\n\x13GetExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12.\n\x04view\x18\x02 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12.\n snapshot_metadata_without_params\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12 \n\x12min_store_revision\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xdb\x02\n\x15ListExecutionsRequest\x12*\n\x06parent\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\x12\x11perdure/Execution\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\x04 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08order_by\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12.\n snapshot_metadata_without_params\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12 \n\x12min_store_revision\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x01\"\x9e\x01\n\x16ListExecutionsResponse\x12/\n\nexecutions\x18\x01 \x03(\x0b\x32\x15.perdure.v1.ExecutionB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08store_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"|\n\x16\x43ountExecutionsRequest\x12*\n\x06parent\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\x12\x11perdure/Execution\x12\x14\n\x06\x66ilter\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\x12min_store_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\x8f\x02\n\x17\x43ountExecutionsResponse\x12\x13\n\x05\x63ount\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12J\n\x0cstate_counts\x18\x02 \x03(\x0b\x32..perdure.v1.CountExecutionsResponse.StateCountB\x04\xe2\x41\x01\x03\x12\x19\n\x0blower_bound\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x1aZ\n\nStateCount\x12\x37\n\x05state\x18\x01 \x01(\x0e\x32\".perdure.v1.ExecutionDetails.StateB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xcf\x04\n\x15WatchExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x12\n\x08\x66rom_now\x18\x02 \x01(\x08H\x00\x12\x18\n\x0e\x66rom_beginning\x18\x03 \x01(\x08H\x00\x12\x10\n\x06\x63ursor\x18\x04 \x01(\tH\x00\x12\x36\n\x14\x61\x66ter_store_revision\x18\t \x01(\x0b\x32\x16.perdure.v1.StorePointH\x00\x12\x1b\n\rinitial_state\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\x06 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12!\n\x0euntil_terminal\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12:\n\x11progress_interval\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x32\n\x04mode\x18\n \x01(\x0e\x32\x1e.perdure.v1.WatchResponse.ModeB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12$\n\x16include_sub_executions\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x01\x12=\n\non_expired\x18\r \x01(\x0e\x32#.perdure.v1.WatchResponse.OnExpiredB\x04\xe2\x41\x01\x01\x42\x07\n\x05startB\x11\n\x0f_until_terminal\"\xc0\x04\n\x16WatchExecutionsRequest\x12\x1a\n\x06parent\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xfa\x41\x03\n\x01*\x12\x14\n\x06\x66ilter\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x08\x66rom_now\x18\x03 \x01(\x08H\x00\x12\x18\n\x0e\x66rom_beginning\x18\x04 \x01(\x08H\x00\x12\x10\n\x06\x63ursor\x18\x05 \x01(\tH\x00\x12\x36\n\x14\x61\x66ter_store_revision\x18\x06 \x01(\x0b\x32\x16.perdure.v1.StorePointH\x00\x12\x1b\n\rinitial_state\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x32\n\x04mode\x18\x08 \x01(\x0e\x32\x1e.perdure.v1.WatchResponse.ModeB\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\t \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\n \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12$\n\x16include_sub_executions\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0euntil_terminal\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x01\x12:\n\x11progress_interval\x18\r \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12=\n\non_expired\x18\x0e \x01(\x0e\x32#.perdure.v1.WatchResponse.OnExpiredB\x04\xe2\x41\x01\x01\x42\x07\n\x05start\"B\n\nStorePoint\x12\x1c\n\x0estore_revision\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x16\n\x08store_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb3\x06\n\rWatchResponse\x12\x32\n\x06\x65vents\x18\x01 \x01(\x0b\x32 .perdure.v1.WatchResponse.EventsH\x00\x12\x36\n\nexecutions\x18\x02 \x01(\x0b\x32 .perdure.v1.WatchResponse.StatesH\x00\x12\x32\n\x06synced\x18\x03 \x01(\x0b\x32 .perdure.v1.WatchResponse.SyncedH\x00\x12\x36\n\x08progress\x18\x04 \x01(\x0b\x32\".perdure.v1.WatchResponse.ProgressH\x00\x12\x39\n\ngoing_away\x18\x05 \x01(\x0b\x32#.perdure.v1.WatchResponse.GoingAwayH\x00\x12\x30\n\x05reset\x18\t \x01(\x0b\x32\x1f.perdure.v1.WatchResponse.ResetH\x00\x12\x14\n\x06\x63ursor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0bserver_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a:\n\x06\x45vents\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.perdure.v1.ExecutionEventB\x04\xe2\x41\x01\x03\x1a\x63\n\x06States\x12/\n\nexecutions\x18\x01 \x03(\x0b\x32\x15.perdure.v1.ExecutionB\x04\xe2\x41\x01\x03\x12(\n\x04left\x18\x02 \x03(\tB\x1a\xe2\x41\x01\x03\xfa\x41\x13\n\x11perdure/Execution\x1a\x08\n\x06Synced\x1a\n\n\x08Progress\x1a\x07\n\x05Reset\x1a\x0b\n\tGoingAway\"I\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10MODE_EVERY_EVENT\x10\x01\x12\x15\n\x11MODE_LATEST_STATE\x10\x02\"R\n\tOnExpired\x12\x1a\n\x16ON_EXPIRED_UNSPECIFIED\x10\x00\x12\x13\n\x0fON_EXPIRED_FAIL\x10\x01\x12\x14\n\x10ON_EXPIRED_RESET\x10\x02\x42\x06\n\x04kind\"\xa2\x01\n\x14WaitExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x30\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12.\n\x04view\x18\x03 \x01(\x0e\x32\x1a.perdure.v1.Execution.ViewB\x04\xe2\x41\x01\x01\"t\n\x16\x43\x61ncelExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x1b\n\rcancel_reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66orce\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x9c\x01\n\x16UpdateExecutionRequest\x12.\n\texecution\x18\x01 \x01(\x0b\x32\x15.perdure.v1.ExecutionB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x02\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xc1\x01\n\x16\x44\x65leteExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x13\n\x05\x66orce\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0chistory_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04\x65tag\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rallow_missing\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\"h\n\x16\x45xportExecutionRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12$\n\x16include_sub_executions\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\".\n\x17\x45xportExecutionResponse\x12\x13\n\x05lines\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\"{\n\x1aListExecutionEventsRequest\x12*\n\x06parent\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11perdure/Execution\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x8c\x01\n\x1bListExecutionEventsResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.perdure.v1.ExecutionEventB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xb6\x01\n\x1dListExecutionSnapshotsRequest\x12\x32\n\x06parent\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\x12\x19perdure/ExecutionSnapshot\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n snapshot_metadata_without_params\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x9f\x01\n\x1eListExecutionSnapshotsResponse\x12@\n\x13\x65xecution_snapshots\x18\x01 \x03(\x0b\x32\x1d.perdure.v1.ExecutionSnapshotB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0estore_revision\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"O\n\x1bGetExecutionSnapshotRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19perdure/ExecutionSnapshot2\x88\x10\n\x10\x45xecutionService\x12\x42\n\x07\x45xecute\x12\x1a.perdure.v1.ExecuteRequest\x1a\x1b.perdure.v1.ExecuteResponse\x12\x46\n\x0cGetExecution\x12\x1f.perdure.v1.GetExecutionRequest\x1a\x15.perdure.v1.Execution\x12W\n\x0eListExecutions\x12!.perdure.v1.ListExecutionsRequest\x1a\".perdure.v1.ListExecutionsResponse\x12Z\n\x0f\x43ountExecutions\x12\".perdure.v1.CountExecutionsRequest\x1a#.perdure.v1.CountExecutionsResponse\x12P\n\x0eWatchExecution\x12!.perdure.v1.WatchExecutionRequest\x1a\x19.perdure.v1.WatchResponse0\x01\x12R\n\x0fWatchExecutions\x12\".perdure.v1.WatchExecutionsRequest\x1a\x19.perdure.v1.WatchResponse0\x01\x12H\n\rWaitExecution\x12 .perdure.v1.WaitExecutionRequest\x1a\x15.perdure.v1.Execution\x12L\n\x0f\x43\x61ncelExecution\x12\".perdure.v1.CancelExecutionRequest\x1a\x15.perdure.v1.Execution\x12J\n\x0ePauseExecution\x12!.perdure.v1.PauseExecutionRequest\x1a\x15.perdure.v1.Execution\x12L\n\x0fResumeExecution\x12\".perdure.v1.ResumeExecutionRequest\x1a\x15.perdure.v1.Execution\x12H\n\rStepExecution\x12 .perdure.v1.StepExecutionRequest\x1a\x15.perdure.v1.Execution\x12L\n\x0fUpdateExecution\x12\".perdure.v1.UpdateExecutionRequest\x1a\x15.perdure.v1.Execution\x12Z\n\x0fReplayExecution\x12\".perdure.v1.ReplayExecutionRequest\x1a#.perdure.v1.ReplayExecutionResponse\x12L\n\x0fResolveRollback\x12\".perdure.v1.ResolveRollbackRequest\x1a\x15.perdure.v1.Execution\x12]\n\x10\x45xplainExecution\x12#.perdure.v1.ExplainExecutionRequest\x1a$.perdure.v1.ExplainExecutionResponse\x12M\n\x0f\x44\x65leteExecution\x12\".perdure.v1.DeleteExecutionRequest\x1a\x16.google.protobuf.Empty\x12\\\n\x0f\x45xportExecution\x12\".perdure.v1.ExportExecutionRequest\x1a#.perdure.v1.ExportExecutionResponse0\x01\x12\x66\n\x13ListExecutionEvents\x12&.perdure.v1.ListExecutionEventsRequest\x1a\'.perdure.v1.ListExecutionEventsResponse\x12u\n\x18SummarizeExecutionEvents\x12+.perdure.v1.SummarizeExecutionEventsRequest\x1a,.perdure.v1.SummarizeExecutionEventsResponse\x12\x63\n\x12ListExecutionSteps\x12%.perdure.v1.ListExecutionStepsRequest\x1a&.perdure.v1.ListExecutionStepsResponse\x12o\n\x16ListExecutionSnapshots\x12).perdure.v1.ListExecutionSnapshotsRequest\x1a*.perdure.v1.ListExecutionSnapshotsResponse\x12^\n\x14GetExecutionSnapshot\x12\'.perdure.v1.GetExecutionSnapshotRequest\x1a\x1d.perdure.v1.ExecutionSnapshot\x12x\n\x19\x43ompareExecutionSnapshots\x12,.perdure.v1.CompareExecutionSnapshotsRequest\x1a-.perdure.v1.CompareExecutionSnapshotsResponseBc\n\nperdure.v1B\x15\x45xecutionServiceProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,6 +82,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECUTEREQUEST'].fields_by_name['execution_id']._serialized_options = b'\342A\001\001'
   _globals['_EXECUTEREQUEST'].fields_by_name['validate_only']._loaded_options = None
   _globals['_EXECUTEREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
+  _globals['_EXECUTEREQUEST'].fields_by_name['breakpoints']._loaded_options = None
+  _globals['_EXECUTEREQUEST'].fields_by_name['breakpoints']._serialized_options = b'\342A\001\001'
+  _globals['_EXECUTEREQUEST'].fields_by_name['development']._loaded_options = None
+  _globals['_EXECUTEREQUEST'].fields_by_name['development']._serialized_options = b'\342A\001\001'
+  _globals['_EXECUTEREQUEST'].fields_by_name['savepoint_retention']._loaded_options = None
+  _globals['_EXECUTEREQUEST'].fields_by_name['savepoint_retention']._serialized_options = b'\342A\001\001'
   _globals['_EXECUTERESPONSE_OUTPUTPARAMETERSENTRY']._loaded_options = None
   _globals['_EXECUTERESPONSE_OUTPUTPARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_EXECUTERESPONSE'].fields_by_name['execution_id']._loaded_options = None
@@ -204,6 +218,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\023\n\021perdure/Execution'
   _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['cancel_reason']._loaded_options = None
   _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['cancel_reason']._serialized_options = b'\342A\001\001'
+  _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['force']._loaded_options = None
+  _globals['_CANCELEXECUTIONREQUEST'].fields_by_name['force']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEEXECUTIONREQUEST'].fields_by_name['execution']._loaded_options = None
+  _globals['_UPDATEEXECUTIONREQUEST'].fields_by_name['execution']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATEEXECUTIONREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEEXECUTIONREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATEEXECUTIONREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_UPDATEEXECUTIONREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\023\n\021perdure/Execution'
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['force']._loaded_options = None
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['force']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['history_only']._loaded_options = None
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['history_only']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['allow_missing']._loaded_options = None
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['allow_missing']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_DELETEEXECUTIONREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
+  _globals['_EXPORTEXECUTIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_EXPORTEXECUTIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\023\n\021perdure/Execution'
+  _globals['_EXPORTEXECUTIONREQUEST'].fields_by_name['include_sub_executions']._loaded_options = None
+  _globals['_EXPORTEXECUTIONREQUEST'].fields_by_name['include_sub_executions']._serialized_options = b'\342A\001\001'
+  _globals['_EXPORTEXECUTIONRESPONSE'].fields_by_name['lines']._loaded_options = None
+  _globals['_EXPORTEXECUTIONRESPONSE'].fields_by_name['lines']._serialized_options = b'\342A\001\003'
   _globals['_LISTEXECUTIONEVENTSREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTEXECUTIONEVENTSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002\372A\023\n\021perdure/Execution'
   _globals['_LISTEXECUTIONEVENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -232,66 +272,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTEXECUTIONSNAPSHOTSRESPONSE'].fields_by_name['store_revision']._serialized_options = b'\342A\001\003'
   _globals['_GETEXECUTIONSNAPSHOTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETEXECUTIONSNAPSHOTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\033\n\031perdure/ExecutionSnapshot'
-  _globals['_EXECUTEREQUEST']._serialized_start=286
-  _globals['_EXECUTEREQUEST']._serialized_end=1073
-  _globals['_EXECUTEREQUEST_INPUTPARAMETERSENTRY']._serialized_start=936
-  _globals['_EXECUTEREQUEST_INPUTPARAMETERSENTRY']._serialized_end=1013
-  _globals['_EXECUTEREQUEST_LABELSENTRY']._serialized_start=1015
-  _globals['_EXECUTEREQUEST_LABELSENTRY']._serialized_end=1060
-  _globals['_EXECUTERESPONSE']._serialized_start=1076
-  _globals['_EXECUTERESPONSE']._serialized_end=1410
-  _globals['_EXECUTERESPONSE_OUTPUTPARAMETERSENTRY']._serialized_start=1332
-  _globals['_EXECUTERESPONSE_OUTPUTPARAMETERSENTRY']._serialized_end=1410
-  _globals['_GETEXECUTIONREQUEST']._serialized_start=1413
-  _globals['_GETEXECUTIONREQUEST']._serialized_end=1659
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=1662
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=2009
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=2012
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=2170
-  _globals['_COUNTEXECUTIONSREQUEST']._serialized_start=2172
-  _globals['_COUNTEXECUTIONSREQUEST']._serialized_end=2296
-  _globals['_COUNTEXECUTIONSRESPONSE']._serialized_start=2299
-  _globals['_COUNTEXECUTIONSRESPONSE']._serialized_end=2570
-  _globals['_COUNTEXECUTIONSRESPONSE_STATECOUNT']._serialized_start=2480
-  _globals['_COUNTEXECUTIONSRESPONSE_STATECOUNT']._serialized_end=2570
-  _globals['_WATCHEXECUTIONREQUEST']._serialized_start=2573
-  _globals['_WATCHEXECUTIONREQUEST']._serialized_end=3164
-  _globals['_WATCHEXECUTIONSREQUEST']._serialized_start=3167
-  _globals['_WATCHEXECUTIONSREQUEST']._serialized_end=3743
-  _globals['_STOREPOINT']._serialized_start=3745
-  _globals['_STOREPOINT']._serialized_end=3811
-  _globals['_WATCHRESPONSE']._serialized_start=3814
-  _globals['_WATCHRESPONSE']._serialized_end=4633
-  _globals['_WATCHRESPONSE_EVENTS']._serialized_start=4263
-  _globals['_WATCHRESPONSE_EVENTS']._serialized_end=4321
-  _globals['_WATCHRESPONSE_STATES']._serialized_start=4323
-  _globals['_WATCHRESPONSE_STATES']._serialized_end=4422
-  _globals['_WATCHRESPONSE_SYNCED']._serialized_start=4424
-  _globals['_WATCHRESPONSE_SYNCED']._serialized_end=4432
-  _globals['_WATCHRESPONSE_PROGRESS']._serialized_start=4434
-  _globals['_WATCHRESPONSE_PROGRESS']._serialized_end=4444
-  _globals['_WATCHRESPONSE_RESET']._serialized_start=4446
-  _globals['_WATCHRESPONSE_RESET']._serialized_end=4453
-  _globals['_WATCHRESPONSE_GOINGAWAY']._serialized_start=4455
-  _globals['_WATCHRESPONSE_GOINGAWAY']._serialized_end=4466
-  _globals['_WATCHRESPONSE_MODE']._serialized_start=4468
-  _globals['_WATCHRESPONSE_MODE']._serialized_end=4541
-  _globals['_WATCHRESPONSE_ONEXPIRED']._serialized_start=4543
-  _globals['_WATCHRESPONSE_ONEXPIRED']._serialized_end=4625
-  _globals['_WAITEXECUTIONREQUEST']._serialized_start=4636
-  _globals['_WAITEXECUTIONREQUEST']._serialized_end=4798
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=4800
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=4895
-  _globals['_LISTEXECUTIONEVENTSREQUEST']._serialized_start=4897
-  _globals['_LISTEXECUTIONEVENTSREQUEST']._serialized_end=5020
-  _globals['_LISTEXECUTIONEVENTSRESPONSE']._serialized_start=5023
-  _globals['_LISTEXECUTIONEVENTSRESPONSE']._serialized_end=5163
-  _globals['_LISTEXECUTIONSNAPSHOTSREQUEST']._serialized_start=5166
-  _globals['_LISTEXECUTIONSNAPSHOTSREQUEST']._serialized_end=5348
-  _globals['_LISTEXECUTIONSNAPSHOTSRESPONSE']._serialized_start=5351
-  _globals['_LISTEXECUTIONSNAPSHOTSRESPONSE']._serialized_end=5510
-  _globals['_GETEXECUTIONSNAPSHOTREQUEST']._serialized_start=5512
-  _globals['_GETEXECUTIONSNAPSHOTREQUEST']._serialized_end=5591
-  _globals['_EXECUTIONSERVICE']._serialized_start=5594
-  _globals['_EXECUTIONSERVICE']._serialized_end=6564
+  _globals['_EXECUTEREQUEST']._serialized_start=514
+  _globals['_EXECUTEREQUEST']._serialized_end=1447
+  _globals['_EXECUTEREQUEST_INPUTPARAMETERSENTRY']._serialized_start=1310
+  _globals['_EXECUTEREQUEST_INPUTPARAMETERSENTRY']._serialized_end=1387
+  _globals['_EXECUTEREQUEST_LABELSENTRY']._serialized_start=1389
+  _globals['_EXECUTEREQUEST_LABELSENTRY']._serialized_end=1434
+  _globals['_EXECUTERESPONSE']._serialized_start=1450
+  _globals['_EXECUTERESPONSE']._serialized_end=1784
+  _globals['_EXECUTERESPONSE_OUTPUTPARAMETERSENTRY']._serialized_start=1706
+  _globals['_EXECUTERESPONSE_OUTPUTPARAMETERSENTRY']._serialized_end=1784
+  _globals['_GETEXECUTIONREQUEST']._serialized_start=1787
+  _globals['_GETEXECUTIONREQUEST']._serialized_end=2033
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=2036
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=2383
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=2386
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=2544
+  _globals['_COUNTEXECUTIONSREQUEST']._serialized_start=2546
+  _globals['_COUNTEXECUTIONSREQUEST']._serialized_end=2670
+  _globals['_COUNTEXECUTIONSRESPONSE']._serialized_start=2673
+  _globals['_COUNTEXECUTIONSRESPONSE']._serialized_end=2944
+  _globals['_COUNTEXECUTIONSRESPONSE_STATECOUNT']._serialized_start=2854
+  _globals['_COUNTEXECUTIONSRESPONSE_STATECOUNT']._serialized_end=2944
+  _globals['_WATCHEXECUTIONREQUEST']._serialized_start=2947
+  _globals['_WATCHEXECUTIONREQUEST']._serialized_end=3538
+  _globals['_WATCHEXECUTIONSREQUEST']._serialized_start=3541
+  _globals['_WATCHEXECUTIONSREQUEST']._serialized_end=4117
+  _globals['_STOREPOINT']._serialized_start=4119
+  _globals['_STOREPOINT']._serialized_end=4185
+  _globals['_WATCHRESPONSE']._serialized_start=4188
+  _globals['_WATCHRESPONSE']._serialized_end=5007
+  _globals['_WATCHRESPONSE_EVENTS']._serialized_start=4637
+  _globals['_WATCHRESPONSE_EVENTS']._serialized_end=4695
+  _globals['_WATCHRESPONSE_STATES']._serialized_start=4697
+  _globals['_WATCHRESPONSE_STATES']._serialized_end=4796
+  _globals['_WATCHRESPONSE_SYNCED']._serialized_start=4798
+  _globals['_WATCHRESPONSE_SYNCED']._serialized_end=4806
+  _globals['_WATCHRESPONSE_PROGRESS']._serialized_start=4808
+  _globals['_WATCHRESPONSE_PROGRESS']._serialized_end=4818
+  _globals['_WATCHRESPONSE_RESET']._serialized_start=4820
+  _globals['_WATCHRESPONSE_RESET']._serialized_end=4827
+  _globals['_WATCHRESPONSE_GOINGAWAY']._serialized_start=4829
+  _globals['_WATCHRESPONSE_GOINGAWAY']._serialized_end=4840
+  _globals['_WATCHRESPONSE_MODE']._serialized_start=4842
+  _globals['_WATCHRESPONSE_MODE']._serialized_end=4915
+  _globals['_WATCHRESPONSE_ONEXPIRED']._serialized_start=4917
+  _globals['_WATCHRESPONSE_ONEXPIRED']._serialized_end=4999
+  _globals['_WAITEXECUTIONREQUEST']._serialized_start=5010
+  _globals['_WAITEXECUTIONREQUEST']._serialized_end=5172
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=5174
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=5290
+  _globals['_UPDATEEXECUTIONREQUEST']._serialized_start=5293
+  _globals['_UPDATEEXECUTIONREQUEST']._serialized_end=5449
+  _globals['_DELETEEXECUTIONREQUEST']._serialized_start=5452
+  _globals['_DELETEEXECUTIONREQUEST']._serialized_end=5645
+  _globals['_EXPORTEXECUTIONREQUEST']._serialized_start=5647
+  _globals['_EXPORTEXECUTIONREQUEST']._serialized_end=5751
+  _globals['_EXPORTEXECUTIONRESPONSE']._serialized_start=5753
+  _globals['_EXPORTEXECUTIONRESPONSE']._serialized_end=5799
+  _globals['_LISTEXECUTIONEVENTSREQUEST']._serialized_start=5801
+  _globals['_LISTEXECUTIONEVENTSREQUEST']._serialized_end=5924
+  _globals['_LISTEXECUTIONEVENTSRESPONSE']._serialized_start=5927
+  _globals['_LISTEXECUTIONEVENTSRESPONSE']._serialized_end=6067
+  _globals['_LISTEXECUTIONSNAPSHOTSREQUEST']._serialized_start=6070
+  _globals['_LISTEXECUTIONSNAPSHOTSREQUEST']._serialized_end=6252
+  _globals['_LISTEXECUTIONSNAPSHOTSRESPONSE']._serialized_start=6255
+  _globals['_LISTEXECUTIONSNAPSHOTSRESPONSE']._serialized_end=6414
+  _globals['_GETEXECUTIONSNAPSHOTREQUEST']._serialized_start=6416
+  _globals['_GETEXECUTIONSNAPSHOTREQUEST']._serialized_end=6495
+  _globals['_EXECUTIONSERVICE']._serialized_start=6498
+  _globals['_EXECUTIONSERVICE']._serialized_end=8554
 # @@protoc_insertion_point(module_scope)

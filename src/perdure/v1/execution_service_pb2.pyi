@@ -11,6 +11,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from perdure.v1 import breakpoint_pb2 as _breakpoint_pb2
 from perdure.v1 import event_pb2 as _event_pb2
 from perdure.v1 import execution_pb2 as _execution_pb2
 from perdure.v1 import value_pb2 as _value_pb2
@@ -87,6 +88,9 @@ class ExecuteRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     EXECUTION_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    BREAKPOINTS_FIELD_NUMBER: _builtins.int
+    DEVELOPMENT_FIELD_NUMBER: _builtins.int
+    SAVEPOINT_RETENTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. The integration to run. With `-` as its id every integration of the location that has
     the trigger runs, all or none of them accepted.
@@ -122,6 +126,12 @@ class ExecuteRequest(_message.Message):
     """
     validate_only: _builtins.bool
     """Optional. True: checks the request and starts nothing. The answer then names no execution."""
+    development: _builtins.bool
+    """Optional. True: the execution is in development mode. It is shown as such, expressions can ask for it
+    as `execution.development`, and it may be deleted before it has ended.
+    """
+    savepoint_retention: _execution_pb2.SavepointRetention.ValueType
+    """Optional. Which snapshots are kept. Default: the `savepoint_retention` of the integration."""
     @_builtins.property
     def input_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
         """Optional. The inputs by the keys of the integration's IN and IN_OUT parameters. 2 MiB together."""
@@ -142,6 +152,10 @@ class ExecuteRequest(_message.Message):
     def max_runtime(self) -> _duration_pb2.Duration:
         """Optional. How long it may run; zero is no limit. Default: the `max_runtime` of the integration."""
 
+    @_builtins.property
+    def breakpoints(self) -> _breakpoint_pb2.Breakpoints:
+        """Optional. Where the execution stops. Default: nowhere."""
+
     def __init__(
         self,
         *,
@@ -160,10 +174,13 @@ class ExecuteRequest(_message.Message):
         description: _builtins.str = ...,
         execution_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        breakpoints: _breakpoint_pb2.Breakpoints | None = ...,
+        development: _builtins.bool = ...,
+        savepoint_retention: _execution_pb2.SavepointRetention.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "max_runtime", b"max_runtime", "priority", b"priority", "schedule_time", b"schedule_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "breakpoints", b"breakpoints", "max_runtime", b"max_runtime", "priority", b"priority", "schedule_time", b"schedule_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "description", b"description", "do_not_propagate_error", b"do_not_propagate_error", "execution_id", b"execution_id", "execution_method", b"execution_method", "input_parameters", b"input_parameters", "labels", b"labels", "max_runtime", b"max_runtime", "name", b"name", "priority", b"priority", "request_id", b"request_id", "revision_id", b"revision_id", "schedule_time", b"schedule_time", "trigger_id", b"trigger_id", "user_execution_id", b"user_execution_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "breakpoints", b"breakpoints", "description", b"description", "development", b"development", "do_not_propagate_error", b"do_not_propagate_error", "execution_id", b"execution_id", "execution_method", b"execution_method", "input_parameters", b"input_parameters", "labels", b"labels", "max_runtime", b"max_runtime", "name", b"name", "priority", b"priority", "request_id", b"request_id", "revision_id", b"revision_id", "savepoint_retention", b"savepoint_retention", "schedule_time", b"schedule_time", "trigger_id", b"trigger_id", "user_execution_id", b"user_execution_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
     _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
@@ -1003,23 +1020,164 @@ class CancelExecutionRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. The execution; the integration's id may be `-`."""
     cancel_reason: _builtins.str
     """Optional. Why, for people, at most 500 characters. It is kept with the execution."""
+    force: _builtins.bool
+    """Optional. True: ends the grace at once. While what was done is being rolled back it gives up what is
+    not undone yet, which is then listed; during the teardown it gives up the task that runs.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         cancel_reason: _builtins.str = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_reason", b"cancel_reason", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_reason", b"cancel_reason", "force", b"force", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelExecutionRequest: _TypeAlias = CancelExecutionRequest  # noqa: Y015
+
+@_typing.final
+class UpdateExecutionRequest(_message.Message):
+    """Request for `ExecutionService.UpdateExecution`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Optional. True: checks the request, writes nothing and answers with what would be."""
+    @_builtins.property
+    def execution(self) -> _execution_pb2.Execution:
+        """Required. The execution, by its `name`, whose integration id may be `-`, with the new values. An `etag`
+        that is not empty must be the current one (`ETAG_MISMATCH`).
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Required. The fields to change: `priority`, `labels`, `description`, `deadline`, `breakpoints` and
+        `development`, each whole. A deadline or breakpoints that are named and not set are taken away.
+        Development mode can be ended and not begun. `*` is refused.
+        """
+
+    def __init__(
+        self,
+        *,
+        execution: _execution_pb2.Execution | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateExecutionRequest: _TypeAlias = UpdateExecutionRequest  # noqa: Y015
+
+@_typing.final
+class DeleteExecutionRequest(_message.Message):
+    """Request for `ExecutionService.DeleteExecution`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    HISTORY_ONLY_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. The execution; the integration's id may be `-`. It must be in a final state, and so must its
+    parent, unless it is an orphan (`EXECUTION_IN_USE`).
+    """
+    force: _builtins.bool
+    """Optional. True: an execution in development mode that has not ended is cancelled at once and deleted."""
+    history_only: _builtins.bool
+    """Optional. True: deletes the events and the snapshots and keeps the execution as it ended. Methods that
+    read them answer `HISTORY_DELETED` from then on.
+    """
+    etag: _builtins.str
+    """Optional. The execution's current etag (`ETAG_MISMATCH`); empty skips that check."""
+    allow_missing: _builtins.bool
+    """Optional. True: answers OK if there is no such execution, which makes the call idempotent."""
+    validate_only: _builtins.bool
+    """Optional. True: checks the request and deletes nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        force: _builtins.bool = ...,
+        history_only: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        allow_missing: _builtins.bool = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "etag", b"etag", "force", b"force", "history_only", b"history_only", "name", b"name", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteExecutionRequest: _TypeAlias = DeleteExecutionRequest  # noqa: Y015
+
+@_typing.final
+class ExportExecutionRequest(_message.Message):
+    """Request for `ExecutionService.ExportExecution`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    INCLUDE_SUB_EXECUTIONS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. The execution; the integration's id may be `-`."""
+    include_sub_executions: _builtins.bool
+    """Optional. True: also the executions below it, orphans aside, each as a whole after its parent."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        include_sub_executions: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_sub_executions", b"include_sub_executions", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportExecutionRequest: _TypeAlias = ExportExecutionRequest  # noqa: Y015
+
+@_typing.final
+class ExportExecutionResponse(_message.Message):
+    """One message of an export."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    lines: _builtins.str
+    """Output only. One or more whole lines, each ended by a line feed. A line is a JSON object whose `type`
+    says what it describes; readers pass over a type that they do not know.
+    """
+    def __init__(
+        self,
+        *,
+        lines: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportExecutionResponse: _TypeAlias = ExportExecutionResponse  # noqa: Y015
 
 @_typing.final
 class ListExecutionEventsRequest(_message.Message):

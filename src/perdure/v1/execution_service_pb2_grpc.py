@@ -3,8 +3,15 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from perdure.v1 import comparison_pb2 as perdure_dot_v1_dot_comparison__pb2
+from perdure.v1 import event_summary_pb2 as perdure_dot_v1_dot_event__summary__pb2
 from perdure.v1 import execution_pb2 as perdure_dot_v1_dot_execution__pb2
 from perdure.v1 import execution_service_pb2 as perdure_dot_v1_dot_execution__service__pb2
+from perdure.v1 import explanation_pb2 as perdure_dot_v1_dot_explanation__pb2
+from perdure.v1 import intervention_pb2 as perdure_dot_v1_dot_intervention__pb2
+from perdure.v1 import replay_pb2 as perdure_dot_v1_dot_replay__pb2
+from perdure.v1 import step_pb2 as perdure_dot_v1_dot_step__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -85,10 +92,65 @@ class ExecutionServiceStub(object):
                 request_serializer=perdure_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_execution__pb2.Execution.FromString,
                 _registered_method=True)
+        self.PauseExecution = channel.unary_unary(
+                '/perdure.v1.ExecutionService/PauseExecution',
+                request_serializer=perdure_dot_v1_dot_intervention__pb2.PauseExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+                _registered_method=True)
+        self.ResumeExecution = channel.unary_unary(
+                '/perdure.v1.ExecutionService/ResumeExecution',
+                request_serializer=perdure_dot_v1_dot_intervention__pb2.ResumeExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+                _registered_method=True)
+        self.StepExecution = channel.unary_unary(
+                '/perdure.v1.ExecutionService/StepExecution',
+                request_serializer=perdure_dot_v1_dot_intervention__pb2.StepExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+                _registered_method=True)
+        self.UpdateExecution = channel.unary_unary(
+                '/perdure.v1.ExecutionService/UpdateExecution',
+                request_serializer=perdure_dot_v1_dot_execution__service__pb2.UpdateExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+                _registered_method=True)
+        self.ReplayExecution = channel.unary_unary(
+                '/perdure.v1.ExecutionService/ReplayExecution',
+                request_serializer=perdure_dot_v1_dot_replay__pb2.ReplayExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_replay__pb2.ReplayExecutionResponse.FromString,
+                _registered_method=True)
+        self.ResolveRollback = channel.unary_unary(
+                '/perdure.v1.ExecutionService/ResolveRollback',
+                request_serializer=perdure_dot_v1_dot_intervention__pb2.ResolveRollbackRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+                _registered_method=True)
+        self.ExplainExecution = channel.unary_unary(
+                '/perdure.v1.ExecutionService/ExplainExecution',
+                request_serializer=perdure_dot_v1_dot_explanation__pb2.ExplainExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_explanation__pb2.ExplainExecutionResponse.FromString,
+                _registered_method=True)
+        self.DeleteExecution = channel.unary_unary(
+                '/perdure.v1.ExecutionService/DeleteExecution',
+                request_serializer=perdure_dot_v1_dot_execution__service__pb2.DeleteExecutionRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.ExportExecution = channel.unary_stream(
+                '/perdure.v1.ExecutionService/ExportExecution',
+                request_serializer=perdure_dot_v1_dot_execution__service__pb2.ExportExecutionRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_execution__service__pb2.ExportExecutionResponse.FromString,
+                _registered_method=True)
         self.ListExecutionEvents = channel.unary_unary(
                 '/perdure.v1.ExecutionService/ListExecutionEvents',
                 request_serializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionEventsRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionEventsResponse.FromString,
+                _registered_method=True)
+        self.SummarizeExecutionEvents = channel.unary_unary(
+                '/perdure.v1.ExecutionService/SummarizeExecutionEvents',
+                request_serializer=perdure_dot_v1_dot_event__summary__pb2.SummarizeExecutionEventsRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_event__summary__pb2.SummarizeExecutionEventsResponse.FromString,
+                _registered_method=True)
+        self.ListExecutionSteps = channel.unary_unary(
+                '/perdure.v1.ExecutionService/ListExecutionSteps',
+                request_serializer=perdure_dot_v1_dot_step__pb2.ListExecutionStepsRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_step__pb2.ListExecutionStepsResponse.FromString,
                 _registered_method=True)
         self.ListExecutionSnapshots = channel.unary_unary(
                 '/perdure.v1.ExecutionService/ListExecutionSnapshots',
@@ -99,6 +161,11 @@ class ExecutionServiceStub(object):
                 '/perdure.v1.ExecutionService/GetExecutionSnapshot',
                 request_serializer=perdure_dot_v1_dot_execution__service__pb2.GetExecutionSnapshotRequest.SerializeToString,
                 response_deserializer=perdure_dot_v1_dot_execution__pb2.ExecutionSnapshot.FromString,
+                _registered_method=True)
+        self.CompareExecutionSnapshots = channel.unary_unary(
+                '/perdure.v1.ExecutionService/CompareExecutionSnapshots',
+                request_serializer=perdure_dot_v1_dot_comparison__pb2.CompareExecutionSnapshotsRequest.SerializeToString,
+                response_deserializer=perdure_dot_v1_dot_comparison__pb2.CompareExecutionSnapshotsResponse.FromString,
                 _registered_method=True)
 
 
@@ -127,7 +194,8 @@ class ExecutionServiceServicer(object):
         `EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `PARAMETER_TYPE_MISMATCH`,
         `VALUE_TOO_LARGE`, `INVALID_JSON`); `ALREADY_EXISTS`
         (`EXECUTION_ALREADY_EXISTS`, `REQUEST_ID_REUSED`); `FAILED_PRECONDITION` (`EXECUTION_NOT_ON_HOLD`,
-        and `EXECUTION_FAILED` or `EXECUTION_CANCELLED`, the two that mean that it did run);
+        `TRIGGER_CRITERIA_NOT_MET`, and `EXECUTION_FAILED` or `EXECUTION_CANCELLED`, the two that mean that it
+        did run);
         `DEADLINE_EXCEEDED` (`DEADLINE_EXCEEDED`): the call ended, the execution goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -208,8 +276,113 @@ class ExecutionServiceServicer(object):
         """Cancels an execution and those of its sub-executions that are no orphans.
 
         Once it has answered no new attempt starts; running ones are asked to stop, and after a grace of
-        10 s they count as stopped. So the execution may still be at work in the answer. Cancelling again
-        changes nothing, the first reason stays, and an execution in a final state is returned as it is.
+        10 s they count as stopped. Then what was done is rolled back and the teardown tasks run. So the
+        execution may still be at work in the answer. A pause and breakpoints are lifted. Cancelling again
+        changes nothing unless it is with `force`, the first reason stays, and an execution in a final state is
+        returned as it is.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseExecution(self, request, context):
+        """Pauses an execution: no attempt starts, no undo and no sub-execution. Running attempts go on and their
+        results count; timers, suspensions, timeouts and the deadline run on.
+
+        A paused execution is returned as it is; the first reason stays.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeExecution(self, request, context):
+        """Ends the pause of an execution. One that is not paused is returned as it is, unless parameters were to
+        be modified.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`,
+        `EXECUTION_NOT_PAUSED`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `PARAMETER_TYPE_MISMATCH`,
+        `VALUE_TOO_LARGE`, `INVALID_JSON`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StepExecution(self, request, context):
+        """Lets an execution that stopped at a breakpoint go on, or run one task and stop again.
+
+        Not idempotent: each call is one step. One that comes too late finds the execution not stopped.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`,
+        `EXECUTION_NOT_STOPPED`, `STEP_NOT_POSSIBLE`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`,
+        `PARAMETER_TYPE_MISMATCH`, `VALUE_TOO_LARGE`, `INVALID_JSON`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateExecution(self, request, context):
+        """Changes fields of an execution that has not ended. What is as asked for already changes nothing.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`EXECUTION_ENDED`); `ABORTED` (`ETAG_MISMATCH`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayExecution(self, request, context):
+        """Starts a new execution with the inputs of another one, its original, or with what that one had done.
+        The two name each other in `replay_info`; otherwise the original stays as it is.
+
+        What `Execute` says about durability, `request_id` and the end of a synchronous call holds here too.
+        Replaying from the beginning or from a snapshot does not need the original to have ended.
+
+        Errors: those of `Execute` but `TRIGGER_CRITERIA_NOT_MET`, and `NOT_FOUND` (`SNAPSHOT_NOT_FOUND`);
+        `FAILED_PRECONDITION` (`EXECUTION_NOT_ENDED`, `EXECUTION_NOT_FAILED`, `REPLAY_REVISION_MISMATCH`,
+        `HISTORY_DELETED`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveRollback(self, request, context):
+        """Decides about a task whose undo has failed and is held, or waits for its next attempt.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`EXECUTION_ENDED`, `ROLLBACK_NOT_HELD`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainExecution(self, request, context):
+        """Tells what one execution waits for, each thing by its type and in a sentence, all as of one instant.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteExecution(self, request, context):
+        """Deletes an execution that has ended, with its sub-executions, orphans aside; or only their history.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_IN_USE`); `ABORTED`
+        (`ETAG_MISMATCH`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportExecution(self, request, context):
+        """Streams everything that is kept about one execution as JSON lines, all as of one store revision.
+
+        A stream that ends OK is complete; one that breaks begins anew. Of an execution whose history was
+        deleted comes what is left.
 
         Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
         """
@@ -220,7 +393,28 @@ class ExecutionServiceServicer(object):
     def ListExecutionEvents(self, request, context):
         """Lists the history of one execution, oldest event first.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+        `FAILED_PRECONDITION` (`HISTORY_DELETED`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SummarizeExecutionEvents(self, request, context):
+        """Sums up the history of one execution: events of one kind, task and reason are one line with a count.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`HISTORY_DELETED`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExecutionSteps(self, request, context):
+        """Lists the steps of one execution, oldest first: every attempt of every task, with what it followed and
+        what followed it.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+        `FAILED_PRECONDITION` (`HISTORY_DELETED`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -229,7 +423,8 @@ class ExecutionServiceServicer(object):
     def ListExecutionSnapshots(self, request, context):
         """Lists the snapshots of one execution, newest first.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+        `FAILED_PRECONDITION` (`HISTORY_DELETED`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -238,7 +433,18 @@ class ExecutionServiceServicer(object):
     def GetExecutionSnapshot(self, request, context):
         """Gets one snapshot.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`HISTORY_DELETED`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareExecutionSnapshots(self, request, context):
+        """Compares two snapshots: which parameters and tasks were added, removed or changed.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`HISTORY_DELETED`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -287,10 +493,65 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=perdure_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_execution__pb2.Execution.SerializeToString,
             ),
+            'PauseExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseExecution,
+                    request_deserializer=perdure_dot_v1_dot_intervention__pb2.PauseExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__pb2.Execution.SerializeToString,
+            ),
+            'ResumeExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeExecution,
+                    request_deserializer=perdure_dot_v1_dot_intervention__pb2.ResumeExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__pb2.Execution.SerializeToString,
+            ),
+            'StepExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.StepExecution,
+                    request_deserializer=perdure_dot_v1_dot_intervention__pb2.StepExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__pb2.Execution.SerializeToString,
+            ),
+            'UpdateExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateExecution,
+                    request_deserializer=perdure_dot_v1_dot_execution__service__pb2.UpdateExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__pb2.Execution.SerializeToString,
+            ),
+            'ReplayExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayExecution,
+                    request_deserializer=perdure_dot_v1_dot_replay__pb2.ReplayExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_replay__pb2.ReplayExecutionResponse.SerializeToString,
+            ),
+            'ResolveRollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveRollback,
+                    request_deserializer=perdure_dot_v1_dot_intervention__pb2.ResolveRollbackRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__pb2.Execution.SerializeToString,
+            ),
+            'ExplainExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainExecution,
+                    request_deserializer=perdure_dot_v1_dot_explanation__pb2.ExplainExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_explanation__pb2.ExplainExecutionResponse.SerializeToString,
+            ),
+            'DeleteExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteExecution,
+                    request_deserializer=perdure_dot_v1_dot_execution__service__pb2.DeleteExecutionRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ExportExecution': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportExecution,
+                    request_deserializer=perdure_dot_v1_dot_execution__service__pb2.ExportExecutionRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_execution__service__pb2.ExportExecutionResponse.SerializeToString,
+            ),
             'ListExecutionEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListExecutionEvents,
                     request_deserializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionEventsRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_execution__service__pb2.ListExecutionEventsResponse.SerializeToString,
+            ),
+            'SummarizeExecutionEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummarizeExecutionEvents,
+                    request_deserializer=perdure_dot_v1_dot_event__summary__pb2.SummarizeExecutionEventsRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_event__summary__pb2.SummarizeExecutionEventsResponse.SerializeToString,
+            ),
+            'ListExecutionSteps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExecutionSteps,
+                    request_deserializer=perdure_dot_v1_dot_step__pb2.ListExecutionStepsRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_step__pb2.ListExecutionStepsResponse.SerializeToString,
             ),
             'ListExecutionSnapshots': grpc.unary_unary_rpc_method_handler(
                     servicer.ListExecutionSnapshots,
@@ -301,6 +562,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.GetExecutionSnapshot,
                     request_deserializer=perdure_dot_v1_dot_execution__service__pb2.GetExecutionSnapshotRequest.FromString,
                     response_serializer=perdure_dot_v1_dot_execution__pb2.ExecutionSnapshot.SerializeToString,
+            ),
+            'CompareExecutionSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareExecutionSnapshots,
+                    request_deserializer=perdure_dot_v1_dot_comparison__pb2.CompareExecutionSnapshotsRequest.FromString,
+                    response_serializer=perdure_dot_v1_dot_comparison__pb2.CompareExecutionSnapshotsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -540,6 +806,249 @@ class ExecutionService(object):
             _registered_method=True)
 
     @staticmethod
+    def PauseExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/PauseExecution',
+            perdure_dot_v1_dot_intervention__pb2.PauseExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/ResumeExecution',
+            perdure_dot_v1_dot_intervention__pb2.ResumeExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StepExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/StepExecution',
+            perdure_dot_v1_dot_intervention__pb2.StepExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/UpdateExecution',
+            perdure_dot_v1_dot_execution__service__pb2.UpdateExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/ReplayExecution',
+            perdure_dot_v1_dot_replay__pb2.ReplayExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_replay__pb2.ReplayExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveRollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/ResolveRollback',
+            perdure_dot_v1_dot_intervention__pb2.ResolveRollbackRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__pb2.Execution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/ExplainExecution',
+            perdure_dot_v1_dot_explanation__pb2.ExplainExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_explanation__pb2.ExplainExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/DeleteExecution',
+            perdure_dot_v1_dot_execution__service__pb2.DeleteExecutionRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/ExportExecution',
+            perdure_dot_v1_dot_execution__service__pb2.ExportExecutionRequest.SerializeToString,
+            perdure_dot_v1_dot_execution__service__pb2.ExportExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListExecutionEvents(request,
             target,
             options=(),
@@ -556,6 +1065,60 @@ class ExecutionService(object):
             '/perdure.v1.ExecutionService/ListExecutionEvents',
             perdure_dot_v1_dot_execution__service__pb2.ListExecutionEventsRequest.SerializeToString,
             perdure_dot_v1_dot_execution__service__pb2.ListExecutionEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummarizeExecutionEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/SummarizeExecutionEvents',
+            perdure_dot_v1_dot_event__summary__pb2.SummarizeExecutionEventsRequest.SerializeToString,
+            perdure_dot_v1_dot_event__summary__pb2.SummarizeExecutionEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExecutionSteps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/ListExecutionSteps',
+            perdure_dot_v1_dot_step__pb2.ListExecutionStepsRequest.SerializeToString,
+            perdure_dot_v1_dot_step__pb2.ListExecutionStepsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -610,6 +1173,33 @@ class ExecutionService(object):
             '/perdure.v1.ExecutionService/GetExecutionSnapshot',
             perdure_dot_v1_dot_execution__service__pb2.GetExecutionSnapshotRequest.SerializeToString,
             perdure_dot_v1_dot_execution__pb2.ExecutionSnapshot.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareExecutionSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/perdure.v1.ExecutionService/CompareExecutionSnapshots',
+            perdure_dot_v1_dot_comparison__pb2.CompareExecutionSnapshotsRequest.SerializeToString,
+            perdure_dot_v1_dot_comparison__pb2.CompareExecutionSnapshotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

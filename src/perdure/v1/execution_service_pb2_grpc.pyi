@@ -4,9 +4,16 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from perdure.v1 import comparison_pb2 as _comparison_pb2
+from perdure.v1 import event_summary_pb2 as _event_summary_pb2
 from perdure.v1 import execution_pb2 as _execution_pb2
 from perdure.v1 import execution_service_pb2 as _execution_service_pb2
+from perdure.v1 import explanation_pb2 as _explanation_pb2
+from perdure.v1 import intervention_pb2 as _intervention_pb2
+from perdure.v1 import replay_pb2 as _replay_pb2
+from perdure.v1 import step_pb2 as _step_pb2
 import abc as _abc_1
 
 
@@ -39,7 +46,8 @@ class ExecutionServiceStub:
     `EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `PARAMETER_TYPE_MISMATCH`,
     `VALUE_TOO_LARGE`, `INVALID_JSON`); `ALREADY_EXISTS`
     (`EXECUTION_ALREADY_EXISTS`, `REQUEST_ID_REUSED`); `FAILED_PRECONDITION` (`EXECUTION_NOT_ON_HOLD`,
-    and `EXECUTION_FAILED` or `EXECUTION_CANCELLED`, the two that mean that it did run);
+    `TRIGGER_CRITERIA_NOT_MET`, and `EXECUTION_FAILED` or `EXECUTION_CANCELLED`, the two that mean that it
+    did run);
     `DEADLINE_EXCEEDED` (`DEADLINE_EXCEEDED`): the call ended, the execution goes on.
     """
     GetExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetExecutionRequest, _execution_pb2.Execution]
@@ -92,25 +100,115 @@ class ExecutionServiceStub:
     """Cancels an execution and those of its sub-executions that are no orphans.
 
     Once it has answered no new attempt starts; running ones are asked to stop, and after a grace of
-    10 s they count as stopped. So the execution may still be at work in the answer. Cancelling again
-    changes nothing, the first reason stays, and an execution in a final state is returned as it is.
+    10 s they count as stopped. Then what was done is rolled back and the teardown tasks run. So the
+    execution may still be at work in the answer. A pause and breakpoints are lifted. Cancelling again
+    changes nothing unless it is with `force`, the first reason stays, and an execution in a final state is
+    returned as it is.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+    """
+    PauseExecution: _aio.UnaryUnaryMultiCallable[_intervention_pb2.PauseExecutionRequest, _execution_pb2.Execution]
+    """Pauses an execution: no attempt starts, no undo and no sub-execution. Running attempts go on and their
+    results count; timers, suspensions, timeouts and the deadline run on.
+
+    A paused execution is returned as it is; the first reason stays.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`).
+    """
+    ResumeExecution: _aio.UnaryUnaryMultiCallable[_intervention_pb2.ResumeExecutionRequest, _execution_pb2.Execution]
+    """Ends the pause of an execution. One that is not paused is returned as it is, unless parameters were to
+    be modified.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`,
+    `EXECUTION_NOT_PAUSED`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `PARAMETER_TYPE_MISMATCH`,
+    `VALUE_TOO_LARGE`, `INVALID_JSON`).
+    """
+    StepExecution: _aio.UnaryUnaryMultiCallable[_intervention_pb2.StepExecutionRequest, _execution_pb2.Execution]
+    """Lets an execution that stopped at a breakpoint go on, or run one task and stop again.
+
+    Not idempotent: each call is one step. One that comes too late finds the execution not stopped.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`,
+    `EXECUTION_NOT_STOPPED`, `STEP_NOT_POSSIBLE`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`,
+    `PARAMETER_TYPE_MISMATCH`, `VALUE_TOO_LARGE`, `INVALID_JSON`).
+    """
+    UpdateExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.UpdateExecutionRequest, _execution_pb2.Execution]
+    """Changes fields of an execution that has not ended. What is as asked for already changes nothing.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
+    (`EXECUTION_ENDED`); `ABORTED` (`ETAG_MISMATCH`).
+    """
+    ReplayExecution: _aio.UnaryUnaryMultiCallable[_replay_pb2.ReplayExecutionRequest, _replay_pb2.ReplayExecutionResponse]
+    """Starts a new execution with the inputs of another one, its original, or with what that one had done.
+    The two name each other in `replay_info`; otherwise the original stays as it is.
+
+    What `Execute` says about durability, `request_id` and the end of a synchronous call holds here too.
+    Replaying from the beginning or from a snapshot does not need the original to have ended.
+
+    Errors: those of `Execute` but `TRIGGER_CRITERIA_NOT_MET`, and `NOT_FOUND` (`SNAPSHOT_NOT_FOUND`);
+    `FAILED_PRECONDITION` (`EXECUTION_NOT_ENDED`, `EXECUTION_NOT_FAILED`, `REPLAY_REVISION_MISMATCH`,
+    `HISTORY_DELETED`).
+    """
+    ResolveRollback: _aio.UnaryUnaryMultiCallable[_intervention_pb2.ResolveRollbackRequest, _execution_pb2.Execution]
+    """Decides about a task whose undo has failed and is held, or waits for its next attempt.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
+    (`EXECUTION_ENDED`, `ROLLBACK_NOT_HELD`).
+    """
+    ExplainExecution: _aio.UnaryUnaryMultiCallable[_explanation_pb2.ExplainExecutionRequest, _explanation_pb2.ExplainExecutionResponse]
+    """Tells what one execution waits for, each thing by its type and in a sentence, all as of one instant.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+    """
+    DeleteExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.DeleteExecutionRequest, _empty_pb2.Empty]
+    """Deletes an execution that has ended, with its sub-executions, orphans aside; or only their history.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_IN_USE`); `ABORTED`
+    (`ETAG_MISMATCH`).
+    """
+    ExportExecution: _aio.UnaryStreamMultiCallable[_execution_service_pb2.ExportExecutionRequest, _execution_service_pb2.ExportExecutionResponse]
+    """Streams everything that is kept about one execution as JSON lines, all as of one store revision.
+
+    A stream that ends OK is complete; one that breaks begins anew. Of an execution whose history was
+    deleted comes what is left.
 
     Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
     """
     ListExecutionEvents: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionEventsRequest, _execution_service_pb2.ListExecutionEventsResponse]
     """Lists the history of one execution, oldest event first.
 
-    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+    `FAILED_PRECONDITION` (`HISTORY_DELETED`).
+    """
+    SummarizeExecutionEvents: _aio.UnaryUnaryMultiCallable[_event_summary_pb2.SummarizeExecutionEventsRequest, _event_summary_pb2.SummarizeExecutionEventsResponse]
+    """Sums up the history of one execution: events of one kind, task and reason are one line with a count.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`HISTORY_DELETED`).
+    """
+    ListExecutionSteps: _aio.UnaryUnaryMultiCallable[_step_pb2.ListExecutionStepsRequest, _step_pb2.ListExecutionStepsResponse]
+    """Lists the steps of one execution, oldest first: every attempt of every task, with what it followed and
+    what followed it.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+    `FAILED_PRECONDITION` (`HISTORY_DELETED`).
     """
     ListExecutionSnapshots: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionSnapshotsRequest, _execution_service_pb2.ListExecutionSnapshotsResponse]
     """Lists the snapshots of one execution, newest first.
 
-    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+    `FAILED_PRECONDITION` (`HISTORY_DELETED`).
     """
     GetExecutionSnapshot: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetExecutionSnapshotRequest, _execution_pb2.ExecutionSnapshot]
     """Gets one snapshot.
 
-    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`).
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`); `FAILED_PRECONDITION`
+    (`HISTORY_DELETED`).
+    """
+    CompareExecutionSnapshots: _aio.UnaryUnaryMultiCallable[_comparison_pb2.CompareExecutionSnapshotsRequest, _comparison_pb2.CompareExecutionSnapshotsResponse]
+    """Compares two snapshots: which parameters and tasks were added, removed or changed.
+
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`); `FAILED_PRECONDITION`
+    (`HISTORY_DELETED`).
     """
 
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -143,7 +241,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         `EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `PARAMETER_TYPE_MISMATCH`,
         `VALUE_TOO_LARGE`, `INVALID_JSON`); `ALREADY_EXISTS`
         (`EXECUTION_ALREADY_EXISTS`, `REQUEST_ID_REUSED`); `FAILED_PRECONDITION` (`EXECUTION_NOT_ON_HOLD`,
-        and `EXECUTION_FAILED` or `EXECUTION_CANCELLED`, the two that mean that it did run);
+        `TRIGGER_CRITERIA_NOT_MET`, and `EXECUTION_FAILED` or `EXECUTION_CANCELLED`, the two that mean that it
+        did run);
         `DEADLINE_EXCEEDED` (`DEADLINE_EXCEEDED`): the call ended, the execution goes on.
         """
 
@@ -238,8 +337,131 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels an execution and those of its sub-executions that are no orphans.
 
         Once it has answered no new attempt starts; running ones are asked to stop, and after a grace of
-        10 s they count as stopped. So the execution may still be at work in the answer. Cancelling again
-        changes nothing, the first reason stays, and an execution in a final state is returned as it is.
+        10 s they count as stopped. Then what was done is rolled back and the teardown tasks run. So the
+        execution may still be at work in the answer. A pause and breakpoints are lifted. Cancelling again
+        changes nothing unless it is with `force`, the first reason stays, and an execution in a final state is
+        returned as it is.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+        """
+
+    @_abc_1.abstractmethod
+    def PauseExecution(
+        self,
+        request: _intervention_pb2.PauseExecutionRequest,
+        context: _aio.ServicerContext[_intervention_pb2.PauseExecutionRequest, _abc.Awaitable[_execution_pb2.Execution]],
+    ) -> _abc.Awaitable[_execution_pb2.Execution]:
+        """Pauses an execution: no attempt starts, no undo and no sub-execution. Running attempts go on and their
+        results count; timers, suspensions, timeouts and the deadline run on.
+
+        A paused execution is returned as it is; the first reason stays.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`).
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeExecution(
+        self,
+        request: _intervention_pb2.ResumeExecutionRequest,
+        context: _aio.ServicerContext[_intervention_pb2.ResumeExecutionRequest, _abc.Awaitable[_execution_pb2.Execution]],
+    ) -> _abc.Awaitable[_execution_pb2.Execution]:
+        """Ends the pause of an execution. One that is not paused is returned as it is, unless parameters were to
+        be modified.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`,
+        `EXECUTION_NOT_PAUSED`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`, `PARAMETER_TYPE_MISMATCH`,
+        `VALUE_TOO_LARGE`, `INVALID_JSON`).
+        """
+
+    @_abc_1.abstractmethod
+    def StepExecution(
+        self,
+        request: _intervention_pb2.StepExecutionRequest,
+        context: _aio.ServicerContext[_intervention_pb2.StepExecutionRequest, _abc.Awaitable[_execution_pb2.Execution]],
+    ) -> _abc.Awaitable[_execution_pb2.Execution]:
+        """Lets an execution that stopped at a breakpoint go on, or run one task and stop again.
+
+        Not idempotent: each call is one step. One that comes too late finds the execution not stopped.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`,
+        `EXECUTION_NOT_STOPPED`, `STEP_NOT_POSSIBLE`); `INVALID_ARGUMENT` (`UNKNOWN_PARAMETER`,
+        `PARAMETER_TYPE_MISMATCH`, `VALUE_TOO_LARGE`, `INVALID_JSON`).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateExecution(
+        self,
+        request: _execution_service_pb2.UpdateExecutionRequest,
+        context: _aio.ServicerContext[_execution_service_pb2.UpdateExecutionRequest, _abc.Awaitable[_execution_pb2.Execution]],
+    ) -> _abc.Awaitable[_execution_pb2.Execution]:
+        """Changes fields of an execution that has not ended. What is as asked for already changes nothing.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`EXECUTION_ENDED`); `ABORTED` (`ETAG_MISMATCH`).
+        """
+
+    @_abc_1.abstractmethod
+    def ReplayExecution(
+        self,
+        request: _replay_pb2.ReplayExecutionRequest,
+        context: _aio.ServicerContext[_replay_pb2.ReplayExecutionRequest, _abc.Awaitable[_replay_pb2.ReplayExecutionResponse]],
+    ) -> _abc.Awaitable[_replay_pb2.ReplayExecutionResponse]:
+        """Starts a new execution with the inputs of another one, its original, or with what that one had done.
+        The two name each other in `replay_info`; otherwise the original stays as it is.
+
+        What `Execute` says about durability, `request_id` and the end of a synchronous call holds here too.
+        Replaying from the beginning or from a snapshot does not need the original to have ended.
+
+        Errors: those of `Execute` but `TRIGGER_CRITERIA_NOT_MET`, and `NOT_FOUND` (`SNAPSHOT_NOT_FOUND`);
+        `FAILED_PRECONDITION` (`EXECUTION_NOT_ENDED`, `EXECUTION_NOT_FAILED`, `REPLAY_REVISION_MISMATCH`,
+        `HISTORY_DELETED`).
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveRollback(
+        self,
+        request: _intervention_pb2.ResolveRollbackRequest,
+        context: _aio.ServicerContext[_intervention_pb2.ResolveRollbackRequest, _abc.Awaitable[_execution_pb2.Execution]],
+    ) -> _abc.Awaitable[_execution_pb2.Execution]:
+        """Decides about a task whose undo has failed and is held, or waits for its next attempt.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`EXECUTION_ENDED`, `ROLLBACK_NOT_HELD`).
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainExecution(
+        self,
+        request: _explanation_pb2.ExplainExecutionRequest,
+        context: _aio.ServicerContext[_explanation_pb2.ExplainExecutionRequest, _abc.Awaitable[_explanation_pb2.ExplainExecutionResponse]],
+    ) -> _abc.Awaitable[_explanation_pb2.ExplainExecutionResponse]:
+        """Tells what one execution waits for, each thing by its type and in a sentence, all as of one instant.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteExecution(
+        self,
+        request: _execution_service_pb2.DeleteExecutionRequest,
+        context: _aio.ServicerContext[_execution_service_pb2.DeleteExecutionRequest, _abc.Awaitable[_empty_pb2.Empty]],
+    ) -> _abc.Awaitable[_empty_pb2.Empty]:
+        """Deletes an execution that has ended, with its sub-executions, orphans aside; or only their history.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_IN_USE`); `ABORTED`
+        (`ETAG_MISMATCH`).
+        """
+
+    @_abc_1.abstractmethod
+    def ExportExecution(
+        self,
+        request: _execution_service_pb2.ExportExecutionRequest,
+        context: _aio.ServicerContext[_execution_service_pb2.ExportExecutionRequest, _abc.AsyncIterator[_execution_service_pb2.ExportExecutionResponse]],
+    ) -> _abc.AsyncIterator[_execution_service_pb2.ExportExecutionResponse]:
+        """Streams everything that is kept about one execution as JSON lines, all as of one store revision.
+
+        A stream that ends OK is complete; one that breaks begins anew. Of an execution whose history was
+        deleted comes what is left.
 
         Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`).
         """
@@ -252,7 +474,32 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ListExecutionEventsResponse]:
         """Lists the history of one execution, oldest event first.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+        `FAILED_PRECONDITION` (`HISTORY_DELETED`).
+        """
+
+    @_abc_1.abstractmethod
+    def SummarizeExecutionEvents(
+        self,
+        request: _event_summary_pb2.SummarizeExecutionEventsRequest,
+        context: _aio.ServicerContext[_event_summary_pb2.SummarizeExecutionEventsRequest, _abc.Awaitable[_event_summary_pb2.SummarizeExecutionEventsResponse]],
+    ) -> _abc.Awaitable[_event_summary_pb2.SummarizeExecutionEventsResponse]:
+        """Sums up the history of one execution: events of one kind, task and reason are one line with a count.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`HISTORY_DELETED`).
+        """
+
+    @_abc_1.abstractmethod
+    def ListExecutionSteps(
+        self,
+        request: _step_pb2.ListExecutionStepsRequest,
+        context: _aio.ServicerContext[_step_pb2.ListExecutionStepsRequest, _abc.Awaitable[_step_pb2.ListExecutionStepsResponse]],
+    ) -> _abc.Awaitable[_step_pb2.ListExecutionStepsResponse]:
+        """Lists the steps of one execution, oldest first: every attempt of every task, with what it followed and
+        what followed it.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+        `FAILED_PRECONDITION` (`HISTORY_DELETED`).
         """
 
     @_abc_1.abstractmethod
@@ -263,7 +510,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_service_pb2.ListExecutionSnapshotsResponse]:
         """Lists the snapshots of one execution, newest first.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`PAGE_TOKEN_INVALID`);
+        `FAILED_PRECONDITION` (`HISTORY_DELETED`).
         """
 
     @_abc_1.abstractmethod
@@ -274,7 +522,20 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_pb2.ExecutionSnapshot]:
         """Gets one snapshot.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`HISTORY_DELETED`).
+        """
+
+    @_abc_1.abstractmethod
+    def CompareExecutionSnapshots(
+        self,
+        request: _comparison_pb2.CompareExecutionSnapshotsRequest,
+        context: _aio.ServicerContext[_comparison_pb2.CompareExecutionSnapshotsRequest, _abc.Awaitable[_comparison_pb2.CompareExecutionSnapshotsResponse]],
+    ) -> _abc.Awaitable[_comparison_pb2.CompareExecutionSnapshotsResponse]:
+        """Compares two snapshots: which parameters and tasks were added, removed or changed.
+
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SNAPSHOT_NOT_FOUND`); `FAILED_PRECONDITION`
+        (`HISTORY_DELETED`).
         """
 
 def add_ExecutionServiceServicer_to_server(servicer: ExecutionServiceServicer, server: _aio.Server) -> None: ...
