@@ -52,9 +52,9 @@ Global___ResolutionState: _TypeAlias = ResolutionState  # noqa: Y015
 class Suspension(_message.Message):
     """One wait of an execution for the decision of a person, or for a signal.
 
-    A suspension is decided once: it becomes LIFTED or REJECTED and never changes again. Neither fails the
-    execution; it goes on, and conditions of edges may look at the outputs of the task. One that is still
-    PENDING when its execution is cancelled becomes REJECTED by the resolver `system`.
+    A suspension is decided once: it becomes LIFTED or REJECTED and never changes again. Neither decision of
+    an approval fails the task; it succeeds, and conditions of edges may look at its outputs. A callback whose
+    signal does not come in time fails. What is still PENDING when its task is cancelled becomes REJECTED.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -91,7 +91,9 @@ class Suspension(_message.Message):
         RESOLVER_FIELD_NUMBER: _builtins.int
         RESOLVE_TIME_FIELD_NUMBER: _builtins.int
         resolver: _builtins.str
-        """Output only. The identity that decided; `system` for an expiry, a cancellation and a signal."""
+        """Output only. The identity that decided or sent the signal; `system` for an expiry, a cancellation
+        and a signal that came before the wait.
+        """
         @_builtins.property
         def resolve_time(self) -> _timestamp_pb2.Timestamp:
             """Output only. When it was decided."""

@@ -114,8 +114,8 @@ class SuspensionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResolveSuspension(self, request, context):
-        """Decides a suspension, and so lets the execution go on. A callback too is decided this way, without the
-        outputs of a signal.
+        """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_RESOLVED`),
+        for only its signal ends it.
 
         The same decision by the same resolver again changes nothing and is answered OK; the first result
         stays.
@@ -133,8 +133,8 @@ class SuspensionServiceServicer(object):
 
         With a `signal_id` the call is idempotent: the same id of the same signal is taken once.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_SIGNAL`, `VALUE_TOO_LARGE`,
-        `INVALID_JSON`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`); `RESOURCE_EXHAUSTED` (`SIGNALS_FULL`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`VALUE_TOO_LARGE`, `INVALID_JSON`);
+        `FAILED_PRECONDITION` (`EXECUTION_ENDED`, `UNKNOWN_SIGNAL`); `RESOURCE_EXHAUSTED` (`SIGNALS_FULL`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

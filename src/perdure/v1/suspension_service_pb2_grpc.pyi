@@ -44,8 +44,8 @@ class SuspensionServiceStub:
     Errors: those of `ResolveSuspension`.
     """
     ResolveSuspension: _aio.UnaryUnaryMultiCallable[_suspension_service_pb2.ResolveSuspensionRequest, _suspension_pb2.Suspension]
-    """Decides a suspension, and so lets the execution go on. A callback too is decided this way, without the
-    outputs of a signal.
+    """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_RESOLVED`),
+    for only its signal ends it.
 
     The same decision by the same resolver again changes nothing and is answered OK; the first result
     stays.
@@ -59,8 +59,8 @@ class SuspensionServiceStub:
 
     With a `signal_id` the call is idempotent: the same id of the same signal is taken once.
 
-    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_SIGNAL`, `VALUE_TOO_LARGE`,
-    `INVALID_JSON`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`); `RESOURCE_EXHAUSTED` (`SIGNALS_FULL`).
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`VALUE_TOO_LARGE`, `INVALID_JSON`);
+    `FAILED_PRECONDITION` (`EXECUTION_ENDED`, `UNKNOWN_SIGNAL`); `RESOURCE_EXHAUSTED` (`SIGNALS_FULL`).
     """
 
 class SuspensionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -116,8 +116,8 @@ class SuspensionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _suspension_service_pb2.ResolveSuspensionRequest,
         context: _aio.ServicerContext[_suspension_service_pb2.ResolveSuspensionRequest, _abc.Awaitable[_suspension_pb2.Suspension]],
     ) -> _abc.Awaitable[_suspension_pb2.Suspension]:
-        """Decides a suspension, and so lets the execution go on. A callback too is decided this way, without the
-        outputs of a signal.
+        """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_RESOLVED`),
+        for only its signal ends it.
 
         The same decision by the same resolver again changes nothing and is answered OK; the first result
         stays.
@@ -137,8 +137,8 @@ class SuspensionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         With a `signal_id` the call is idempotent: the same id of the same signal is taken once.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`UNKNOWN_SIGNAL`, `VALUE_TOO_LARGE`,
-        `INVALID_JSON`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`); `RESOURCE_EXHAUSTED` (`SIGNALS_FULL`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`VALUE_TOO_LARGE`, `INVALID_JSON`);
+        `FAILED_PRECONDITION` (`EXECUTION_ENDED`, `UNKNOWN_SIGNAL`); `RESOURCE_EXHAUSTED` (`SIGNALS_FULL`).
         """
 
 def add_SuspensionServiceServicer_to_server(servicer: SuspensionServiceServicer, server: _aio.Server) -> None: ...
