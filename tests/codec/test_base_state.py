@@ -9,9 +9,10 @@ from perdure.codec.base_state import created_of, decode_base_state, encode_base_
 from perdure.codec.record_parts import UnreadableRecord
 from perdure.domain import events as ev
 from perdure.domain.apply import apply
-from perdure.domain.execution import Execution, TaskRun
+from perdure.domain.execution import Execution
 from perdure.domain.graph import build_graph
 from perdure.domain.integration import Integration, TaskConfig
+from perdure.domain.task import TaskRun
 from perdure.internal.v1 import record_pb2
 from tests.codec.histories import GRAPH, Step, creations, fold, histories
 

@@ -19,8 +19,9 @@ from perdure.codec.record_parts import (
     put_failure,
     put_values,
 )
-from perdure.domain.execution import Attempt, ErrorEntry, Execution, SnapshotMarker, TaskRun
+from perdure.domain.execution import ErrorEntry, Execution, SnapshotMarker
 from perdure.domain.states import CURRENT_TASK_STATES, ExecutionState, Severity, TaskState
+from perdure.domain.task import Attempt, TaskRun
 from perdure.internal.v1 import record_pb2
 
 if TYPE_CHECKING:

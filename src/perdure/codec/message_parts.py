@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from google.protobuf.internal.containers import MessageMap
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from perdure.domain.execution import Attempt
+    from perdure.domain.task import Attempt
     from perdure.domain.value import Value
     from perdure.v1.value_pb2 import ValueType
 

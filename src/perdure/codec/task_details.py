@@ -11,7 +11,7 @@ from perdure.domain.states import ExecutionState
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from perdure.domain.execution import TaskRun
+    from perdure.domain.task import TaskRun
     from perdure.v1 import execution_pb2
 
 

@@ -14,6 +14,8 @@ from perdure.domain.value import NO_VALUES, Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from perdure.domain.breakpoints import Breakpoints, StepAction
+    from perdure.domain.events import UndoAction
     from perdure.domain.expression import Evaluator
 
 
@@ -54,10 +56,90 @@ class Wake:
 
 @frozen
 class Cancel:
-    """Cancel the execution (row 41)."""
+    """Cancel the execution (row 41); with force, do not wait for what still runs (row 42)."""
 
     reason: str
     principal: str
+    force: bool = False
+
+
+@frozen
+class Pause:
+    """Let no further attempt start (row 43)."""
+
+    reason: str
+    principal: str
+
+
+@frozen
+class Resume:
+    """Go on after a pause.
+
+    Attributes:
+        parameters: Execution parameters to change before.
+    """
+
+    principal: str
+    parameters: Mapping[str, Value] = NO_VALUES
+
+
+@frozen
+class Step:
+    """Leave a breakpoint (row 67).
+
+    Attributes:
+        action: CONTINUE, STEP or RETRY.
+        task_id: With STEP, the task to run; empty for the one at which it stopped, or the first that is ready.
+        parameters: Execution parameters to change before.
+    """
+
+    action: StepAction
+    principal: str
+    task_id: str = ""
+    parameters: Mapping[str, Value] = NO_VALUES
+
+
+@frozen
+class Update:
+    """Change settings (row 51); the fields are those of `ExecutionUpdated`."""
+
+    principal: str
+    priority: int | None = None
+    labels: Mapping[str, str] | None = None
+    description: str | None = None
+    deadline: int | None = None
+    breakpoints: Breakpoints | None = None
+    development: bool | None = None
+
+
+@frozen
+class ResolveUndo:
+    """Decide on an undo that failed (decision 4)."""
+
+    task_id: str
+    action: UndoAction
+    principal: str
+    reason: str = ""
+
+
+@frozen
+class ResolveSuspension:
+    """Lift or reject a suspension (3.6)."""
+
+    number: int
+    lifted: bool
+    resolver: str
+    result: str = ""
+
+
+@frozen
+class SendSignal:
+    """Hand a signal to the execution (row 61); one with a known id changes nothing."""
+
+    signal: str
+    payload: Mapping[str, Value]
+    principal: str
+    signal_id: str = ""
 
 
 @frozen
@@ -87,7 +169,13 @@ class ReportFailure(AttemptReport):
 
 @frozen
 class ReportStopped(AttemptReport):
-    """An attempt that was withdrawn has stopped without a result."""
+    """An attempt that was withdrawn has stopped without a result.
+
+    Attributes:
+        begun: Whether a worker may have begun it.
+    """
+
+    begun: bool = True
 
 
 @frozen
@@ -153,6 +241,13 @@ Command = (
     Start
     | Wake
     | Cancel
+    | Pause
+    | Resume
+    | Step
+    | Update
+    | ResolveUndo
+    | ResolveSuspension
+    | SendSignal
     | ReportSuccess
     | ReportFailure
     | ReportStopped

@@ -76,6 +76,12 @@ class WrongState(PerdureError):
     reason = "EXECUTION_NOT_ON_HOLD"
 
 
+class NotAllowed(PerdureError):
+    """The request is right, but not the caller's to make."""
+
+    reason = "NOT_A_RESOLVER"
+
+
 class ExecutionUnsuccessful(WrongState):
     """A synchronous execution did run, and failed or was cancelled (contract, decision 9)."""
 

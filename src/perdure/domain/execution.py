@@ -7,19 +7,21 @@ The records are mutable for one reason: a transition costs its events, not the g
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from perdure.domain.frozen import frozen
-from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, TaskState
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, ExecutionState, Phase, TaskState
 from perdure.domain.value import NO_VALUES, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from perdure.domain.events import ExecutionCreated
+    from perdure.domain.breakpoints import Breakpoints, Stop
+    from perdure.domain.events import ExecutionCreated, SuspensionKind
     from perdure.domain.graph import Graph
-    from perdure.domain.integration import TaskConfig
     from perdure.domain.states import Failure, Severity
+    from perdure.domain.task import Attempt, TaskRun
 
 
 @frozen
@@ -33,14 +35,6 @@ class ErrorEntry:
     severity: Severity
     handled: bool
     time: int
-
-
-@dataclass(slots=True)
-class Attempt:
-    """Start and end of an attempt; the start may lie in the future, the end is open while it runs."""
-
-    start_time: int
-    end_time: int | None = None
 
 
 @frozen
@@ -63,46 +57,86 @@ class SnapshotMarker:
     parameter_bytes: int
 
 
-@dataclass(slots=True)
-class TaskRun:
-    """A task within an execution.
+@frozen
+class Outcome:
+    """How an execution is going to end; `state` is a final one."""
+
+    state: ExecutionState
+    failure: Failure | None = None
+    outputs: Mapping[str, Value] = NO_VALUES
+
+
+@frozen
+class Pause:
+    """A pause that somebody asked for."""
+
+    time: int
+    reason: str
+    principal: str
+
+
+@frozen
+class OpenSuspension:
+    """A suspension that nobody has resolved.
 
     Attributes:
-        attempt: Number of the current attempt, from 1; 0 before the first. It fences reports.
-        failures: Attempts that failed, which is what `max_retries` bounds.
-        lost: Leases lost in a row; a lost lease costs an attempt number but no retry.
-        edges: Results of the conditions of its edges, by position; None until it is terminal.
-        due: When the task needs a `Wake`: end of the attempt's timeout, of the retry delay or of the timer.
-        child: Id of the sub-execution that performs it.
-        child_started: Whether that sub-execution is known to be durable.
-        sub_job_count: Items of a `for-each`.
+        remind_time: When to remind; None if it is not wanted or is done.
     """
 
-    config: TaskConfig
-    state: TaskState = TaskState.PENDING_EXECUTION
-    attempt: int = 0
-    failures: int = 0
-    lost: int = 0
-    inputs: Mapping[str, Value] = NO_VALUES
-    outputs: Mapping[str, Value] = NO_VALUES
-    failure: Failure | None = None
-    skipped_on_failure: bool = False
-    edges: tuple[bool, ...] | None = None
-    due: int | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-    worker: str = ""
-    message: str = ""
-    percent: int = 0
-    child: str = ""
-    child_started: bool = False
-    sub_job_count: int = 0
-    finished_sub_job_count: int = 0
-    failed_sub_job_count: int = 0
+    number: int
+    task_id: str
+    kind: SuspensionKind
+    time: int
+    expire_time: int | None
+    remind_time: int | None
+    lift_when_expired: bool
+    who_may_resolve: tuple[str, ...]
+    signal: str
 
     @property
-    def is_terminal(self) -> bool:
-        """Whether the task has ended for good."""
-        return self.state in TERMINAL_TASK_STATES
+    def due(self) -> int | None:
+        """When it needs a `Wake`."""
+        return min((due for due in (self.expire_time, self.remind_time) if due is not None), default=None)
+
+
+@frozen
+class Signal:
+    """A signal that no task has taken."""
+
+    name: str
+    payload: Mapping[str, Value]
+
+
+@dataclass(slots=True)
+class RollbackRun:
+    """The rollback of an execution.
+
+    Attributes:
+        tasks: What is undone, or has been.
+        unknown: Tasks of which nobody knows whether they were done.
+        not_undone: Known once it has ended; None before.
+    """
+
+    tasks: tuple[str, ...]
+    unknown: tuple[str, ...]
+    not_undone: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class Usage:
+    """How an execution spent its time so far, in microseconds (row 37)."""
+
+    active: int = 0
+    waiting: int = 0
+    retrying: int = 0
+
+
+class CatcherState(IntEnum):
+    """What became of an error catcher."""
+
+    RUNNING = 1
+    SUCCEEDED = 2
+    FAILED = 3
 
 
 @dataclass(slots=True)
@@ -117,10 +151,20 @@ class Execution:
         execution_attempt: From 1; `RESTART_INTEGRATION_WITH_BACKOFF` opens the next one.
         schedule_due, restart_due, cancel_due: When the start, the restart, the end of the cancel grace is due.
         deadline: When the longest run ends; counted from the start of the first execution attempt.
+        snapshots, snapshot_count: Those that are kept; how many were taken.
         state_counts: How many tasks are in each task state, by its number.
         current: Ids of the tasks that are at work or wait, sorted.
         outputs: Output parameters, once it has ended.
         history_bytes: Size of the values in its events, bounded by `HISTORY_MAX_BYTES`.
+        priority, labels, description, development: As they are now; a caller may change them.
+        phase, outcome: The stage of its end, and how it will end; FORWARD and None before that is settled.
+        catchers: Error catchers that have begun in this execution attempt.
+        rollback: Set once there was something to undo, or something whose outcome is unknown.
+        pause, stop: Set while nothing may start: somebody paused it, or it is at a breakpoint.
+        stepped: Id of the task that runs by itself between two stops; empty otherwise.
+        suspensions: The open ones, by number; `suspension_count` counts all.
+        signals: Those that no task has taken, in the order in which they came.
+        signal_ids: Ids of all signals that have come.
     """
 
     created: ExecutionCreated
@@ -149,10 +193,28 @@ class Execution:
     errors: list[ErrorEntry] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     snapshots: list[SnapshotMarker] = field(default_factory=list)
+    snapshot_count: int = 0
     state_counts: list[int] = field(default_factory=list)
     current: list[str] = field(default_factory=list)
     dues: dict[str, int] = field(default_factory=dict)
     history_bytes: int = 0
+    priority: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    development: bool = False
+    phase: Phase = Phase.FORWARD
+    outcome: Outcome | None = None
+    catchers: dict[str, CatcherState] = field(default_factory=dict)
+    rollback: RollbackRun | None = None
+    pause: Pause | None = None
+    breakpoints: Breakpoints | None = None
+    stop: Stop | None = None
+    stepped: str = ""
+    suspensions: dict[int, OpenSuspension] = field(default_factory=dict)
+    suspension_count: int = 0
+    signals: list[Signal] = field(default_factory=list)
+    signal_ids: set[str] = field(default_factory=set)
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def is_terminal(self) -> bool:
@@ -163,6 +225,29 @@ class Execution:
     def cancel_requested(self) -> bool:
         """Whether somebody asked to cancel it."""
         return self.cancel_time is not None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a cancel ends what runs now; a rollback and the teardown it leaves alone."""
+        return self.cancel_time is not None and self.phase <= Phase.CATCH
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether no attempt may start: it is paused, or stands at a breakpoint."""
+        return self.pause is not None or self.stop is not None
+
+    @property
+    def waits_for_operator(self) -> bool:
+        """Whether an undo failed and somebody has to decide what becomes of it."""
+        return self.rollback is not None and any(
+            run.undo is not None and run.undo.waits and run.due is None
+            for _, run in self.in_state(TaskState.ROLLBACK_IN_PROCESS)
+        )
+
+    @property
+    def undoes(self) -> bool:
+        """Whether a worker undoes a task, or is about to."""
+        return any(run.undo and not run.undo.waits for _, run in self.in_state(TaskState.ROLLBACK_IN_PROCESS))
 
     def count(self, state: TaskState) -> int:
         """Count the tasks in a state."""
@@ -213,13 +298,25 @@ class Execution:
         """Tell when the execution needs a `Wake` command next; None if nothing is timed."""
         if self.is_terminal:
             return None
-        dues = [due for due in (self.schedule_due, self.restart_due, self.cancel_due, self.deadline) if due is not None]
-        dues.extend(self.dues.values())
-        return min(dues, default=None)
+        gated = self.is_gated
+        dues = [self.cancel_due, None if self.stop is None else self.stop.due]
+        if self.outcome is None:
+            dues.append(self.deadline)
+        if not gated:
+            dues += (self.schedule_due, self.restart_due)
+        soonest = min((due for due in dues if due is not None), default=None)
+        tasks = (due for task_id, due in self.dues.items() if not gated or not self.starts_when_due(task_id))
+        first = min(tasks, default=None)
+        return soonest if first is None else first if soonest is None else min(soonest, first)
+
+    def starts_when_due(self, task_id: str) -> bool:
+        """Whether what is due is an attempt, which a pause holds back."""
+        run = self.tasks[task_id]
+        return run.state is TaskState.RETRY_ON_HOLD or (run.undo is not None and run.undo.waits)
 
     def is_waiting(self) -> bool:
         """Whether only time or a caller can move it, so that it may leave memory (row 71)."""
-        return not self.is_terminal and not self.state_counts[TaskState.IN_PROCESS]
+        return not self.is_terminal and not self.state_counts[TaskState.IN_PROCESS] and not self.undoes
 
 
 def generation(execution_attempt: int, attempt: int) -> int:

@@ -23,11 +23,19 @@ FAILURE_VARIABLES: Final = TASK_VARIABLES | {"error"}
 ITEM_VARIABLES: Final = TASK_VARIABLES | {"item", "index"}
 """What an expression inside a `for-each` may name: also the item and its position from 0."""
 
-EXECUTION_FIELDS: Final = frozenset({"id", "integration", "trigger_id", "attempt", "priority", "create_time"})
-"""The fields of the variable `execution`; `create_time` is RFC 3339 text in UTC."""
+CATCHER_VARIABLES: Final = FAILURE_VARIABLES
+"""What an expression of a catcher's or teardown task may name: also the failure for which it runs."""
 
-ERROR_FIELDS: Final = frozenset({"code", "message"})
-"""The fields of the variable `error`."""
+EXECUTION_FIELDS: Final = frozenset(
+    {"id", "integration", "trigger_id", "attempt", "priority", "create_time", "bucket", "development"}
+)
+"""The fields of the variable `execution`.
+
+`create_time` is RFC 3339 text in UTC; `bucket` is a number from 0 to 99 that depends on the id alone.
+"""
+
+ERROR_FIELDS: Final = frozenset({"code", "message", "task"})
+"""The fields of the variable `error`; all empty where nothing failed."""
 
 
 @frozen
@@ -38,13 +46,14 @@ class Scope:
         parameters: The execution's parameters: `params.NAME`.
         task_outputs: Outputs by task id, of tasks that succeeded: `tasks.ID.outputs.NAME`.
         execution: Facts about the execution, by the names in `EXECUTION_FIELDS`.
-        error: The failure that a policy's condition judges; None elsewhere.
+        error: The failure that a policy's condition judges, or for which a catcher's or teardown task runs; None
+            elsewhere.
         extra: The loop's `item` and `index`; empty elsewhere.
     """
 
     parameters: Mapping[str, Value]
     task_outputs: Mapping[str, Mapping[str, Value]]
-    execution: Mapping[str, str | int]
+    execution: Mapping[str, str | int | bool]
     error: Mapping[str, str] | None = None
     extra: Mapping[str, Value] = field(default_factory=lambda: NO_VALUES)
 
@@ -158,6 +167,10 @@ class Evaluator(Protocol):
         Raises:
             ExpressionError: It does not fit; the message says what was expected.
         """
+        ...
+
+    def value(self, plain: str | bool) -> Value:
+        """Make a value of a text or a truth value."""
         ...
 
     def items(self, value: Value) -> list[Value]:

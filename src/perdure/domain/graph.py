@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from perdure.domain.errors import UnknownTrigger
@@ -22,16 +22,38 @@ class Predecessor:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
-    """The tasks that a trigger's start tasks lead to.
-
-    Tasks out of reach are no part of the execution: they appear in none of its states.
+class CatcherGraph:
+    """The part of a graph that an error catcher starts.
 
     Attributes:
-        tasks: By id, in the order in which the integration lists them.
+        tasks: Ids of its tasks, in the order in which the integration lists them.
+    """
+
+    start_tasks: tuple[str, ...]
+    tasks: tuple[str, ...]
+    leaves: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The tasks that a trigger's start tasks lead to, and those that run when something fails or at the end.
+
+    Tasks out of reach are no part of the execution: they appear in none of its states. Those of catchers
+    and of the teardown appear when they begin.
+
+    Attributes:
+        tasks: All of them by id: forward ones in the order in which the integration lists them, then those of
+            catchers, then those of the teardown.
+        forward: Ids of the tasks that the start tasks lead to.
         start_tasks: They run without waiting for anything.
         predecessors: Incoming edges of each task, only from tasks within reach.
-        leaves: Tasks without a next task; they decide on success (semantics.md 3.5).
+        leaves: Forward tasks without a next task; they decide on success (semantics.md 3.5).
+        catchers: Those that can run, by id.
+        catcher_of: The catcher that each catcher's task belongs to.
+        error_catcher: Id of the catcher for the failure of the execution; empty for none.
+        teardown: Ids of the teardown tasks in their order.
+        undo_bits: A bit for each task that declares a rollback.
+        dependents: For each of them, the bits of those that run after it because of it.
         implicit: Whether this is the one-task graph of a `for-each` item, whose response is the
             outcome of its task rather than declared parameters.
     """
@@ -39,15 +61,23 @@ class Graph:
     integration: Integration
     trigger_id: str
     tasks: Mapping[str, TaskConfig]
+    forward: tuple[str, ...]
     start_tasks: tuple[str, ...]
     predecessors: Mapping[str, tuple[Predecessor, ...]]
     leaves: tuple[str, ...]
+    catchers: Mapping[str, CatcherGraph] = field(default_factory=dict)
+    catcher_of: Mapping[str, str] = field(default_factory=dict)
+    error_catcher: str = ""
+    teardown: tuple[str, ...] = ()
+    undo_bits: Mapping[str, int] = field(default_factory=dict)
+    dependents: Mapping[str, int] = field(default_factory=dict)
     implicit: bool = False
 
 
 def default_start_tasks(integration: Integration) -> tuple[str, ...]:
-    """Name the tasks that no edge leads to."""
+    """Name the tasks that no edge and no error catcher leads to."""
     targets = {edge.target for task in integration.tasks.values() for edge in task.edges}
+    targets.update(task_id for catcher in integration.error_catchers.values() for task_id in catcher.start_tasks)
     return tuple(task_id for task_id in integration.tasks if task_id not in targets)
 
 
@@ -59,23 +89,86 @@ def build_graph(integration: Integration, trigger_id: str, *, implicit: bool = F
     """
     if trigger_id and trigger_id not in integration.triggers:
         raise UnknownTrigger(integration.name, trigger_id)
-    named = integration.triggers[trigger_id].start_tasks if trigger_id else ()
-    start_tasks = named or default_start_tasks(integration)
-    within_reach = reachable(integration, start_tasks)
-    tasks = {task_id: task for task_id, task in integration.tasks.items() if task_id in within_reach}
+    trigger = integration.triggers[trigger_id] if trigger_id else None
+    start_tasks = (trigger.start_tasks if trigger else ()) or default_start_tasks(integration)
+    forward = _in_order(integration, reachable(integration, start_tasks))
+    error_catcher = (trigger.error_catcher if trigger else "") or integration.error_catcher
+    catchers = _catchers(integration, forward, error_catcher)
+    listed = [*forward, *(task_id for catcher in catchers.values() for task_id in catcher.tasks)]
+    tasks = {task_id: integration.tasks[task_id] for task_id in listed}
     incoming: dict[str, list[Predecessor]] = {task_id: [] for task_id in tasks}
     for task_id, task in tasks.items():
         for position, edge in enumerate(task.edges):
             incoming[edge.target].append(Predecessor(task_id, position))
+    teardown = {task.task_id: task for task in integration.teardown}
+    incoming.update((task_id, []) for task_id in teardown)
+    undo_bits = _undo_bits(tasks)
     return Graph(
         integration=integration,
         trigger_id=trigger_id,
-        tasks=tasks,
+        tasks={**tasks, **teardown},
+        forward=forward,
         start_tasks=start_tasks,
         predecessors={task_id: tuple(edges) for task_id, edges in incoming.items()},
-        leaves=tuple(task_id for task_id, task in tasks.items() if not task.edges),
+        leaves=tuple(task_id for task_id in forward if not tasks[task_id].edges),
+        catchers=catchers,
+        catcher_of={task_id: catcher_id for catcher_id, part in catchers.items() for task_id in part.tasks},
+        error_catcher=error_catcher,
+        teardown=tuple(teardown),
+        undo_bits=undo_bits,
+        dependents=_dependents(tasks, catchers, error_catcher, undo_bits),
         implicit=implicit,
     )
+
+
+def _in_order(integration: Integration, found: set[str]) -> tuple[str, ...]:
+    return tuple(task_id for task_id in integration.tasks if task_id in found)
+
+
+def _catchers(integration: Integration, forward: Iterable[str], error_catcher: str) -> dict[str, CatcherGraph]:
+    """Cut out the catchers that the tasks and the execution name; tasks of catchers name none themselves."""
+    named = {error_catcher, *(integration.tasks[task_id].error_catcher for task_id in forward)}
+    catchers: dict[str, CatcherGraph] = {}
+    for catcher_id in sorted(named - {""}):
+        start_tasks = integration.error_catchers[catcher_id].start_tasks
+        tasks = _in_order(integration, reachable(integration, start_tasks))
+        leaves = tuple(task_id for task_id in tasks if not integration.tasks[task_id].edges)
+        catchers[catcher_id] = CatcherGraph(start_tasks, tasks, leaves)
+    return catchers
+
+
+def _undo_bits(tasks: Mapping[str, TaskConfig]) -> dict[str, int]:
+    undoable = (task_id for task_id, task in tasks.items() if task.rollback)
+    return {task_id: 1 << position for position, task_id in enumerate(undoable)}
+
+
+def _dependents(
+    tasks: Mapping[str, TaskConfig],
+    catchers: Mapping[str, CatcherGraph],
+    error_catcher: str,
+    bits: Mapping[str, int],
+) -> dict[str, int]:
+    """Collect, for the tasks that declare a rollback, the bits of those that run after them because of them."""
+    if not bits:
+        return {}
+    whole = frozenset(catchers[error_catcher].tasks if error_catcher else ())
+    last = sum(bits.get(task_id, 0) for task_id in whole)
+    known: dict[str, int] = {}
+    for root in tasks:
+        path = [root]
+        while path:
+            task = tasks[path[-1]]
+            caught = catchers[task.error_catcher].start_tasks if task.error_catcher else ()
+            targets = [*(edge.target for edge in task.edges), *caught]
+            missing = [target for target in targets if target not in known]
+            if missing:
+                path.extend(missing)
+                continue
+            mask = 0 if path[-1] in whole else last
+            for target in targets:
+                mask |= known[target] | bits.get(target, 0)
+            known[path.pop()] = mask
+    return {task_id: known[task_id] for task_id in bits}
 
 
 def reachable(integration: Integration, start_tasks: Iterable[str]) -> set[str]:

@@ -140,7 +140,63 @@ class ForEach:
     continue_on_failure: bool = False
 
 
-BuiltIn = Timer | Assign | SubIntegration | ForEach
+@dataclass(frozen=True, slots=True)
+class SuspensionConfig:
+    """How a task waits for somebody's decision (semantics.md 1A.6); also the built-in `suspend`.
+
+    Attributes:
+        who_may_resolve: Identities that may decide; empty for everybody.
+        message: Text for those who decide.
+        expire_after: When the decision is made by default, in microseconds after the wait began; 0 for never.
+        remind_after: When to remind once, likewise.
+        lift_when_expired: Whether expiry lifts the suspension; it rejects it otherwise.
+    """
+
+    who_may_resolve: tuple[str, ...] = ()
+    message: str = ""
+    expire_after: int = 0
+    remind_after: int = 0
+    lift_when_expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Built-in `callback`: waits for a signal, which may have come earlier (row 61).
+
+    Attributes:
+        timeout: When the wait fails, in microseconds after it began; 0 for never.
+    """
+
+    signal: str
+    timeout: int = 0
+
+
+BuiltIn = Timer | Assign | SubIntegration | ForEach | SuspensionConfig | Callback
+
+
+class RollbackFailureAction(IntEnum):
+    """What becomes of an undo that has failed for good."""
+
+    CONTINUE = 1
+    HOLD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """How a task that was done is undone (row 57).
+
+    Attributes:
+        handler: Performs the undo; it gets the inputs and the outputs of the task.
+        failure_policy: When an undo that failed is tried again; None for never.
+        timeout: Longest time of one attempt in microseconds; 0 for none.
+        on_unknown_outcome: Whether to undo also when nobody knows how the last attempt ended.
+    """
+
+    handler: str
+    failure_policy: FailurePolicy | None = None
+    timeout: int = 0
+    on_unknown_outcome: bool = False
+    failure_action: RollbackFailureAction = RollbackFailureAction.CONTINUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +210,10 @@ class TaskConfig:
             a worker; 0 for none.
         checkpoint: Whether a snapshot is taken after it succeeded.
         built_in: Set when the engine itself performs the task.
+        precondition: Condition for performing it once its join is satisfied; empty is true (row 64).
+        error_catcher: Id of the catcher that takes its failure; empty for none (row 56).
+        suspension: Set when the task waits for a decision after its handler succeeded
+            (`SuccessPolicy.final_state` SUSPENDED).
     """
 
     task_id: str
@@ -169,6 +229,10 @@ class TaskConfig:
     timeout: int = 0
     checkpoint: bool = True
     built_in: BuiltIn | None = None
+    precondition: str = ""
+    error_catcher: str = ""
+    rollback: Rollback | None = None
+    suspension: SuspensionConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +255,33 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A named way to start; empty `start_tasks` means the default start tasks."""
+    """A named way to start; empty `start_tasks` means the default start tasks.
+
+    Attributes:
+        criteria: Condition over the inputs that an execution must meet to be started; empty is true (row 64).
+        error_catcher: Id of the catcher for failures of the execution; empty for the integration's own.
+    """
 
     trigger_id: str
     start_tasks: tuple[str, ...] = ()
+    criteria: str = ""
+    error_catcher: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCatcher:
+    """Tasks that run when something failed (row 56); they are among the tasks of the integration."""
+
+    catcher_id: str
+    start_tasks: tuple[str, ...]
+
+
+class SavepointRetention(IntEnum):
+    """Which snapshots are kept (row 49)."""
+
+    ALL = 1
+    LAST = 2
+    NONE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +307,8 @@ class Integration:
         max_runtime: Longest run in microseconds; 0 for none.
         retention: None leaves the server's own.
         searchable: Keys of the searchable parameters, in the order in which they are declared.
+        error_catcher: Id of the catcher for executions whose trigger names none; empty for none.
+        teardown: Run one after the other before every final state (row 58); their ids are not among `tasks`.
     """
 
     name: str
@@ -232,6 +321,10 @@ class Integration:
     default_priority: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     retention: Retention | None = None
+    error_catchers: Mapping[str, ErrorCatcher] = field(default_factory=dict)
+    error_catcher: str = ""
+    teardown: tuple[TaskConfig, ...] = ()
+    savepoint_retention: SavepointRetention = SavepointRetention.ALL
     searchable: tuple[str, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -279,7 +372,9 @@ __all__ = [
     "NO_VALUES",
     "Assign",
     "BuiltIn",
+    "Callback",
     "Edge",
+    "ErrorCatcher",
     "Expression",
     "FailurePolicy",
     "ForEach",
@@ -290,8 +385,12 @@ __all__ = [
     "Parameter",
     "Retention",
     "RetryStrategy",
+    "Rollback",
+    "RollbackFailureAction",
+    "SavepointRetention",
     "Source",
     "SubIntegration",
+    "SuspensionConfig",
     "TaskConfig",
     "Timer",
     "Trigger",

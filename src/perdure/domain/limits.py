@@ -31,6 +31,16 @@ TEXT_MAX_CHARACTERS: Final = 500
 """Longest message, description or cancel reason."""
 ERROR_TEXT_MAX_CHARACTERS: Final = 8_192
 CANCEL_GRACE: Final = 10 * SECOND
+SUSPENSION_MAX: Final = 31 * 24 * 3600 * SECOND
+"""Longest wait for a decision or a signal (semantics.md 1A.6)."""
+RESOLVERS_MAX: Final = 100
+SIGNALS_MAX: Final = 1_000
+"""Signals that an execution keeps until a task takes them."""
+BREAKPOINTS_MAX: Final = 100
+STOP_MAX: Final = 31 * 24 * 3600 * SECOND
+TEARDOWN_TIMEOUT: Final = 60 * SECOND
+"""Of a teardown task that has none of its own, so that every execution comes to its end."""
+TEARDOWN_MAX: Final = 100
 RETENTION_DEFAULT: Final = 30 * 24 * 3600 * SECOND
 RETENTION_MIN: Final = 60 * SECOND
 RETENTION_MAX_COUNT: Final = 10_000_000

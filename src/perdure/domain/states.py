@@ -20,10 +20,7 @@ class ExecutionState(IntEnum):
 
 
 class TaskState(IntEnum):
-    """The states of `TaskExecutionDetails.TaskExecutionState`, with its numbers (semantics.md 3.3).
-
-    The three rollback states of the contract come with rollback itself.
-    """
+    """The states of `TaskExecutionDetails.TaskExecutionState`, with its numbers (semantics.md 3.3)."""
 
     PENDING_EXECUTION = 1
     IN_PROCESS = 2
@@ -33,7 +30,19 @@ class TaskState(IntEnum):
     RETRY_ON_HOLD = 6
     SKIPPED = 7
     CANCELLED = 8
+    PENDING_ROLLBACK = 9
+    ROLLBACK_IN_PROCESS = 10
+    ROLLEDBACK = 11
     SUSPENDED = 12
+
+
+class Phase(IntEnum):
+    """What an execution is about: its graph, or one of the stages between its outcome and its end."""
+
+    FORWARD = 1
+    CATCH = 2
+    ROLLBACK = 3
+    TEARDOWN = 4
 
 
 class ExecutionMethod(IntEnum):
@@ -50,6 +59,15 @@ class StartedBy(IntEnum):
     CALL = 1
     SCHEDULE = 2
     PARENT = 3
+    REPLAY = 4
+
+
+class ReplayMode(IntEnum):
+    """From where an execution is replayed (rows 44, 45, 48)."""
+
+    FROM_BEGINNING = 1
+    POINT_OF_FAILURE = 2
+    FROM_SNAPSHOT = 3
 
 
 class Severity(IntEnum):
@@ -64,9 +82,22 @@ TERMINAL_EXECUTION_STATES: Final = frozenset(
     {ExecutionState.SUCCEEDED, ExecutionState.FAILED, ExecutionState.CANCELLED}
 )
 TERMINAL_TASK_STATES: Final = frozenset(
-    {TaskState.SUCCEED, TaskState.FAILED, TaskState.FATAL, TaskState.SKIPPED, TaskState.CANCELLED}
+    {
+        TaskState.SUCCEED,
+        TaskState.FAILED,
+        TaskState.FATAL,
+        TaskState.SKIPPED,
+        TaskState.CANCELLED,
+        TaskState.ROLLEDBACK,
+    }
 )
-CURRENT_TASK_STATES: Final = frozenset({TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED})
+CURRENT_TASK_STATES: Final = frozenset(
+    {TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED, TaskState.ROLLBACK_IN_PROCESS}
+)
+READABLE_TASK_STATES: Final = frozenset(
+    {TaskState.SUCCEED, TaskState.PENDING_ROLLBACK, TaskState.ROLLBACK_IN_PROCESS, TaskState.ROLLEDBACK}
+)
+"""The states of a task whose outputs expressions can read: what was done stays readable while it is undone."""
 """The states of a task that is at work or waits, after it has begun and before it has ended."""
 
 

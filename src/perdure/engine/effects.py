@@ -24,7 +24,8 @@ from perdure.store.records import ExecutionKey, IntegrationKey
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.execution import Execution
+    from perdure.domain.task import TaskRun
     from perdure.engine.active import ActiveSet
     from perdure.engine.definitions import Definitions
     from perdure.engine.environment import Environment

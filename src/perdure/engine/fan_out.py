@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perdure.domain.decide.transition import Transition
-    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.execution import Execution
+    from perdure.domain.task import TaskRun
     from perdure.domain.value import Value
     from perdure.engine.active import ActiveSet
     from perdure.engine.definitions import Definition, Definitions

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel
 
-from perdure.codec.values import InvalidValue, coerce, elements
+from perdure.codec.values import InvalidValue, coerce, elements, encode_python
 from perdure.domain.expression import (
     ERROR_FIELDS,
     EXECUTION_FIELDS,
@@ -114,6 +114,10 @@ class CelEvaluator:
             return coerce(value, kind)
         except InvalidValue as error:
             raise ExpressionError(error.message) from None
+
+    def value(self, plain: str | bool) -> Value:
+        """Implement `Evaluator.value`."""
+        return encode_python(plain)
 
     def items(self, value: Value) -> list[Value]:
         """Take a list apart; see `Evaluator.items`."""

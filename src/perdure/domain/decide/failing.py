@@ -2,65 +2,131 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
+from perdure.domain.breakpoints import Position
+from perdure.domain.decide.gate import holds_failure, stop
+from perdure.domain.decide.history import is_nearly_full, may_retry
+from perdure.domain.decide.outcome import decide_outcome
 from perdure.domain.decide.transition import evaluate_edges
 from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import ForEach, RetryStrategy, SubIntegration
-from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS
 from perdure.domain.retry import NO_POLICY, Decision, decide_failure, select_policy
-from perdure.domain.states import Failure, TaskState
+from perdure.domain.states import ExecutionState, Failure, Phase, TaskState
 
 if TYPE_CHECKING:
     from perdure.domain.decide.transition import Transition
-    from perdure.domain.execution import TaskRun
+    from perdure.domain.task import TaskRun
+
+SYSTEM: Final = "system"
+"""Who resolves a suspension that nobody resolved."""
 
 _DELAYED: Final = frozenset({ev.Resolution.RETRY, ev.Resolution.RESTART})
 _WHOLE_LOOP: Final = frozenset({RetryStrategy.IGNORE, RetryStrategy.FATAL})
 """Strategies that still mean something for a `for-each` whose items have used up their retries."""
 
-HISTORY_RESERVE: Final = 4_500
-"""Events kept free below the limit, so that ending an execution of the largest graph still fits."""
+_FINAL: Final = frozenset({ev.Resolution.FATAL, ev.Resolution.RESTART})
+"""Resolutions that concern the whole execution; how it ends can be settled only once."""
 
 
-def fail_attempt(transition: Transition, task_id: str, failure: Failure, worker: str = "") -> None:
-    """End the current attempt of a task with a failure, and do what its policy says (row 54)."""
-    execution = transition.execution
-    run = execution.tasks[task_id]
-    decision = _decide(transition, run, failure)
-    edges: tuple[bool, ...] = ()
-    if decision.resolution is ev.Resolution.IGNORE:
-        try:
-            edges = evaluate_edges(run, transition.scope(ended=(task_id, run.outputs)), transition.context)
-        except ExpressionError as error:
-            failure = condition_failure(error)
-            decision = Decision(ev.Resolution.FATAL)
-    due = transition.now + decision.delay if decision.resolution in _DELAYED else None
+def fail_attempt(
+    transition: Transition, task_id: str, failure: Failure, worker: str = "", *, unknown: bool = False
+) -> None:
+    """End the current attempt of a task with a failure, and do what its policy says (row 54).
+
+    `unknown` tells that nobody knows what the attempt has done.
+    """
+    run = transition.execution.tasks[task_id]
+    if holds_failure(transition, task_id, failure):
+        held = ev.TaskAttemptFailed(task_id, run.attempt, failure, ev.Resolution.HOLD, worker=worker, unknown=unknown)
+        transition.emit(held)
+        stop(transition, task_id, Position.ON_FAILURE)
+        return
+    resolved = _resolve(transition, task_id, failure)
     transition.emit(
         ev.TaskAttemptFailed(
             task_id=task_id,
             attempt=run.attempt,
-            failure=failure,
-            resolution=decision.resolution,
-            retry_time=due,
-            edges=edges,
+            failure=resolved.failure,
+            resolution=resolved.resolution,
+            retry_time=resolved.due,
+            edges=resolved.edges,
             worker=worker,
+            unknown=unknown,
         )
     )
-    if decision.resolution is ev.Resolution.FATAL:
-        shut_down(transition, failure)
-    elif decision.resolution is ev.Resolution.RESTART:
+    _follow(transition, resolved)
+
+
+def release_failure(transition: Transition, task_id: str) -> None:
+    """Let the policy act on a failure at which the execution had stopped (row 67)."""
+    run = transition.execution.tasks[task_id]
+    assert run.failure is not None
+    resolved = _resolve(transition, task_id, run.failure, failures=run.failures - 1)
+    transition.emit(ev.FailureReleased(task_id, run.attempt, resolved.resolution, resolved.due, resolved.edges))
+    _follow(transition, resolved)
+
+
+class _Resolved(NamedTuple):
+    """What is to become of a failed attempt."""
+
+    failure: Failure
+    resolution: ev.Resolution
+    due: int | None
+    edges: tuple[bool, ...]
+
+
+def _resolve(transition: Transition, task_id: str, failure: Failure, failures: int | None = None) -> _Resolved:
+    run = transition.execution.tasks[task_id]
+    decision = _decide(transition, task_id, failure, run.failures if failures is None else failures)
+    edges: tuple[bool, ...] = ()
+    if decision.resolution is ev.Resolution.IGNORE:
+        try:
+            scope = transition.scope(about=task_id, ended=(task_id, run.outputs))
+            edges = evaluate_edges(run, scope, transition.context)
+        except ExpressionError as error:
+            failure = condition_failure(error)
+            decision = Decision(ev.Resolution.FATAL)
+    if transition.execution.outcome is not None:
+        decision = _within_the_end(transition, decision)
+    due = transition.now + decision.delay if decision.resolution in _DELAYED else None
+    return _Resolved(failure, decision.resolution, due, edges)
+
+
+def _within_the_end(transition: Transition, decision: Decision) -> Decision:
+    """Bound what a catcher's or teardown task can ask for: how the execution ends is settled."""
+    retries = decision.resolution is ev.Resolution.RETRY
+    over = decision.resolution in _FINAL or (retries and not may_retry(transition.execution))
+    return Decision(ev.Resolution.FAIL) if over else decision
+
+
+def _follow(transition: Transition, resolved: _Resolved) -> None:
+    if resolved.resolution is ev.Resolution.FATAL:
+        shut_down(transition, resolved.failure)
+    elif resolved.resolution is ev.Resolution.RESTART:
         stop_running(transition)
 
 
-def _decide(transition: Transition, run: TaskRun, failure: Failure) -> Decision:
+def fatal_condition(transition: Transition, task_id: str, error: ExpressionError, worker: str) -> None:
+    """End a task of which no condition can tell where its way leads on; it takes the execution down."""
+    failure = condition_failure(error)
+    settled = transition.execution.outcome is not None
+    resolution = ev.Resolution.FAIL if settled else ev.Resolution.FATAL
+    attempt = transition.execution.tasks[task_id].attempt
+    transition.emit(ev.TaskAttemptFailed(task_id, attempt, failure, resolution, worker=worker))
+    if not settled:
+        shut_down(transition, failure)
+
+
+def _decide(transition: Transition, task_id: str, failure: Failure, failures: int) -> Decision:
     execution = transition.execution
-    if execution.cancel_requested:
+    run = execution.tasks[task_id]
+    if execution.is_stopping:
         # After the OK of a cancel no forward attempt starts (decision 3).
         return Decision(ev.Resolution.FAIL)
-    scope = transition.scope(failure=failure)
+    scope = transition.scope(about=task_id, failure=failure)
     try:
         policy = select_policy(
             run.config,
@@ -73,7 +139,7 @@ def _decide(transition: Transition, run: TaskRun, failure: Failure) -> Decision:
     if isinstance(run.config.built_in, ForEach) and run.config.built_in.handler:
         # The policy belongs to the items, which have used it up.
         policy = policy if policy.strategy in _WHOLE_LOOP else NO_POLICY
-    return decide_failure(policy, failure, run.failures, execution.restarts, transition.context.chance.jitter())
+    return decide_failure(policy, failure, failures, execution.restarts, transition.context.chance.jitter())
 
 
 def condition_failure(error: ExpressionError) -> Failure:
@@ -100,15 +166,20 @@ def stop_running(transition: Transition) -> None:
     execution = transition.execution
     for task_id, run in list(execution.in_state(TaskState.IN_PROCESS)):
         withdraw(transition, task_id, run)
-        transition.emit(ev.TaskCancelled(task_id, run.attempt))
+        # Whoever performs it may have done the work already.
+        transition.emit(ev.TaskCancelled(task_id, run.attempt, unknown=run.config.built_in is None))
     cancel_waiting(transition)
 
 
 def cancel_waiting(transition: Transition) -> None:
-    """Cancel every task that waits for time."""
+    """Cancel every task that waits for time, a decision or a signal."""
     for state in (TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED):
         for task_id, run in list(transition.execution.in_state(state)):
-            transition.emit(ev.TaskCancelled(task_id, run.attempt))
+            if run.suspension in transition.execution.suspensions:
+                transition.emit(ev.SuspensionResolved(run.suspension, task_id, lifted=False, resolver=SYSTEM))
+            # One that waits for a decision on what its handler did has done it.
+            performed = state is TaskState.SUSPENDED and run.config.suspension is not None
+            transition.emit(ev.TaskCancelled(task_id, run.attempt, unknown=run.unknown or performed))
 
 
 def skip_pending(transition: Transition, *, on_failure: bool) -> None:
@@ -118,20 +189,25 @@ def skip_pending(transition: Transition, *, on_failure: bool) -> None:
 
 
 def shut_down(transition: Transition, failure: Failure) -> None:
-    """End the execution at once: a fatal task, the deadline, the history limit.
+    """Stop at once: a fatal task, the deadline, the history limit.
 
-    It ends FAILED, unless a cancel was accepted before, which then is what ends it.
+    The execution will end FAILED, unless a cancel was accepted before, which then is what ends it.
     """
     stop_running(transition)
     skip_pending(transition, on_failure=True)
-    execution = transition.execution
-    cancelled = execution.cancel_requested
-    transition.emit(ev.ExecutionCancelled(execution.cancel_reason) if cancelled else ev.ExecutionFailed(failure))
+    if transition.execution.cancel_requested:
+        decide_outcome(transition, ExecutionState.CANCELLED)
+    else:
+        decide_outcome(transition, ExecutionState.FAILED, failure)
 
 
 def limit_history(transition: Transition) -> None:
-    """End an execution whose history is nearly full (decision 14)."""
+    """Stop an execution whose history is nearly full (decision 14)."""
     execution = transition.execution
-    over = execution.sequence > HISTORY_MAX_EVENTS - HISTORY_RESERVE or execution.history_bytes > HISTORY_MAX_BYTES
-    if over and not execution.is_terminal:
+    if not is_nearly_full(execution) or execution.is_terminal:
+        return
+    if execution.outcome is None:
         shut_down(transition, Failure("HISTORY_LIMIT", "the history of the execution is full", retryable=False))
+    elif execution.phase is Phase.CATCH and not may_retry(execution):
+        stop_running(transition)
+        skip_pending(transition, on_failure=True)

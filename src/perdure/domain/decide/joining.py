@@ -5,14 +5,16 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from perdure.domain.execution import CatcherState
 from perdure.domain.integration import JoinStrategy
 from perdure.domain.states import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.execution import Execution
     from perdure.domain.states import Failure
+    from perdure.domain.task import TaskRun
 
 _FAILED: Final = frozenset({TaskState.FAILED, TaskState.FATAL, TaskState.CANCELLED})
 
@@ -32,18 +34,38 @@ def join(execution: Execution, task_id: str) -> Join:
     incoming = [(execution.tasks[p.task_id], p.edge) for p in execution.graph.predecessors[task_id]]
     if strategy is JoinStrategy.WHEN_ANY_SUCCEED and any(_led_on(run, edge) for run, edge in incoming):
         return Join.RUN
-    if not all(run.is_terminal for run, _ in incoming):
+    if not all(_has_ended(execution, run) for run, _ in incoming):
         return Join.WAIT
     if strategy is JoinStrategy.WHEN_ALL_SUCCEED:
-        runs = any(_taken(run, edge) for run, edge in incoming) and not any(run.state in _FAILED for run, _ in incoming)
+        runs = any(_taken(run, edge) for run, edge in incoming) and not any(_has_failed(run) for run, _ in incoming)
     elif strategy is JoinStrategy.WHEN_ALL_TASKS_AND_CONDITIONS_SUCCEED:
         runs = all(_led_on(run, edge) for run, edge in incoming)
     else:
         runs = False
     if runs:
         return Join.RUN
-    blocked = any(run.state in _FAILED or run.skipped_on_failure for run, _ in incoming)
+    blocked = any(_has_failed(run) or run.skipped_on_failure for run, _ in incoming)
     return Join.SKIP_ON_FAILURE if blocked else Join.SKIP
+
+
+def _has_ended(execution: Execution, run: TaskRun) -> bool:
+    """Whether a predecessor has ended for good; one whose failure is being caught has not (3.5)."""
+    return run.is_terminal and not is_being_caught(execution, run)
+
+
+def is_being_caught(execution: Execution, run: TaskRun) -> bool:
+    """Whether an error catcher is at work on the failure of a task."""
+    catcher = run.config.error_catcher
+    return (
+        bool(catcher)
+        and run.state is TaskState.FAILED
+        and not run.handled
+        and execution.catchers.get(catcher) is CatcherState.RUNNING
+    )
+
+
+def _has_failed(run: TaskRun) -> bool:
+    return run.state in _FAILED and not run.handled
 
 
 def _led_on(run: TaskRun, edge: int) -> bool:
@@ -74,10 +96,12 @@ def unhandled_failure(execution: Execution) -> Failure | None:
 
     It succeeds if every leaf that was reached ended SUCCEED. A leaf that was skipped because of a
     failure counts as reached: its path was meant to run and could not. A failed task is tolerated when
-    every leaf still succeeded by another path.
+    every leaf still succeeded by another path, and so is one whose failure an error catcher took care of.
     """
     broken = any(
-        run.state is not TaskState.SUCCEED and (run.state is not TaskState.SKIPPED or run.skipped_on_failure)
+        run.state is not TaskState.SUCCEED
+        and not run.handled
+        and (run.state is not TaskState.SKIPPED or run.skipped_on_failure)
         for run in (execution.tasks[leaf] for leaf in execution.graph.leaves)
     )
     if not broken:
@@ -88,3 +112,13 @@ def unhandled_failure(execution: Execution) -> Failure | None:
         if not entry.handled and entry.execution_attempt == execution.execution_attempt
     )
     return next(unhandled)
+
+
+def is_ready(execution: Execution, task_id: str) -> bool:
+    """Whether a task that has not begun could begin now."""
+    graph = execution.graph
+    if execution.tasks[task_id].state is not TaskState.PENDING_EXECUTION or task_id in graph.teardown:
+        return False
+    catcher = graph.catcher_of.get(task_id)
+    start_tasks = graph.catchers[catcher].start_tasks if catcher else graph.start_tasks
+    return task_id in start_tasks or join(execution, task_id) is Join.RUN

@@ -16,18 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from perdure.domain.effects import Effect
-    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.execution import Execution
+    from perdure.domain.task import TaskRun
 
 
 def pending_effects(execution: Execution) -> tuple[Effect, ...]:
     """List what has to be done outside for this state to move on."""
     if execution.is_terminal:
         return (ef.ReportToParent(),) if execution.created.parent else ()
-    return tuple(
+    forward = (
         effect
         for task_id, run in execution.in_state(TaskState.IN_PROCESS)
         for effect in _effects_of(execution, task_id, run)
     )
+    undos = (
+        ef.OfferAttempt(task_id, execution.execution_attempt, run.attempt)
+        for task_id, run in execution.in_state(TaskState.ROLLBACK_IN_PROCESS)
+        if run.undo is not None and not run.undo.waits
+    )
+    return (*forward, *undos)
 
 
 def _effects_of(execution: Execution, task_id: str, run: TaskRun) -> Iterator[Effect]:
@@ -35,11 +42,11 @@ def _effects_of(execution: Execution, task_id: str, run: TaskRun) -> Iterator[Ef
     match run.config.built_in:
         case SubIntegration():
             yield ef.RunChild(*ids, child=run.child)
-            if execution.cancel_requested:
+            if execution.is_stopping:
                 yield ef.CancelChildren(*ids)
         case ForEach():
             yield ef.RunItems(*ids)
-            if execution.cancel_requested:
+            if execution.is_stopping:
                 yield ef.CancelChildren(*ids)
         case _:
-            yield ef.StopAttempt(*ids) if execution.cancel_requested else ef.OfferAttempt(*ids)
+            yield ef.StopAttempt(*ids) if execution.is_stopping else ef.OfferAttempt(*ids)

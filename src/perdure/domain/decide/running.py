@@ -6,11 +6,23 @@ from typing import TYPE_CHECKING
 
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
-from perdure.domain.decide.failing import condition_failure, expression_failure, fail_attempt, limit_history, shut_down
-from perdure.domain.decide.joining import Join, is_complete, join, next_tasks, unhandled_failure
+from perdure.domain.decide.catching import catch, end_catcher
+from perdure.domain.decide.failing import SYSTEM, expression_failure, fail_attempt, fatal_condition, limit_history
+from perdure.domain.decide.gate import stop_after, stops_before
+from perdure.domain.decide.joining import Join, is_being_caught, is_ready, join, next_tasks
+from perdure.domain.decide.suspending import begin_timer, open_approval, open_callback
 from perdure.domain.decide.transition import evaluate_edges, total_size
 from perdure.domain.expression import ExpressionError
-from perdure.domain.integration import Assign, Expression, ForEach, SubIntegration, Timer
+from perdure.domain.integration import (
+    Assign,
+    Callback,
+    Expression,
+    ForEach,
+    SavepointRetention,
+    SubIntegration,
+    SuspensionConfig,
+    Timer,
+)
 from perdure.domain.limits import FAN_OUT_MAX_ITEMS, PARAMETERS_MAX_BYTES
 from perdure.domain.states import ExecutionState, Failure, TaskState
 from perdure.domain.value import NO_VALUES, Value
@@ -19,96 +31,125 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from perdure.domain.decide.transition import Transition
-    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.execution import Execution, OpenSuspension
     from perdure.domain.expression import Scope
     from perdure.domain.integration import TaskConfig
+    from perdure.domain.task import TaskRun
 
 
 def start_graph(transition: Transition) -> None:
-    """Start the start tasks; an execution without tasks is complete at once."""
-    settle(transition, started=transition.execution.graph.start_tasks)
+    """Start the start tasks, or what follows the tasks that a replay has copied."""
+    if transition.execution.created.replay is None:
+        settle(transition, started=transition.execution.graph.start_tasks)
+    else:
+        start_ready(transition)
+
+
+def start_ready(transition: Transition) -> None:
+    """Start every task that could begin but was kept from it, until the gate closes again."""
+    execution = transition.execution
+    if execution.state is ExecutionState.PENDING:
+        return
+    held = TaskState.RETRY_ON_HOLD
+    for task_id, run in list(execution.in_state(held)):
+        if not execution.is_gated and run.state is held and run.due is not None and run.due <= transition.now:
+            next_attempt(transition, task_id)
+            settle(transition, ended=task_id)
+    for task_id, _ in list(execution.in_state(TaskState.PENDING_EXECUTION)):
+        if execution.is_gated or not _moves(execution):
+            return
+        if is_ready(execution, task_id):
+            settle(transition, started=(task_id,))
+        elif execution.tasks[task_id].state is TaskState.PENDING_EXECUTION:
+            _consider(transition, task_id)
+
+
+def _moves(execution: Execution) -> bool:
+    return not execution.is_terminal and execution.restart_due is None
 
 
 def settle(transition: Transition, *, ended: str = "", started: Iterable[str] = ()) -> None:
-    """Follow the consequences of a task's end until nothing moves by itself, then look at the whole.
+    """Follow the consequences of a task's end, or of a start, until nothing moves by itself.
 
     Tasks that the engine performs end within the transition, so the consequences are worked off from a
     list: a chain of two thousand of them must not recurse.
     """
     execution = transition.execution
-    for task_id in started:
-        if not execution.is_terminal and execution.restart_due is None:
-            start_task(transition, task_id)
-            limit_history(transition)
-    finished = [task_id for task_id in (ended, *started) if task_id and execution.tasks[task_id].is_terminal]
-    while finished and not execution.is_terminal and execution.restart_due is None:
-        for task_id in next_tasks(execution, finished.pop()):
-            _consider(transition, task_id)
+    finished = [ended] if ended and execution.tasks[ended].is_terminal else []
+    _start_all(transition, started, finished)
+    while finished and _moves(execution):
+        _follow(transition, finished.pop(), finished)
+    stepped = execution.stepped
+    if stepped and execution.tasks[stepped].is_terminal and _moves(execution):
+        start_ready(transition)
+
+
+def _start_all(transition: Transition, task_ids: Iterable[str], finished: list[str]) -> None:
+    execution = transition.execution
+    for task_id in task_ids:
+        if _moves(execution) and not execution.is_stopping:
+            try_start(transition, task_id)
             if execution.tasks[task_id].is_terminal:
                 finished.append(task_id)
-    conclude(transition)
+
+
+def _follow(transition: Transition, task_id: str, finished: list[str]) -> None:
+    """Work off one task that has ended: its catcher, its breakpoint, its next tasks, the catcher it belongs to."""
+    execution = transition.execution
+    run = execution.tasks[task_id]
+    if run.config.error_catcher and run.state is TaskState.FAILED and not run.handled:
+        _start_all(transition, catch(transition, task_id), finished)
+        if is_being_caught(execution, run):
+            return
+    if run.state is TaskState.SUCCEED:
+        stop_after(transition, task_id)
+    for next_id in next_tasks(execution, task_id):
+        _consider(transition, next_id)
+        if execution.tasks[next_id].is_terminal:
+            finished.append(next_id)
+    catcher_id = execution.graph.catcher_of.get(task_id)
+    if catcher_id is not None:
+        finished.extend(end_catcher(transition, catcher_id))
 
 
 def _consider(transition: Transition, task_id: str) -> None:
     verdict = join(transition.execution, task_id)
     if verdict is Join.WAIT or transition.execution.is_terminal:
         return
-    if verdict is Join.RUN and not transition.execution.cancel_requested:
-        start_task(transition, task_id)
+    if verdict is Join.RUN and not transition.execution.is_stopping:
+        try_start(transition, task_id)
     else:
         transition.emit(ev.TaskSkipped(task_id, on_failure=verdict is Join.SKIP_ON_FAILURE))
     limit_history(transition)
 
 
-def conclude(transition: Transition) -> None:
-    """End the execution if it is complete; else show what it waits for (semantics.md 3.2)."""
+def try_start(transition: Transition, task_id: str, *, passing: bool = False) -> None:
+    """Start a task whose turn it is, unless a pause, its precondition or a breakpoint keeps it from that.
+
+    `passing` tells that the execution stood at this very task, and goes on.
+    """
     execution = transition.execution
-    if execution.is_terminal:
+    if execution.is_gated:
         return
-    if execution.cancel_requested and not execution.count(TaskState.IN_PROCESS):
-        transition.emit(ev.ExecutionCancelled(execution.cancel_reason))
-    elif execution.restart_due is None and is_complete(execution):
-        _complete(transition)
-    else:
-        _show_waiting(transition)
-
-
-def _complete(transition: Transition) -> None:
-    execution = transition.execution
-    failure = unhandled_failure(execution)
-    outputs = _outputs(execution)
-    if failure is None:
-        transition.emit(ev.ExecutionSucceeded(outputs))
-    else:
-        transition.emit(ev.ExecutionFailed(failure, outputs))
-
-
-def _outputs(execution: Execution) -> Mapping[str, Value]:
-    if execution.graph.implicit:
-        return next(iter(execution.tasks.values())).outputs
-    declared = execution.graph.integration.parameters.values()
-    return {p.key: execution.parameters[p.key] for p in declared if p.is_output and p.key in execution.parameters}
-
-
-def _show_waiting(transition: Transition) -> None:
-    execution = transition.execution
-    next_time = None
-    if execution.restart_due is not None:
-        state, next_time = ExecutionState.RETRY_ON_HOLD, execution.restart_due
-    elif execution.count(TaskState.IN_PROCESS):
-        state = ExecutionState.PROCESSING
-    elif execution.count(TaskState.SUSPENDED):
-        state = ExecutionState.SUSPENDED
-    else:
-        state, next_time = ExecutionState.RETRY_ON_HOLD, min(execution.dues.values())
-    if state is not execution.state:
-        transition.emit(ev.ExecutionStateChanged(state, next_time))
+    precondition = execution.graph.tasks[task_id].precondition
+    if precondition:
+        try:
+            holds = transition.context.evaluator.test(precondition, transition.scope(about=task_id))
+        except ExpressionError as error:
+            _start_failing(transition, task_id, expression_failure(error, "precondition"))
+            return
+        if not holds:
+            transition.emit(ev.TaskSkipped(task_id))
+            return
+    if passing or not stops_before(transition, task_id):
+        start_task(transition, task_id)
+        limit_history(transition)
 
 
 def start_task(transition: Transition, task_id: str) -> None:
     """Start the first attempt of a task."""
     config = transition.execution.graph.tasks[task_id]
-    scope = transition.scope()
+    scope = transition.scope(about=task_id)
     try:
         inputs = _inputs(transition, config, scope)
         sub_job_count = _count_items(transition, config, inputs)
@@ -180,8 +221,11 @@ def next_attempt(transition: Transition, task_id: str) -> None:
 
 
 def replace_attempt(transition: Transition, task_id: str, *, blamed: bool) -> None:
-    """Start the next attempt of a task whose worker vanished."""
+    """Start the next attempt of a task whose worker vanished, as soon as one may start."""
     run = transition.execution.tasks[task_id]
+    if transition.execution.is_gated:
+        transition.emit(ev.TaskAttemptLost(task_id, run.attempt, transition.now, blamed, held=True))
+        return
     transition.emit(ev.TaskAttemptLost(task_id, run.attempt + 1, _timeout(transition, run.config), blamed))
     perform(transition, task_id)
 
@@ -195,42 +239,50 @@ def perform(transition: Transition, task_id: str) -> None:
         case None:
             transition.require(ef.OfferAttempt(*ids))
         case Timer() as timer:
-            _suspend(transition, task_id, timer)
+            if begin_timer(transition, task_id, timer):
+                succeed(transition, task_id, NO_VALUES)
         case Assign() as assign:
             _assign(transition, task_id, assign)
         case SubIntegration():
             transition.require(ef.RunChild(*ids, child=run.child))
         case ForEach():
             transition.require(ef.RunItems(*ids))
+        case SuspensionConfig() as config:
+            open_approval(transition, task_id, config)
+        case Callback() as config:
+            open_callback(transition, task_id, config)
+            _take_early_signal(transition, config.signal)
 
 
-def _suspend(transition: Transition, task_id: str, timer: Timer) -> None:
-    try:
-        due = transition.now + timer.duration
-        if timer.until:
-            due = transition.context.evaluator.instant(timer.until, transition.scope())
-    except ExpressionError as error:
-        fail_attempt(transition, task_id, expression_failure(error, "until"))
-        return
-    if due <= transition.now:
-        succeed(transition, task_id, NO_VALUES)
-    else:
-        transition.emit(ev.TaskSuspended(task_id, due))
+def _take_early_signal(transition: Transition, name: str) -> None:
+    """Hand a signal that came before anybody waited to the task that has waited longest, which is the newest."""
+    execution = transition.execution
+    if any(signal.name == name for signal in execution.signals):
+        take_signal(transition, execution.suspensions[execution.suspension_count], SYSTEM)
+
+
+def take_signal(transition: Transition, suspension: OpenSuspension, resolver: str) -> None:
+    """Let a task take the oldest signal that it waits for; the payload is its outputs (P15)."""
+    signals = transition.execution.signals
+    payload = next(signal.payload for signal in signals if signal.name == suspension.signal)
+    transition.emit(ev.SignalConsumed(suspension.signal, suspension.task_id))
+    transition.emit(ev.SuspensionResolved(suspension.number, suspension.task_id, lifted=True, resolver=resolver))
+    succeed(transition, suspension.task_id, payload)
 
 
 def _assign(transition: Transition, task_id: str, assign: Assign) -> None:
     changed: dict[str, Value] = {}
     for parameter, expression in assign.assignments:
         try:
-            value = transition.context.evaluator.evaluate(expression, transition.scope(changed))
-            changed[parameter] = _fit(transition, parameter, value)
+            value = transition.context.evaluator.evaluate(expression, transition.scope(changed, about=task_id))
+            changed[parameter] = fit(transition, parameter, value)
         except ExpressionError as error:
             fail_attempt(transition, task_id, expression_failure(error, f"assignment of {parameter}"))
             return
     succeed(transition, task_id, NO_VALUES, changed=changed)
 
 
-def _fit(transition: Transition, parameter: str, value: Value) -> Value:
+def fit(transition: Transition, parameter: str, value: Value) -> Value:
     """Convert a value to the declared type of a parameter; undeclared ones take any."""
     declared = transition.execution.graph.integration.parameters.get(parameter)
     return value if declared is None else transition.context.evaluator.fit(value, declared.kind)
@@ -246,11 +298,15 @@ def succeed(
 ) -> None:
     """End a task SUCCEED: map its outputs, evaluate its edges, take its snapshot.
 
-    A result that cannot be mapped is a failed attempt. A condition that cannot be evaluated is fatal,
-    since nothing tells which way to go.
+    One that is to be decided upon after it was performed is suspended instead. A result that cannot be mapped
+    is a failed attempt. A condition that cannot be evaluated is fatal, since nothing tells which way to go.
     """
     execution = transition.execution
     run = execution.tasks[task_id]
+    if run.config.suspension is not None and run.state is TaskState.IN_PROCESS and not execution.is_stopping:
+        run.worker = worker or run.worker
+        open_approval(transition, task_id, run.config.suspension, outputs)
+        return
     try:
         changed = {**changed, **_map_outputs(transition, run, outputs)}
         _check_size(transition, changed)
@@ -258,18 +314,24 @@ def succeed(
         fail_attempt(transition, task_id, error.failure, worker)
         return
     try:
-        scope = transition.scope(changed, ended=(task_id, outputs))
+        scope = transition.scope(changed, about=task_id, ended=(task_id, outputs))
         edges = evaluate_edges(run, scope, transition.context)
     except ExpressionError as error:
-        failure = condition_failure(error)
-        transition.emit(ev.TaskAttemptFailed(task_id, run.attempt, failure, ev.Resolution.FATAL, worker=worker))
-        shut_down(transition, failure)
+        fatal_condition(transition, task_id, error, worker)
         return
     transition.emit(ev.TaskSucceeded(task_id, run.attempt, outputs, edges, worker))
     if changed:
         transition.emit(ev.ParametersChanged(changed))
-    if run.config.checkpoint:
-        transition.emit(ev.SnapshotTaken(len(execution.snapshots) + 1, task_id))
+    _take_snapshot(transition, task_id)
+
+
+def _take_snapshot(transition: Transition, task_id: str) -> None:
+    """Take the snapshot of a checkpoint, as far as snapshots are kept (rows 29, 49)."""
+    execution = transition.execution
+    kept = execution.created.savepoint_retention
+    if execution.tasks[task_id].config.checkpoint and kept is not SavepointRetention.NONE:
+        only = kept is SavepointRetention.LAST
+        transition.emit(ev.SnapshotTaken(execution.snapshot_count + 1, task_id, only))
 
 
 class _Unmappable(Exception):
@@ -289,7 +351,7 @@ def _map_outputs(transition: Transition, run: TaskRun, outputs: Mapping[str, Val
             given = ", ".join(sorted(outputs)) or "none"
             raise _Unmappable("OUTPUT_MISSING", f"no output {mapping.result}; the task returned: {given}")
         try:
-            changed[mapping.parameter] = _fit(transition, mapping.parameter, outputs[mapping.result])
+            changed[mapping.parameter] = fit(transition, mapping.parameter, outputs[mapping.result])
         except ExpressionError as error:
             raise _Unmappable("OUTPUT_TYPE_MISMATCH", f"output {mapping.result}: {error}") from error
     return changed

@@ -4,59 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 from perdure.domain.apply import apply
 from perdure.domain.expression import ExpressionError, Scope
 from perdure.domain.instants import instant_text
 from perdure.domain.integration import NextTasksPolicy
-from perdure.domain.states import TaskState
+from perdure.domain.states import READABLE_TASK_STATES, TaskState
 from perdure.domain.value import NO_VALUES
 
 if TYPE_CHECKING:
     from perdure.domain.commands import Context
     from perdure.domain.effects import Effect
     from perdure.domain.events import Event
-    from perdure.domain.execution import Execution, TaskRun
+    from perdure.domain.execution import Execution
     from perdure.domain.states import Failure
+    from perdure.domain.task import TaskRun
     from perdure.domain.value import Value
 
 
 class TaskOutputs(Mapping[str, Mapping[str, "Value"]]):
-    """Outputs of the tasks that have succeeded, by task id, without copying them."""
+    """Outputs of the tasks that have succeeded, by task id, without copying them; also of those undone since."""
 
     def __init__(self, tasks: Mapping[str, TaskRun]) -> None:
         self._tasks = tasks
 
     def __getitem__(self, task_id: str) -> Mapping[str, Value]:
         run = self._tasks[task_id]
-        if run.state is not TaskState.SUCCEED:
+        if run.state not in READABLE_TASK_STATES:
             raise KeyError(task_id)
         return run.outputs
 
     def __iter__(self) -> Iterator[str]:
-        return (task_id for task_id, run in self._tasks.items() if run.state is TaskState.SUCCEED)
+        return (task_id for task_id, run in self._tasks.items() if run.state in READABLE_TASK_STATES)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
 
-_FACTS: Final[dict[str, Callable[[Execution], str | int]]] = {
+_FACTS: Final[dict[str, Callable[[Execution], str | int | bool]]] = {
     "id": lambda execution: execution.id,
     "integration": lambda execution: execution.created.integration,
     "trigger_id": lambda execution: execution.created.trigger_id,
     "attempt": lambda execution: execution.execution_attempt,
-    "priority": lambda execution: execution.created.priority,
+    "priority": lambda execution: execution.priority,
     "create_time": lambda execution: instant_text(execution.create_time),
+    "bucket": lambda execution: crc32(execution.id.encode()) % 100,
+    "development": lambda execution: execution.development,
 }
 
 
-class ExecutionFacts(Mapping[str, str | int]):
+class ExecutionFacts(Mapping[str, "str | int | bool"]):
     """What expressions know as `execution`, worked out when one reads it; most never do."""
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
 
-    def __getitem__(self, name: str) -> str | int:
+    def __getitem__(self, name: str) -> str | int | bool:
         return _FACTS[name](self._execution)
 
     def __iter__(self) -> Iterator[str]:
@@ -93,6 +97,7 @@ class Transition:
         self,
         changed: Mapping[str, Value] = NO_VALUES,
         *,
+        about: str = "",
         ended: tuple[str, Mapping[str, Value]] | None = None,
         failure: Failure | None = None,
     ) -> Scope:
@@ -100,8 +105,9 @@ class Transition:
 
         Args:
             changed: Parameters that are about to change.
+            about: The task to which the expression belongs; tasks of catchers and of the teardown see `error`.
             ended: A task that is about to succeed, with its outputs.
-            failure: What `error` means.
+            failure: What `error` means, for the policy of the task.
         """
         execution = self.execution
         outputs: Mapping[str, Mapping[str, Value]] = TaskOutputs(execution.tasks)
@@ -111,9 +117,44 @@ class Transition:
             parameters={**execution.parameters, **changed} if changed else execution.parameters,
             task_outputs=outputs,
             execution=ExecutionFacts(execution),
-            error={"code": failure.code, "message": failure.message} if failure else None,
+            error=_error(execution, about, failure),
             extra=NO_VALUES,
         )
+
+
+def _error(execution: Execution, about: str, failure: Failure | None) -> Mapping[str, str] | None:
+    """Tell what `error` means to a task: its own failure, the one it was started for, or nothing at all."""
+    task_id = about
+    if failure is None:
+        if not execution.catchers and execution.outcome is None:
+            return None
+        found = failure_for(execution, about)
+        if found is None:
+            return None
+        task_id, failure = found
+    return {
+        "code": failure.code if failure else "",
+        "message": failure.message if failure else "",
+        "task": task_id,
+    }
+
+
+def failure_for(execution: Execution, task_id: str) -> tuple[str, Failure | None] | None:
+    """Find the failure for which a catcher's or teardown task runs, and the task that failed; None for other tasks."""
+    graph = execution.graph
+    catcher = graph.catcher_of.get(task_id)
+    outcome = execution.outcome
+    if outcome is not None and (catcher is not None or task_id in graph.teardown):
+        failed = (entry.task_id for entry in execution.errors if entry.failure is outcome.failure)
+        return next(failed, ""), outcome.failure
+    if catcher is None:
+        return None
+    caught = (
+        (failed_id, run.failure)
+        for failed_id, run in execution.in_state(TaskState.FAILED)
+        if run.config.error_catcher == catcher
+    )
+    return next(caught, ("", None))
 
 
 class _WithOne(Mapping[str, Mapping[str, "Value"]]):

@@ -1,0 +1,28 @@
+"""How much room the history of an execution has left (decision 14)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS
+
+if TYPE_CHECKING:
+    from perdure.domain.execution import Execution
+
+_RESERVE: Final = 500
+_RESERVE_OF_TASK: Final = 8
+"""Events kept free for each task, so that stopping, undoing and tearing down all of them still fits."""
+
+
+def is_nearly_full(execution: Execution) -> bool:
+    """Whether only the end of the execution still fits."""
+    return execution.history_bytes > HISTORY_MAX_BYTES or execution.sequence > HISTORY_MAX_EVENTS - _reserve(execution)
+
+
+def may_retry(execution: Execution) -> bool:
+    """Whether an attempt of the stages before the end may be repeated: half of what was kept free is left."""
+    return execution.sequence < HISTORY_MAX_EVENTS - _reserve(execution) // 2
+
+
+def _reserve(execution: Execution) -> int:
+    return _RESERVE + _RESERVE_OF_TASK * len(execution.graph.tasks)

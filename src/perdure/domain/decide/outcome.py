@@ -1,0 +1,62 @@
+"""How an execution ends, and whether something has to run before (semantics.md 3.5; contract, decisions 4 and 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.domain import events as ev
+from perdure.domain.decide.undoable import undoable_tasks, unknown_tasks
+from perdure.domain.states import ExecutionState
+from perdure.domain.value import NO_VALUES, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.domain.decide.transition import Transition
+    from perdure.domain.execution import Execution, Outcome
+    from perdure.domain.states import Failure
+
+
+def decide_outcome(
+    transition: Transition,
+    state: ExecutionState,
+    failure: Failure | None = None,
+    outputs: Mapping[str, Value] = NO_VALUES,
+) -> None:
+    """Settle how the execution ends; it ends at once unless something has to run before."""
+    execution = transition.execution
+    decided = ev.OutcomeDecided(state, failure, outputs)
+    if (
+        catches(execution, decided)
+        or rolls_back(execution, decided)
+        or (execution.graph.teardown and execution.start_time is not None)
+    ):
+        transition.emit(decided)
+    else:
+        end(transition, decided)
+
+
+def end(transition: Transition, outcome: ev.OutcomeDecided | Outcome) -> None:
+    """End the execution as it was settled."""
+    match outcome.state:
+        case ExecutionState.SUCCEEDED:
+            transition.emit(ev.ExecutionSucceeded(outcome.outputs))
+        case ExecutionState.CANCELLED:
+            transition.emit(ev.ExecutionCancelled(transition.execution.cancel_reason))
+        case _:
+            assert outcome.failure is not None
+            transition.emit(ev.ExecutionFailed(outcome.failure, outcome.outputs))
+
+
+def catches(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
+    """Whether the catcher of the execution runs: it failed, and the catcher has not run for a task (row 56)."""
+    catcher = execution.graph.error_catcher
+    failed = outcome.failure is not None and outcome.failure.code != "HISTORY_LIMIT"
+    return bool(catcher) and failed and not execution.cancel_requested and catcher not in execution.catchers
+
+
+def rolls_back(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
+    """Whether there is something to undo, or to tell that nobody knows whether it is done."""
+    if outcome.state is ExecutionState.SUCCEEDED or not execution.graph.undo_bits:
+        return False
+    return bool(undoable_tasks(execution) or unknown_tasks(execution))

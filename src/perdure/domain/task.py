@@ -1,0 +1,99 @@
+"""A task within an execution: its state, its attempts, its undo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from perdure.domain.states import TERMINAL_TASK_STATES, TaskState
+from perdure.domain.value import NO_VALUES, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.domain.integration import TaskConfig
+    from perdure.domain.states import Failure
+
+
+@dataclass(slots=True)
+class Attempt:
+    """Start and end of an attempt; the start may lie in the future, the end is open while it runs."""
+
+    start_time: int
+    end_time: int | None = None
+
+
+@dataclass(slots=True)
+class UndoRun:
+    """The undo of a task that was done.
+
+    Attributes:
+        failures: Attempts that failed, which is what its `max_retries` bounds.
+        lost: Leases lost in a row.
+        waits: Whether no attempt is under way: it waits for its retry (then the task has `due`) or for an operator.
+        failure: Why the last attempt failed; kept if the task was not undone.
+        done: Whether the task has been undone.
+    """
+
+    attempts: list[Attempt] = field(default_factory=list)
+    failures: int = 0
+    lost: int = 0
+    waits: bool = False
+    failure: Failure | None = None
+    done: bool = False
+
+
+@dataclass(slots=True)
+class TaskRun:
+    """A task within an execution.
+
+    Attributes:
+        attempt: Number of the current attempt, from 1; 0 before the first. It fences reports.
+        failures: Attempts that failed, which is what `max_retries` bounds.
+        lost: Leases lost in a row; a lost lease costs an attempt number but no retry.
+        edges: Results of the conditions of its edges, by position; None until it is terminal.
+        due: When the task needs a `Wake`: end of the attempt's timeout, of the retry delay or of the timer.
+        child: Id of the sub-execution that performs it.
+        child_started: Whether that sub-execution is known to be durable.
+        sub_job_count: Items of a `for-each`.
+        since: When it entered its state.
+        suspended: How long it has been SUSPENDED before, in microseconds.
+        suspension: Number of its open or last suspension; 0 for none.
+        unknown: Whether nobody knows what its last attempt has done.
+        handled: Whether an error catcher took care of its failure.
+        ignored: Whether it counts as done although its last attempt failed.
+        undo: Set once it was begun to undo it.
+    """
+
+    config: TaskConfig
+    state: TaskState = TaskState.PENDING_EXECUTION
+    attempt: int = 0
+    failures: int = 0
+    lost: int = 0
+    inputs: Mapping[str, Value] = NO_VALUES
+    outputs: Mapping[str, Value] = NO_VALUES
+    failure: Failure | None = None
+    skipped_on_failure: bool = False
+    edges: tuple[bool, ...] | None = None
+    due: int | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    worker: str = ""
+    message: str = ""
+    percent: int = 0
+    child: str = ""
+    child_started: bool = False
+    sub_job_count: int = 0
+    finished_sub_job_count: int = 0
+    failed_sub_job_count: int = 0
+    since: int = 0
+    suspended: int = 0
+    suspension: int = 0
+    unknown: bool = False
+    handled: bool = False
+    ignored: bool = False
+    undo: UndoRun | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the task has ended for good."""
+        return self.state in TERMINAL_TASK_STATES
