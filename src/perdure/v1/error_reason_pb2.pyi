@@ -219,7 +219,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`FAILED_PRECONDITION`: the rollback of the task waits neither for a decision nor for a retry."""
     EXECUTION_IN_USE: _ErrorReason.ValueType  # 68
     """`FAILED_PRECONDITION`: the execution cannot be deleted, because it or its parent is not in a final state.
-    Cancel it and wait.
+    Cancel it and wait; one in development mode can be deleted with `force`.
     """
     HISTORY_DELETED: _ErrorReason.ValueType  # 69
     """`FAILED_PRECONDITION`: the events and snapshots of the execution were deleted; its state is still there."""
@@ -229,6 +229,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     CANCELLED_BY_FORCE: _ErrorReason.ValueType  # 71
     """The code of an attempt to undo a task, or of a teardown task, that a forced cancel gave up."""
+    SUSPENSION_NOT_DECIDABLE: _ErrorReason.ValueType  # 72
+    """`FAILED_PRECONDITION`: the suspension waits for a signal, not for a decision. Send the signal."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every stable text that says why something did not work: the `reason` of the `google.rpc.ErrorInfo`
@@ -434,7 +436,7 @@ ROLLBACK_NOT_HELD: ErrorReason.ValueType  # 67
 """`FAILED_PRECONDITION`: the rollback of the task waits neither for a decision nor for a retry."""
 EXECUTION_IN_USE: ErrorReason.ValueType  # 68
 """`FAILED_PRECONDITION`: the execution cannot be deleted, because it or its parent is not in a final state.
-Cancel it and wait.
+Cancel it and wait; one in development mode can be deleted with `force`.
 """
 HISTORY_DELETED: ErrorReason.ValueType  # 69
 """`FAILED_PRECONDITION`: the events and snapshots of the execution were deleted; its state is still there."""
@@ -444,4 +446,6 @@ revision, or from the beginning.
 """
 CANCELLED_BY_FORCE: ErrorReason.ValueType  # 71
 """The code of an attempt to undo a task, or of a teardown task, that a forced cancel gave up."""
+SUSPENSION_NOT_DECIDABLE: ErrorReason.ValueType  # 72
+"""`FAILED_PRECONDITION`: the suspension waits for a signal, not for a decision. Send the signal."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

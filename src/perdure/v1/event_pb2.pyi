@@ -127,7 +127,7 @@ class ExecutionEvent(_message.Message):
         """Output only. True when the parent neither waits for it nor cancels it."""
         development: _builtins.bool
         """Output only. Whether it is in development mode."""
-        savepoint_retention: _execution_pb2.SavepointRetention.ValueType
+        savepoint_retention: _execution_pb2.Execution.SavepointRetention.ValueType
         """Output only. Which of its snapshots are kept."""
         @_builtins.property
         def request_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
@@ -179,7 +179,7 @@ class ExecutionEvent(_message.Message):
             copied_tasks: _abc.Iterable[_builtins.str] | None = ...,
             breakpoints: _breakpoint_pb2.Breakpoints | None = ...,
             development: _builtins.bool = ...,
-            savepoint_retention: _execution_pb2.SavepointRetention.ValueType = ...,
+            savepoint_retention: _execution_pb2.Execution.SavepointRetention.ValueType = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["breakpoints", b"breakpoints", "max_runtime", b"max_runtime", "replay_info", b"replay_info", "schedule_time", b"schedule_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -757,10 +757,10 @@ class ExecutionEvent(_message.Message):
         """Output only. Its number in the execution, counted from 1."""
         task_number: _builtins.str
         """Output only. The task that waits."""
-        state: _suspension_pb2.ResolutionState.ValueType
+        state: _suspension_pb2.Suspension.ResolutionState.ValueType
         """Output only. The state of the suspension from now on."""
         resolver: _builtins.str
-        """Output only. Who decided; empty while it is open, and when it expired."""
+        """Output only. Who decided; empty while it is open, `system` when it expired or the execution ended."""
         suspension_result: _builtins.str
         """Output only. The text given with the decision."""
         reminder: _builtins.bool
@@ -775,7 +775,7 @@ class ExecutionEvent(_message.Message):
             suspension: _builtins.str = ...,
             suspension_number: _builtins.int = ...,
             task_number: _builtins.str = ...,
-            state: _suspension_pb2.ResolutionState.ValueType = ...,
+            state: _suspension_pb2.Suspension.ResolutionState.ValueType = ...,
             resolver: _builtins.str = ...,
             suspension_result: _builtins.str = ...,
             expire_time: _timestamp_pb2.Timestamp | None = ...,

@@ -24,66 +24,6 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class _ReplayMode:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _ReplayModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReplayMode.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    REPLAY_MODE_UNSPECIFIED: _ReplayMode.ValueType  # 0
-    """As `FROM_BEGINNING`."""
-    REPLAY_MODE_FROM_BEGINNING: _ReplayMode.ValueType  # 1
-    """At the start tasks."""
-    REPLAY_MODE_POINT_OF_FAILURE: _ReplayMode.ValueType  # 2
-    """At the tasks that failed or were not reached: those that succeeded count as done."""
-    REPLAY_MODE_FROM_SNAPSHOT: _ReplayMode.ValueType  # 3
-    """Where the original stood at one of its snapshots."""
-
-class ReplayMode(_ReplayMode, metaclass=_ReplayModeEnumTypeWrapper):
-    """Says where an execution that replays another begins."""
-
-REPLAY_MODE_UNSPECIFIED: ReplayMode.ValueType  # 0
-"""As `FROM_BEGINNING`."""
-REPLAY_MODE_FROM_BEGINNING: ReplayMode.ValueType  # 1
-"""At the start tasks."""
-REPLAY_MODE_POINT_OF_FAILURE: ReplayMode.ValueType  # 2
-"""At the tasks that failed or were not reached: those that succeeded count as done."""
-REPLAY_MODE_FROM_SNAPSHOT: ReplayMode.ValueType  # 3
-"""Where the original stood at one of its snapshots."""
-Global___ReplayMode: _TypeAlias = ReplayMode  # noqa: Y015
-
-class _SavepointRetention:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _SavepointRetentionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SavepointRetention.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    SAVEPOINT_RETENTION_UNSPECIFIED: _SavepointRetention.ValueType  # 0
-    """The next wider setting: of a call that of the integration, of the integration `ALL`. An execution
-    always has one of the others.
-    """
-    SAVEPOINT_RETENTION_ALL: _SavepointRetention.ValueType  # 1
-    """The snapshot after each checkpoint."""
-    SAVEPOINT_RETENTION_LAST: _SavepointRetention.ValueType  # 2
-    """Only the newest one; the numbers of the snapshots go on rising."""
-    SAVEPOINT_RETENTION_NONE: _SavepointRetention.ValueType  # 3
-    """None."""
-
-class SavepointRetention(_SavepointRetention, metaclass=_SavepointRetentionEnumTypeWrapper):
-    """Says which snapshots of an execution are kept. It changes nothing in how the execution runs."""
-
-SAVEPOINT_RETENTION_UNSPECIFIED: SavepointRetention.ValueType  # 0
-"""The next wider setting: of a call that of the integration, of the integration `ALL`. An execution
-always has one of the others.
-"""
-SAVEPOINT_RETENTION_ALL: SavepointRetention.ValueType  # 1
-"""The snapshot after each checkpoint."""
-SAVEPOINT_RETENTION_LAST: SavepointRetention.ValueType  # 2
-"""Only the newest one; the numbers of the snapshots go on rising."""
-SAVEPOINT_RETENTION_NONE: SavepointRetention.ValueType  # 3
-"""None."""
-Global___SavepointRetention: _TypeAlias = SavepointRetention  # noqa: Y015
-
 @_typing.final
 class Execution(_message.Message):
     """Describes one durable run of an integration.
@@ -93,6 +33,64 @@ class Execution(_message.Message):
     """
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _ReplayMode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReplayModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Execution._ReplayMode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REPLAY_MODE_UNSPECIFIED: Execution._ReplayMode.ValueType  # 0
+        """As `FROM_BEGINNING`."""
+        REPLAY_MODE_FROM_BEGINNING: Execution._ReplayMode.ValueType  # 1
+        """At the start tasks."""
+        REPLAY_MODE_POINT_OF_FAILURE: Execution._ReplayMode.ValueType  # 2
+        """At the tasks that failed or were not reached: those that succeeded count as done."""
+        REPLAY_MODE_FROM_SNAPSHOT: Execution._ReplayMode.ValueType  # 3
+        """Where the original stood at one of its snapshots."""
+
+    class ReplayMode(_ReplayMode, metaclass=_ReplayModeEnumTypeWrapper):
+        """Says where an execution that replays another begins."""
+
+    REPLAY_MODE_UNSPECIFIED: Execution.ReplayMode.ValueType  # 0
+    """As `FROM_BEGINNING`."""
+    REPLAY_MODE_FROM_BEGINNING: Execution.ReplayMode.ValueType  # 1
+    """At the start tasks."""
+    REPLAY_MODE_POINT_OF_FAILURE: Execution.ReplayMode.ValueType  # 2
+    """At the tasks that failed or were not reached: those that succeeded count as done."""
+    REPLAY_MODE_FROM_SNAPSHOT: Execution.ReplayMode.ValueType  # 3
+    """Where the original stood at one of its snapshots."""
+
+    class _SavepointRetention:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SavepointRetentionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Execution._SavepointRetention.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SAVEPOINT_RETENTION_UNSPECIFIED: Execution._SavepointRetention.ValueType  # 0
+        """The next wider setting: of a call that of the integration, of the integration `ALL`. An execution
+        always has one of the others.
+        """
+        SAVEPOINT_RETENTION_ALL: Execution._SavepointRetention.ValueType  # 1
+        """The snapshot after each checkpoint."""
+        SAVEPOINT_RETENTION_LAST: Execution._SavepointRetention.ValueType  # 2
+        """Only the newest one; the numbers of the snapshots go on rising."""
+        SAVEPOINT_RETENTION_NONE: Execution._SavepointRetention.ValueType  # 3
+        """None."""
+
+    class SavepointRetention(_SavepointRetention, metaclass=_SavepointRetentionEnumTypeWrapper):
+        """Says which snapshots of an execution are kept. It changes nothing in how the execution runs."""
+
+    SAVEPOINT_RETENTION_UNSPECIFIED: Execution.SavepointRetention.ValueType  # 0
+    """The next wider setting: of a call that of the integration, of the integration `ALL`. An execution
+    always has one of the others.
+    """
+    SAVEPOINT_RETENTION_ALL: Execution.SavepointRetention.ValueType  # 1
+    """The snapshot after each checkpoint."""
+    SAVEPOINT_RETENTION_LAST: Execution.SavepointRetention.ValueType  # 2
+    """Only the newest one; the numbers of the snapshots go on rising."""
+    SAVEPOINT_RETENTION_NONE: Execution.SavepointRetention.ValueType  # 3
+    """None."""
 
     class _ExecutionMethod:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -244,7 +242,7 @@ class Execution(_message.Message):
         """Output only. The id of the execution that this one replays; empty if it replays none."""
         replay_reason: _builtins.str
         """Output only. The reason given for this replay; empty if it is none."""
-        replay_mode: Global___ReplayMode.ValueType
+        replay_mode: Global___Execution.ReplayMode.ValueType
         """Output only. Where this replay began; unset if it is none."""
         snapshot_number: _builtins.int
         """Output only. For `FROM_SNAPSHOT` the number of the original's snapshot; else 0."""
@@ -266,7 +264,7 @@ class Execution(_message.Message):
             original_execution_info_id: _builtins.str = ...,
             replayed_execution_info_ids: _abc.Iterable[_builtins.str] | None = ...,
             replay_reason: _builtins.str = ...,
-            replay_mode: Global___ReplayMode.ValueType = ...,
+            replay_mode: Global___Execution.ReplayMode.ValueType = ...,
             snapshot_number: _builtins.int = ...,
             original_execution: _builtins.str = ...,
             replayed_executions: _abc.Iterable[_builtins.str] | None = ...,
@@ -448,7 +446,7 @@ class Execution(_message.Message):
     """
     pause_reason: _builtins.str
     """Output only. The reason given for the pause; empty unless it is paused."""
-    savepoint_retention: Global___SavepointRetention.ValueType
+    savepoint_retention: Global___Execution.SavepointRetention.ValueType
     """Output only. Which of its snapshots are kept."""
     development: _builtins.bool
     """Optional. Whether it is in development mode: `DeleteExecution` with `force` may then delete it before
@@ -607,7 +605,7 @@ class Execution(_message.Message):
         pause_reason: _builtins.str = ...,
         breakpoints: _breakpoint_pb2.Breakpoints | None = ...,
         stopped_at_breakpoint: _breakpoint_pb2.BreakpointStop | None = ...,
-        savepoint_retention: Global___SavepointRetention.ValueType = ...,
+        savepoint_retention: Global___Execution.SavepointRetention.ValueType = ...,
         development: _builtins.bool = ...,
         resource_usage: Global___ResourceUsage | None = ...,
         current_parameters: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,

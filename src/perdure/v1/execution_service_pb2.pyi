@@ -130,7 +130,7 @@ class ExecuteRequest(_message.Message):
     """Optional. True: the execution is in development mode. It is shown as such, expressions can ask for it
     as `execution.development`, and it may be deleted before it has ended.
     """
-    savepoint_retention: _execution_pb2.SavepointRetention.ValueType
+    savepoint_retention: _execution_pb2.Execution.SavepointRetention.ValueType
     """Optional. Which snapshots are kept. Default: the `savepoint_retention` of the integration."""
     @_builtins.property
     def input_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
@@ -176,7 +176,7 @@ class ExecuteRequest(_message.Message):
         validate_only: _builtins.bool = ...,
         breakpoints: _breakpoint_pb2.Breakpoints | None = ...,
         development: _builtins.bool = ...,
-        savepoint_retention: _execution_pb2.SavepointRetention.ValueType = ...,
+        savepoint_retention: _execution_pb2.Execution.SavepointRetention.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "breakpoints", b"breakpoints", "max_runtime", b"max_runtime", "priority", b"priority", "schedule_time", b"schedule_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

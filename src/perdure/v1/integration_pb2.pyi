@@ -137,7 +137,7 @@ class Integration(_message.Message):
     """Optional. The error catcher of executions whose trigger names none. It runs once the execution is
     bound to fail, and changes nothing in that.
     """
-    savepoint_retention: _execution_pb2.SavepointRetention.ValueType
+    savepoint_retention: _execution_pb2.Execution.SavepointRetention.ValueType
     """Optional. Which snapshots of its executions are kept unless the call says otherwise."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___IntegrationParameter]:
@@ -216,7 +216,7 @@ class Integration(_message.Message):
         error_catchers: _abc.Iterable[Global___ErrorCatcherConfig] | None = ...,
         error_catcher_id: _builtins.str = ...,
         teardown_tasks: _abc.Iterable[_task_config_pb2.TaskConfig] | None = ...,
-        savepoint_retention: _execution_pb2.SavepointRetention.ValueType = ...,
+        savepoint_retention: _execution_pb2.Execution.SavepointRetention.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "max_runtime", b"max_runtime", "retention", b"retention", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

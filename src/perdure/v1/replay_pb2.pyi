@@ -68,7 +68,7 @@ class ReplayExecutionRequest(_message.Message):
     """Required. The original execution; the integration's id may be `-`."""
     replay_reason: _builtins.str
     """Required. Why, for people, at most 500 characters. It is kept with both executions."""
-    replay_mode: _execution_pb2.ReplayMode.ValueType
+    replay_mode: _execution_pb2.Execution.ReplayMode.ValueType
     """Optional. Where the new execution begins. Default: REPLAY_MODE_FROM_BEGINNING. With
     REPLAY_MODE_POINT_OF_FAILURE the tasks that succeeded count as done from the start; the original must
     have ended (`EXECUTION_NOT_ENDED`), unless `cancel_original` ends it, and must not have succeeded
@@ -123,7 +123,7 @@ class ReplayExecutionRequest(_message.Message):
         *,
         name: _builtins.str = ...,
         replay_reason: _builtins.str = ...,
-        replay_mode: _execution_pb2.ReplayMode.ValueType = ...,
+        replay_mode: _execution_pb2.Execution.ReplayMode.ValueType = ...,
         snapshot: _builtins.str = ...,
         modified_parameters: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,

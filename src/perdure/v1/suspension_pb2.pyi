@@ -20,34 +20,6 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class _ResolutionState:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _ResolutionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResolutionState.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    RESOLUTION_STATE_UNSPECIFIED: _ResolutionState.ValueType  # 0
-    """Never sent."""
-    RESOLUTION_STATE_PENDING: _ResolutionState.ValueType  # 1
-    """Not decided."""
-    RESOLUTION_STATE_LIFTED: _ResolutionState.ValueType  # 2
-    """Final: lifted, which is a yes."""
-    RESOLUTION_STATE_REJECTED: _ResolutionState.ValueType  # 3
-    """Final: rejected, which is a no."""
-
-class ResolutionState(_ResolutionState, metaclass=_ResolutionStateEnumTypeWrapper):
-    """Says whether a suspension is decided, and how."""
-
-RESOLUTION_STATE_UNSPECIFIED: ResolutionState.ValueType  # 0
-"""Never sent."""
-RESOLUTION_STATE_PENDING: ResolutionState.ValueType  # 1
-"""Not decided."""
-RESOLUTION_STATE_LIFTED: ResolutionState.ValueType  # 2
-"""Final: lifted, which is a yes."""
-RESOLUTION_STATE_REJECTED: ResolutionState.ValueType  # 3
-"""Final: rejected, which is a no."""
-Global___ResolutionState: _TypeAlias = ResolutionState  # noqa: Y015
-
 @_typing.final
 class Suspension(_message.Message):
     """One wait of an execution for the decision of a person, or for a signal.
@@ -58,6 +30,33 @@ class Suspension(_message.Message):
     """
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _ResolutionState:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ResolutionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Suspension._ResolutionState.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        RESOLUTION_STATE_UNSPECIFIED: Suspension._ResolutionState.ValueType  # 0
+        """Never sent."""
+        RESOLUTION_STATE_PENDING: Suspension._ResolutionState.ValueType  # 1
+        """Not decided."""
+        RESOLUTION_STATE_LIFTED: Suspension._ResolutionState.ValueType  # 2
+        """Final: lifted, which is a yes."""
+        RESOLUTION_STATE_REJECTED: Suspension._ResolutionState.ValueType  # 3
+        """Final: rejected, which is a no."""
+
+    class ResolutionState(_ResolutionState, metaclass=_ResolutionStateEnumTypeWrapper):
+        """Says whether a suspension is decided, and how."""
+
+    RESOLUTION_STATE_UNSPECIFIED: Suspension.ResolutionState.ValueType  # 0
+    """Never sent."""
+    RESOLUTION_STATE_PENDING: Suspension.ResolutionState.ValueType  # 1
+    """Not decided."""
+    RESOLUTION_STATE_LIFTED: Suspension.ResolutionState.ValueType  # 2
+    """Final: lifted, which is a yes."""
+    RESOLUTION_STATE_REJECTED: Suspension.ResolutionState.ValueType  # 3
+    """Final: rejected, which is a no."""
 
     class _Kind:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -137,7 +136,7 @@ class Suspension(_message.Message):
     """Output only. The task that waits."""
     kind: Global___Suspension.Kind.ValueType
     """Output only. What it waits for."""
-    state: Global___ResolutionState.ValueType
+    state: Global___Suspension.ResolutionState.ValueType
     """Output only. Whether it is decided, and how. A callback that got its signal is LIFTED, one whose
     time ran out is REJECTED.
     """
@@ -185,7 +184,7 @@ class Suspension(_message.Message):
         integration: _builtins.str = ...,
         task_number: _builtins.str = ...,
         kind: Global___Suspension.Kind.ValueType = ...,
-        state: Global___ResolutionState.ValueType = ...,
+        state: Global___Suspension.ResolutionState.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,

@@ -167,7 +167,7 @@ class ResolveSuspensionRequest(_message.Message):
     RESOLVER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. The suspension; the integration's id may be `-`."""
-    resolution: _suspension_pb2.ResolutionState.ValueType
+    resolution: _suspension_pb2.Suspension.ResolutionState.ValueType
     """Required. RESOLUTION_STATE_LIFTED or RESOLUTION_STATE_REJECTED."""
     suspension_result: _builtins.str
     """Optional. A text that becomes the output `result` of the task, at most 500 characters."""
@@ -177,7 +177,7 @@ class ResolveSuspensionRequest(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        resolution: _suspension_pb2.ResolutionState.ValueType = ...,
+        resolution: _suspension_pb2.Suspension.ResolutionState.ValueType = ...,
         suspension_result: _builtins.str = ...,
         resolver: _builtins.str = ...,
     ) -> None: ...
@@ -225,8 +225,8 @@ class SignalExecutionRequest(_message.Message):
     signal: _builtins.str
     """Required. The signal: one that a callback of the integration names (`UNKNOWN_SIGNAL`)."""
     signal_id: _builtins.str
-    """Optional. Makes the call idempotent: 1 to 128 printable characters. The same id of the same signal
-    again changes nothing, whatever its payload. It is known as long as the execution is.
+    """Optional. Makes the call idempotent: 1 to 128 printable characters. The same id again
+    changes nothing, whatever its signal and its payload. It is known as long as the execution is.
     """
     @_builtins.property
     def payload(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:

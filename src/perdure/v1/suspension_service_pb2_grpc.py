@@ -114,7 +114,7 @@ class SuspensionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResolveSuspension(self, request, context):
-        """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_RESOLVED`),
+        """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_NOT_DECIDABLE`),
         for only its signal ends it.
 
         The same decision by the same resolver again changes nothing and is answered OK; the first result
@@ -131,7 +131,7 @@ class SuspensionServiceServicer(object):
         """Sends a signal to an execution. The callback that waits for it consumes it; one that nothing waits for
         yet is kept, and the callbacks consume those kept in the order they came.
 
-        With a `signal_id` the call is idempotent: the same id of the same signal is taken once.
+        With a `signal_id` the call is idempotent: the same id is taken once in an execution.
 
         Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `INVALID_ARGUMENT` (`VALUE_TOO_LARGE`, `INVALID_JSON`);
         `FAILED_PRECONDITION` (`EXECUTION_ENDED`, `UNKNOWN_SIGNAL`); `RESOURCE_EXHAUSTED` (`SIGNALS_FULL`).

@@ -623,7 +623,7 @@ class SuspensionConfig(_message.Message):
     `FINAL_STATE_SUSPENDED` the wait of any other task.
 
     The task is SUSPENDED meanwhile and then succeeds, whatever was decided. Its results are `approved` (true
-    or false), `result` (text), `resolver` (text, empty after the expiry) and `expired` (true or false). A task
+    or false), `result` (text), `resolver` (text, `system` after the expiry) and `expired` (true or false). A task
     that was performed first has these besides its own.
     """
 

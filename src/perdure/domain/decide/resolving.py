@@ -37,7 +37,7 @@ def resolve_suspension(transition: Transition, command: cmd.ResolveSuspension) -
         raise WrongState(f"suspension {command.number} is resolved already", reason="SUSPENSION_RESOLVED")
     if suspension.kind is ev.SuspensionKind.CALLBACK:
         message = f"suspension {command.number} waits for the signal {suspension.signal}, not for a decision"
-        raise WrongState(message, reason="SUSPENSION_RESOLVED")
+        raise WrongState(message, reason="SUSPENSION_NOT_DECIDABLE")
     allowed = suspension.who_may_resolve
     if allowed and command.resolver not in (*allowed, LOCAL):
         raise NotAllowed(f"{command.resolver} may not resolve suspension {command.number}")
