@@ -22,9 +22,21 @@ METHODS = {
         "WatchExecutions",
         "WaitExecution",
         "CancelExecution",
+        "PauseExecution",
+        "ResumeExecution",
+        "StepExecution",
+        "UpdateExecution",
+        "ReplayExecution",
+        "ResolveRollback",
+        "ExplainExecution",
+        "DeleteExecution",
+        "ExportExecution",
         "ListExecutionEvents",
+        "SummarizeExecutionEvents",
+        "ListExecutionSteps",
         "ListExecutionSnapshots",
         "GetExecutionSnapshot",
+        "CompareExecutionSnapshots",
     ],
     "IntegrationService": [
         "CreateIntegration",
@@ -34,8 +46,16 @@ METHODS = {
         "DeleteIntegration",
         "ListIntegrationRevisions",
         "GetIntegrationRevision",
+        "RenderIntegration",
     ],
     "ServerService": ["GetServerInfo"],
+    "SuspensionService": [
+        "ListSuspensions",
+        "GetSuspension",
+        "LiftSuspension",
+        "ResolveSuspension",
+        "SignalExecution",
+    ],
     "WorkerService": ["Work"],
 }
 FILE_OPTIONS = (
@@ -85,14 +105,14 @@ def test_every_file_says_how_other_languages_call_it(files: list[FileDescriptor]
 def test_only_reads_and_the_session_stream(methods: list[MethodDescriptor]):
     streams = {method.name: (method.client_streaming, method.server_streaming) for method in methods}
     streaming = {name for name, kind in streams.items() if kind != (False, False)}
-    assert streaming == {"WatchExecution", "WatchExecutions", "Work"}
+    assert streaming == {"WatchExecution", "WatchExecutions", "ExportExecution", "Work"}
     assert streams["WatchExecution"] == streams["WatchExecutions"] == (False, True)
     assert streams["Work"] == (True, True)
 
 
 def test_every_list_is_paged_and_says_on_which_store_revision_it_began(methods: list[MethodDescriptor]):
     lists = [method for method in methods if method.name.startswith("List")]
-    assert len(lists) == 5
+    assert len(lists) == 7
     for method in lists:
         request, response = method.input_type.fields_by_name, method.output_type.fields_by_name
         assert request["page_size"].type == FieldDescriptor.TYPE_INT32, method.name
@@ -120,7 +140,7 @@ def test_every_field_outside_of_a_oneof_says_who_sets_it(messages: list[Descript
 
 def test_resources_have_a_name_and_a_pattern(messages: list[Descriptor]):
     resources = {m.name: m for m in messages if m.GetOptions().HasExtension(resource_pb2.resource)}
-    assert set(resources) == {"Execution", "ExecutionSnapshot", "Integration", "IntegrationRevision"}
+    assert set(resources) == {"Execution", "ExecutionSnapshot", "Integration", "IntegrationRevision", "Suspension"}
     for message in resources.values():
         declared = message.GetOptions().Extensions[resource_pb2.resource]
         assert declared.type == f"perdure/{message.name}"

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17perdure/v1/render.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\x91\x02\n\x18RenderIntegrationRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xe2\x41\x01\x01\xfa\x41\x03\n\x01*\x12-\n\texecution\x18\x02 \x01(\tB\x1a\xe2\x41\x01\x01\xfa\x41\x13\n\x11perdure/Execution\x12\x41\n\x06\x66ormat\x18\x03 \x01(\x0e\x32+.perdure.v1.RenderIntegrationRequest.FormatB\x04\xe2\x41\x01\x01\"i\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0e\n\nFORMAT_SVG\x10\x01\x12\x12\n\x0e\x46ORMAT_MERMAID\x10\x02\x12\x0e\n\nFORMAT_DOT\x10\x03\x12\x13\n\x0f\x46ORMAT_TERMINAL\x10\x04\"L\n\x19RenderIntegrationResponse\x12\x15\n\x07\x63ontent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nmedia_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x42Y\n\nperdure.v1B\x0bRenderProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17perdure/v1/render.proto\x12\nperdure.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xe2\x01\n\x18RenderIntegrationRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xfa\x41\x03\n\x01*\x12\x41\n\x06\x66ormat\x18\x02 \x01(\x0e\x32+.perdure.v1.RenderIntegrationRequest.FormatB\x04\xe2\x41\x01\x01\"i\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0e\n\nFORMAT_SVG\x10\x01\x12\x12\n\x0e\x46ORMAT_MERMAID\x10\x02\x12\x0e\n\nFORMAT_DOT\x10\x03\x12\x13\n\x0f\x46ORMAT_TERMINAL\x10\x04\"L\n\x19RenderIntegrationResponse\x12\x15\n\x07\x63ontent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nmedia_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x42Y\n\nperdure.v1B\x0bRenderProtoP\x01Z\x14perdure/v1;perdurev1\xaa\x02\nPerdure.V1\xca\x02\nPerdure\\V1\xea\x02\x0bPerdure::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nperdure.v1B\013RenderProtoP\001Z\024perdure/v1;perdurev1\252\002\nPerdure.V1\312\002\nPerdure\\V1\352\002\013Perdure::V1'
   _globals['_RENDERINTEGRATIONREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_RENDERINTEGRATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\001\372A\003\n\001*'
-  _globals['_RENDERINTEGRATIONREQUEST'].fields_by_name['execution']._loaded_options = None
-  _globals['_RENDERINTEGRATIONREQUEST'].fields_by_name['execution']._serialized_options = b'\342A\001\001\372A\023\n\021perdure/Execution'
+  _globals['_RENDERINTEGRATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\003\n\001*'
   _globals['_RENDERINTEGRATIONREQUEST'].fields_by_name['format']._loaded_options = None
   _globals['_RENDERINTEGRATIONREQUEST'].fields_by_name['format']._serialized_options = b'\342A\001\001'
   _globals['_RENDERINTEGRATIONRESPONSE'].fields_by_name['content']._loaded_options = None
@@ -45,9 +43,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RENDERINTEGRATIONRESPONSE'].fields_by_name['media_type']._loaded_options = None
   _globals['_RENDERINTEGRATIONRESPONSE'].fields_by_name['media_type']._serialized_options = b'\342A\001\003'
   _globals['_RENDERINTEGRATIONREQUEST']._serialized_start=100
-  _globals['_RENDERINTEGRATIONREQUEST']._serialized_end=373
-  _globals['_RENDERINTEGRATIONREQUEST_FORMAT']._serialized_start=268
-  _globals['_RENDERINTEGRATIONREQUEST_FORMAT']._serialized_end=373
-  _globals['_RENDERINTEGRATIONRESPONSE']._serialized_start=375
-  _globals['_RENDERINTEGRATIONRESPONSE']._serialized_end=451
+  _globals['_RENDERINTEGRATIONREQUEST']._serialized_end=326
+  _globals['_RENDERINTEGRATIONREQUEST_FORMAT']._serialized_start=221
+  _globals['_RENDERINTEGRATIONREQUEST_FORMAT']._serialized_end=326
+  _globals['_RENDERINTEGRATIONRESPONSE']._serialized_start=328
+  _globals['_RENDERINTEGRATIONRESPONSE']._serialized_end=404
 # @@protoc_insertion_point(module_scope)

@@ -55,15 +55,11 @@ class RenderIntegrationRequest(_message.Message):
     """Lines of text for a terminal."""
 
     NAME_FIELD_NUMBER: _builtins.int
-    EXECUTION_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Optional. The integration, in its latest revision, or one of its revisions. Exactly one of `name` and
-    `execution` must be given.
-    """
-    execution: _builtins.str
-    """Optional. The execution whose revision to draw, with the state of every task; the integration's id may
-    be `-`.
+    """Required. What to draw: an integration, in its latest revision; one of its revisions; or an execution, in
+    the revision that it runs and with the state of every task. In the name of an execution the integration's
+    id may be `-`.
     """
     format: Global___RenderIntegrationRequest.Format.ValueType
     """Optional. The form of the picture. Default: FORMAT_SVG."""
@@ -71,12 +67,11 @@ class RenderIntegrationRequest(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        execution: _builtins.str = ...,
         format: Global___RenderIntegrationRequest.Format.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "format", b"format", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
