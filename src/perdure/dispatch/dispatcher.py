@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from perdure.dispatch.alarms import LoopAlarms
@@ -13,14 +14,20 @@ from perdure.dispatch.results import ResultReporter
 from perdure.dispatch.session import Session
 from perdure.dispatch.settings import SESSIONS_MAX, DispatchSettings
 from perdure.dispatch.unperformed import UnperformedHandlers
+from perdure.dispatch.whereabouts import InQueue, WithWorker
 from perdure.dispatch.worker_record import WorkerRecord
 from perdure.domain.errors import LimitReached, Unavailable
+from perdure.domain.limits import SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from perdure.codec.tokens import TokenCodec
     from perdure.dispatch.alarms import Alarms
+    from perdure.dispatch.attempt import LiveAttempt
     from perdure.dispatch.hello import Greeting
     from perdure.dispatch.reports import Reports
+    from perdure.dispatch.whereabouts import Whereabouts
     from perdure.domain.commands import Chance
     from perdure.engine.ports import Offer, Stopped
     from perdure.runtime.clock import Clock
@@ -77,6 +84,37 @@ class Dispatcher:
     def holds(self, key: ExecutionKey, task_id: str, execution_attempt: int, attempt: int) -> bool:
         """Whether a worker holds a lease for the attempt."""
         return self._leases.holds(AttemptKey(key, task_id, execution_attempt, attempt))
+
+    def locate(self, names: Iterable[AttemptKey]) -> dict[AttemptKey, Whereabouts]:
+        """Tell where attempts are now; those that are on their way to the engine, or unknown here, are left out."""
+        found = self._leases.find_all(names)
+        ahead = self._leases.ahead(attempt for attempt in found if attempt.is_queued)
+        workers = Counter[tuple[str, str]]()
+        for attempt in ahead:
+            assert attempt.offer is not None
+            workers[attempt.offer.key.project, attempt.offer.handler] = 0
+        for record in self._workers.values():
+            for project, handler in workers:
+                if record.session is not None and record.serves(project) and record.session.offers(handler):
+                    workers[project, handler] += 1
+        return {attempt.name: self._whereabouts(attempt, ahead, workers) for attempt in found}
+
+    def _whereabouts(
+        self, attempt: LiveAttempt, ahead: Mapping[LiveAttempt, int], workers: Mapping[tuple[str, str], int]
+    ) -> Whereabouts:
+        if attempt in ahead:
+            assert attempt.offer is not None
+            return InQueue(ahead[attempt], workers[attempt.offer.key.project, attempt.offer.handler])
+        worker = attempt.holder
+        assert worker is not None
+        heard_ago = self._alarms.now() - worker.last_contact
+        return WithWorker(
+            worker_id=worker.worker_id,
+            heard_ago=round(heard_ago * SECOND),
+            lease_left=max(round((self._settings.lease_ttl - heard_ago) * SECOND), 0),
+            silent=worker.session is None or heard_ago >= 2 * self._settings.ping_interval,
+            stopping=attempt.stop_reason is not None,
+        )
 
     def open_session(self, *, embedded: bool = False) -> Session:
         """Begin a session; the worker's hello decides whether it comes to anything.

@@ -22,7 +22,7 @@ from perdure.engine.ports import Stopped
 from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from perdure.codec.tokens import TokenCodec
     from perdure.dispatch.alarms import Alarms
@@ -86,6 +86,15 @@ class Leases:
         """Whether a worker has the lease of an attempt."""
         attempt = self._attempts.get(name)
         return attempt is not None and attempt.is_leased
+
+    def find_all(self, names: Iterable[AttemptKey]) -> list[LiveAttempt]:
+        """Find the attempts of those names that wait for a worker or are held by one."""
+        found = (self._attempts.get(name) for name in names)
+        return [attempt for attempt in found if attempt is not None and (attempt.is_queued or attempt.is_leased)]
+
+    def ahead(self, attempts: Iterable[LiveAttempt]) -> dict[LiveAttempt, int]:
+        """Count for attempts that wait those that come before them."""
+        return self._queues.ahead(attempts)
 
     def serve(self, session: Session, handler: str) -> None:
         """Give a session what waits for a handler, as far as its credits go; with credits left it waits."""

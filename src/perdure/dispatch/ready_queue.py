@@ -8,10 +8,13 @@ rebuilt.
 from __future__ import annotations
 
 import heapq
-from itertools import count
+from bisect import bisect_right
+from itertools import accumulate, count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from perdure.dispatch.attempt import LiveAttempt
 
 ALL_PROJECTS: Final = "-"
@@ -36,6 +39,14 @@ class _Queue:
             heapq.heappop(self.heap)
             self.left -= 1
         return None
+
+    def ahead_of(self, places: list[tuple[int, int, int]]) -> list[int]:
+        """Count what still waits before each of some sorted places, in one pass."""
+        passed = [0] * (len(places) + 1)
+        for priority, order, arrival, attempt in self.heap:
+            if attempt.queue_ticket == arrival:
+                passed[bisect_right(places, (priority, order, arrival))] += 1
+        return list(accumulate(passed[:-1]))
 
     def rebuild_if_hollow(self) -> None:
         """Drop those who left, once they are the majority."""
@@ -89,6 +100,22 @@ class ReadyQueues:
         attempt.queue_ticket = 0
         self._size -= 1
         return attempt
+
+    def ahead(self, attempts: Iterable[LiveAttempt]) -> dict[LiveAttempt, int]:
+        """Count for attempts that wait those of the same handler and project that come before them."""
+        queues: dict[tuple[str, str], list[tuple[tuple[int, int, int], LiveAttempt]]] = {}
+        for attempt in attempts:
+            offer = attempt.offer
+            assert offer is not None
+            place = (-offer.priority, offer.order, attempt.queue_ticket)
+            queues.setdefault((offer.handler, offer.key.project), []).append((place, attempt))
+        counted: dict[LiveAttempt, int] = {}
+        for (handler, project), waiting in queues.items():
+            # Tickets are unique, so that attempts are never compared.
+            waiting.sort()
+            numbers = self._handlers[handler][project].ahead_of([place for place, _ in waiting])
+            counted.update((attempt, number) for (_, attempt), number in zip(waiting, numbers, strict=True))
+        return counted
 
     def remove(self, attempt: LiveAttempt) -> None:
         """Take an attempt out of its queue, wherever in it it is."""

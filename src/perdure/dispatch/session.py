@@ -184,6 +184,10 @@ class Session:
         if self._draining and not self.worker.leases:
             self._end(None)
 
+    def offers(self, handler: str) -> bool:
+        """Whether the worker performs a handler and still takes tasks, perhaps later."""
+        return handler in self.credits and not (self._closed or self._draining)
+
     @property
     def _may_serve(self) -> bool:
         return not (self._closed or self._draining or self._silent or self._deaf)

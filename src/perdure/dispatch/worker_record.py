@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from perdure.dispatch.ready_queue import ALL_PROJECTS
+
 if TYPE_CHECKING:
     from perdure.dispatch.attempt import LiveAttempt
     from perdure.dispatch.session import Session
@@ -38,3 +40,7 @@ class WorkerRecord:
     def name(self) -> str:
         """The name under which its session is made durable."""
         return f"{self.project}/{self.worker_id}"
+
+    def serves(self, project: str) -> bool:
+        """Whether it performs tasks of a project."""
+        return self.project in {ALL_PROJECTS, project}
