@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.codec.record_breakpoints import decode_breakpoints, put_breakpoints
 from perdure.codec.record_parts import decode_values, put_values
-from perdure.domain.events import ExecutionCreated
-from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
+from perdure.domain.events import CopiedTask, ExecutionCreated, Replay
+from perdure.domain.integration import SavepointRetention
+from perdure.domain.states import ExecutionMethod, ExecutionState, ReplayMode, StartedBy
 
 if TYPE_CHECKING:
     from perdure.internal.v1 import record_pb2
@@ -44,6 +46,19 @@ def put_created(created: ExecutionCreated, target: record_pb2.Created) -> None:
         target.trace_parent = created.trace_parent
         target.trace_state = created.trace_state
     _put_origin(created, target)
+    _put_ways(created, target)
+
+
+def _put_ways(created: ExecutionCreated, target: record_pb2.Created) -> None:
+    """Write in which unusual ways it runs; most executions have none."""
+    if created.replay is not None:
+        _put_replay(created.replay, target.replay)
+    if created.breakpoints is not None:
+        put_breakpoints(created.breakpoints, target.breakpoints)
+    if created.development:
+        target.development = True
+    if created.savepoint_retention is not SavepointRetention.ALL:
+        target.savepoint_retention = created.savepoint_retention
 
 
 def _put_origin(created: ExecutionCreated, target: record_pb2.Created) -> None:
@@ -58,6 +73,34 @@ def _put_origin(created: ExecutionCreated, target: record_pb2.Created) -> None:
     target.implicit_task = created.implicit_task
     if created.ancestors:
         target.ancestors.extend(created.ancestors)
+
+
+def _put_replay(replay: Replay, target: record_pb2.Replay) -> None:
+    target.original = replay.original
+    target.integration = replay.integration
+    target.mode = replay.mode
+    target.reason = replay.reason
+    target.snapshot_number = replay.snapshot_number
+    for task_id, task in replay.copied.items():
+        record = target.copied.add()
+        record.task_id = task_id
+        put_values(task.inputs, record.inputs)
+        put_values(task.outputs, record.outputs)
+        record.edges.extend(task.edges)
+
+
+def _replay(stored: record_pb2.Replay) -> Replay:
+    return Replay(
+        original=stored.original,
+        integration=stored.integration,
+        mode=ReplayMode(stored.mode),
+        reason=stored.reason,
+        snapshot_number=stored.snapshot_number,
+        copied={
+            record.task_id: CopiedTask(decode_values(record.inputs), decode_values(record.outputs), tuple(record.edges))
+            for record in stored.copied
+        },
+    )
 
 
 def decode_created(stored: record_pb2.Created) -> ExecutionCreated:
@@ -92,4 +135,8 @@ def decode_created(stored: record_pb2.Created) -> ExecutionCreated:
         trace_parent=stored.trace_parent,
         trace_state=stored.trace_state,
         ancestors=tuple(stored.ancestors),
+        replay=_replay(stored.replay) if stored.HasField("replay") else None,
+        breakpoints=decode_breakpoints(stored.breakpoints) if stored.HasField("breakpoints") else None,
+        development=stored.development,
+        savepoint_retention=SavepointRetention(stored.savepoint_retention or SavepointRetention.ALL),
     )

@@ -78,6 +78,28 @@ class Event(_message.Message):
     SNAPSHOT_TAKEN_FIELD_NUMBER: _builtins.int
     MESSAGE_SET_FIELD_NUMBER: _builtins.int
     TASK_PROGRESSED_FIELD_NUMBER: _builtins.int
+    CANCEL_FORCED_FIELD_NUMBER: _builtins.int
+    OUTCOME_DECIDED_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHER_STARTED_FIELD_NUMBER: _builtins.int
+    ERROR_CATCHER_ENDED_FIELD_NUMBER: _builtins.int
+    ROLLBACK_STARTED_FIELD_NUMBER: _builtins.int
+    UNDO_STARTED_FIELD_NUMBER: _builtins.int
+    UNDO_ATTEMPT_FAILED_FIELD_NUMBER: _builtins.int
+    TASK_ROLLED_BACK_FIELD_NUMBER: _builtins.int
+    UNDO_RESOLVED_FIELD_NUMBER: _builtins.int
+    ROLLBACK_ENDED_FIELD_NUMBER: _builtins.int
+    TEARDOWN_STARTED_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
+    BREAKPOINT_HIT_FIELD_NUMBER: _builtins.int
+    BREAKPOINT_LEFT_FIELD_NUMBER: _builtins.int
+    FAILURE_RELEASED_FIELD_NUMBER: _builtins.int
+    UPDATED_FIELD_NUMBER: _builtins.int
+    SUSPENSION_OPENED_FIELD_NUMBER: _builtins.int
+    SUSPENSION_REMINDED_FIELD_NUMBER: _builtins.int
+    SUSPENSION_RESOLVED_FIELD_NUMBER: _builtins.int
+    SIGNAL_RECEIVED_FIELD_NUMBER: _builtins.int
+    SIGNAL_CONSUMED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def created(self) -> Global___Created:
         """The execution was accepted."""
@@ -166,6 +188,94 @@ class Event(_message.Message):
     def task_progressed(self) -> Global___TaskMessage:
         """Running code told how far it is."""
 
+    @_builtins.property
+    def cancel_forced(self) -> Global___CancelForced:
+        """Somebody asked again to cancel the execution, with force."""
+
+    @_builtins.property
+    def outcome_decided(self) -> Global___Outcome:
+        """It is settled how the execution will end."""
+
+    @_builtins.property
+    def error_catcher_started(self) -> Global___ErrorCatcherStarted:
+        """An error catcher took a failure."""
+
+    @_builtins.property
+    def error_catcher_ended(self) -> Global___ErrorCatcherEnded:
+        """An error catcher has ended."""
+
+    @_builtins.property
+    def rollback_started(self) -> Global___RollbackStarted:
+        """Tasks are going to be undone."""
+
+    @_builtins.property
+    def undo_started(self) -> Global___UndoStarted:
+        """An attempt to undo a task is ready."""
+
+    @_builtins.property
+    def undo_attempt_failed(self) -> Global___UndoAttemptFailed:
+        """An attempt to undo a task failed."""
+
+    @_builtins.property
+    def task_rolled_back(self) -> Global___TaskRolledBack:
+        """A task was undone."""
+
+    @_builtins.property
+    def undo_resolved(self) -> Global___UndoResolved:
+        """Somebody decided on an undo that failed."""
+
+    @_builtins.property
+    def rollback_ended(self) -> Global___RollbackEnded:
+        """Everything that was to be undone has been tried."""
+
+    @_builtins.property
+    def teardown_started(self) -> Global___TeardownStarted:
+        """The teardown tasks begin."""
+
+    @_builtins.property
+    def paused(self) -> Global___Paused:
+        """Somebody paused the execution."""
+
+    @_builtins.property
+    def resumed(self) -> Global___Resumed:
+        """Somebody resumed the execution."""
+
+    @_builtins.property
+    def breakpoint_hit(self) -> Global___BreakpointHit:
+        """The execution stopped."""
+
+    @_builtins.property
+    def breakpoint_left(self) -> Global___BreakpointLeft:
+        """The execution leaves a stop."""
+
+    @_builtins.property
+    def failure_released(self) -> Global___FailureReleased:
+        """A failure at which the execution had stopped goes the way of its policy."""
+
+    @_builtins.property
+    def updated(self) -> Global___Updated:
+        """Somebody changed settings of the execution."""
+
+    @_builtins.property
+    def suspension_opened(self) -> Global___SuspensionOpened:
+        """A task waits for a decision or a signal."""
+
+    @_builtins.property
+    def suspension_reminded(self) -> Global___SuspensionReminded:
+        """Somebody is to be reminded of a suspension."""
+
+    @_builtins.property
+    def suspension_resolved(self) -> Global___SuspensionResolved:
+        """A suspension was lifted or rejected."""
+
+    @_builtins.property
+    def signal_received(self) -> Global___SignalReceived:
+        """A signal has come."""
+
+    @_builtins.property
+    def signal_consumed(self) -> Global___SignalConsumed:
+        """A task took a signal."""
+
     def __init__(
         self,
         *,
@@ -191,12 +301,34 @@ class Event(_message.Message):
         snapshot_taken: Global___SnapshotTaken | None = ...,
         message_set: Global___TaskMessage | None = ...,
         task_progressed: Global___TaskMessage | None = ...,
+        cancel_forced: Global___CancelForced | None = ...,
+        outcome_decided: Global___Outcome | None = ...,
+        error_catcher_started: Global___ErrorCatcherStarted | None = ...,
+        error_catcher_ended: Global___ErrorCatcherEnded | None = ...,
+        rollback_started: Global___RollbackStarted | None = ...,
+        undo_started: Global___UndoStarted | None = ...,
+        undo_attempt_failed: Global___UndoAttemptFailed | None = ...,
+        task_rolled_back: Global___TaskRolledBack | None = ...,
+        undo_resolved: Global___UndoResolved | None = ...,
+        rollback_ended: Global___RollbackEnded | None = ...,
+        teardown_started: Global___TeardownStarted | None = ...,
+        paused: Global___Paused | None = ...,
+        resumed: Global___Resumed | None = ...,
+        breakpoint_hit: Global___BreakpointHit | None = ...,
+        breakpoint_left: Global___BreakpointLeft | None = ...,
+        failure_released: Global___FailureReleased | None = ...,
+        updated: Global___Updated | None = ...,
+        suspension_opened: Global___SuspensionOpened | None = ...,
+        suspension_reminded: Global___SuspensionReminded | None = ...,
+        suspension_resolved: Global___SuspensionResolved | None = ...,
+        signal_received: Global___SignalReceived | None = ...,
+        signal_consumed: Global___SignalConsumed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "created", b"created", "failed", b"failed", "kind", b"kind", "message_set", b"message_set", "parameters_changed", b"parameters_changed", "restarted", b"restarted", "snapshot_taken", b"snapshot_taken", "started", b"started", "state_changed", b"state_changed", "sub_execution_started", b"sub_execution_started", "sub_jobs_progressed", b"sub_jobs_progressed", "succeeded", b"succeeded", "task_attempt_failed", b"task_attempt_failed", "task_attempt_lost", b"task_attempt_lost", "task_cancelled", b"task_cancelled", "task_progressed", b"task_progressed", "task_retried", b"task_retried", "task_skipped", b"task_skipped", "task_started", b"task_started", "task_succeeded", b"task_succeeded", "task_suspended", b"task_suspended"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breakpoint_hit", b"breakpoint_hit", "breakpoint_left", b"breakpoint_left", "cancel_forced", b"cancel_forced", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "created", b"created", "error_catcher_ended", b"error_catcher_ended", "error_catcher_started", b"error_catcher_started", "failed", b"failed", "failure_released", b"failure_released", "kind", b"kind", "message_set", b"message_set", "outcome_decided", b"outcome_decided", "parameters_changed", b"parameters_changed", "paused", b"paused", "restarted", b"restarted", "resumed", b"resumed", "rollback_ended", b"rollback_ended", "rollback_started", b"rollback_started", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "snapshot_taken", b"snapshot_taken", "started", b"started", "state_changed", b"state_changed", "sub_execution_started", b"sub_execution_started", "sub_jobs_progressed", b"sub_jobs_progressed", "succeeded", b"succeeded", "suspension_opened", b"suspension_opened", "suspension_reminded", b"suspension_reminded", "suspension_resolved", b"suspension_resolved", "task_attempt_failed", b"task_attempt_failed", "task_attempt_lost", b"task_attempt_lost", "task_cancelled", b"task_cancelled", "task_progressed", b"task_progressed", "task_retried", b"task_retried", "task_rolled_back", b"task_rolled_back", "task_skipped", b"task_skipped", "task_started", b"task_started", "task_succeeded", b"task_succeeded", "task_suspended", b"task_suspended", "teardown_started", b"teardown_started", "undo_attempt_failed", b"undo_attempt_failed", "undo_resolved", b"undo_resolved", "undo_started", b"undo_started", "updated", b"updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "created", b"created", "failed", b"failed", "kind", b"kind", "message_set", b"message_set", "parameters_changed", b"parameters_changed", "restarted", b"restarted", "snapshot_taken", b"snapshot_taken", "started", b"started", "state_changed", b"state_changed", "sub_execution_started", b"sub_execution_started", "sub_jobs_progressed", b"sub_jobs_progressed", "succeeded", b"succeeded", "task_attempt_failed", b"task_attempt_failed", "task_attempt_lost", b"task_attempt_lost", "task_cancelled", b"task_cancelled", "task_progressed", b"task_progressed", "task_retried", b"task_retried", "task_skipped", b"task_skipped", "task_started", b"task_started", "task_succeeded", b"task_succeeded", "task_suspended", b"task_suspended"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breakpoint_hit", b"breakpoint_hit", "breakpoint_left", b"breakpoint_left", "cancel_forced", b"cancel_forced", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "created", b"created", "error_catcher_ended", b"error_catcher_ended", "error_catcher_started", b"error_catcher_started", "failed", b"failed", "failure_released", b"failure_released", "kind", b"kind", "message_set", b"message_set", "outcome_decided", b"outcome_decided", "parameters_changed", b"parameters_changed", "paused", b"paused", "restarted", b"restarted", "resumed", b"resumed", "rollback_ended", b"rollback_ended", "rollback_started", b"rollback_started", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "snapshot_taken", b"snapshot_taken", "started", b"started", "state_changed", b"state_changed", "sub_execution_started", b"sub_execution_started", "sub_jobs_progressed", b"sub_jobs_progressed", "succeeded", b"succeeded", "suspension_opened", b"suspension_opened", "suspension_reminded", b"suspension_reminded", "suspension_resolved", b"suspension_resolved", "task_attempt_failed", b"task_attempt_failed", "task_attempt_lost", b"task_attempt_lost", "task_cancelled", b"task_cancelled", "task_progressed", b"task_progressed", "task_retried", b"task_retried", "task_rolled_back", b"task_rolled_back", "task_skipped", b"task_skipped", "task_started", b"task_started", "task_succeeded", b"task_succeeded", "task_suspended", b"task_suspended", "teardown_started", b"teardown_started", "undo_attempt_failed", b"undo_attempt_failed", "undo_resolved", b"undo_resolved", "undo_started", b"undo_started", "updated", b"updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "started", "state_changed", "restarted", "succeeded", "failed", "cancelled", "cancel_requested", "task_started", "task_retried", "task_attempt_lost", "task_suspended", "task_succeeded", "task_attempt_failed", "task_skipped", "task_cancelled", "sub_execution_started", "sub_jobs_progressed", "parameters_changed", "snapshot_taken", "message_set", "task_progressed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "started", "state_changed", "restarted", "succeeded", "failed", "cancelled", "cancel_requested", "task_started", "task_retried", "task_attempt_lost", "task_suspended", "task_succeeded", "task_attempt_failed", "task_skipped", "task_cancelled", "sub_execution_started", "sub_jobs_progressed", "parameters_changed", "snapshot_taken", "message_set", "task_progressed", "cancel_forced", "outcome_decided", "error_catcher_started", "error_catcher_ended", "rollback_started", "undo_started", "undo_attempt_failed", "task_rolled_back", "undo_resolved", "rollback_ended", "teardown_started", "paused", "resumed", "breakpoint_hit", "breakpoint_left", "failure_released", "updated", "suspension_opened", "suspension_reminded", "suspension_resolved", "signal_received", "signal_consumed"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -246,6 +378,9 @@ class Values(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     VALUES_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    principal: _builtins.str
+    """Who set them; empty for a task."""
     @_builtins.property
     def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """The values."""
@@ -254,10 +389,11 @@ class Values(_message.Message):
         self,
         *,
         values: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        principal: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,6 +535,10 @@ class Created(_message.Message):
     TRACE_PARENT_FIELD_NUMBER: _builtins.int
     TRACE_STATE_FIELD_NUMBER: _builtins.int
     ANCESTORS_FIELD_NUMBER: _builtins.int
+    REPLAY_FIELD_NUMBER: _builtins.int
+    BREAKPOINTS_FIELD_NUMBER: _builtins.int
+    DEVELOPMENT_FIELD_NUMBER: _builtins.int
+    SAVEPOINT_RETENTION_FIELD_NUMBER: _builtins.int
     integration: _builtins.str
     """Id of the integration."""
     revision_id: _builtins.str
@@ -447,6 +587,10 @@ class Created(_message.Message):
     """W3C trace context of the caller."""
     trace_state: _builtins.str
     """W3C trace state of the caller."""
+    development: _builtins.bool
+    """Whether it is in development mode."""
+    savepoint_retention: _builtins.int
+    """Number of which snapshots are kept; 0 for all."""
     @_builtins.property
     def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """Inputs as received."""
@@ -462,6 +606,14 @@ class Created(_message.Message):
     @_builtins.property
     def ancestors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the executions above, topmost first; empty at the root."""
+
+    @_builtins.property
+    def replay(self) -> Global___Replay:
+        """What it replays."""
+
+    @_builtins.property
+    def breakpoints(self) -> Global___Breakpoints:
+        """Where it stops."""
 
     def __init__(
         self,
@@ -494,16 +646,206 @@ class Created(_message.Message):
         trace_parent: _builtins.str = ...,
         trace_state: _builtins.str = ...,
         ancestors: _abc.Iterable[_builtins.str] | None = ...,
+        replay: Global___Replay | None = ...,
+        breakpoints: Global___Breakpoints | None = ...,
+        development: _builtins.bool = ...,
+        savepoint_retention: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time", "schedule_time", b"schedule_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time", "breakpoints", b"breakpoints", "replay", b"replay", "schedule_time", b"schedule_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time", "ancestors", b"ancestors", "defaults", b"defaults", "depth", b"depth", "description", b"description", "generation", b"generation", "implicit_task", b"implicit_task", "inputs", b"inputs", "integration", b"integration", "item", b"item", "labels", b"labels", "max_runtime", b"max_runtime", "method", b"method", "ordinal", b"ordinal", "orphan", b"orphan", "parent", b"parent", "parent_integration", b"parent_integration", "parent_task", b"parent_task", "principal", b"principal", "priority", b"priority", "revision_id", b"revision_id", "root", b"root", "root_integration", b"root_integration", "schedule_time", b"schedule_time", "started_by", b"started_by", "state", b"state", "trace_parent", b"trace_parent", "trace_state", b"trace_state", "trigger_id", b"trigger_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time", "ancestors", b"ancestors", "breakpoints", b"breakpoints", "defaults", b"defaults", "depth", b"depth", "description", b"description", "development", b"development", "generation", b"generation", "implicit_task", b"implicit_task", "inputs", b"inputs", "integration", b"integration", "item", b"item", "labels", b"labels", "max_runtime", b"max_runtime", "method", b"method", "ordinal", b"ordinal", "orphan", b"orphan", "parent", b"parent", "parent_integration", b"parent_integration", "parent_task", b"parent_task", "principal", b"principal", "priority", b"priority", "replay", b"replay", "revision_id", b"revision_id", "root", b"root", "root_integration", b"root_integration", "savepoint_retention", b"savepoint_retention", "schedule_time", b"schedule_time", "started_by", b"started_by", "state", b"state", "trace_parent", b"trace_parent", "trace_state", b"trace_state", "trigger_id", b"trigger_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__schedule_time: _TypeAlias = _typing.Literal["schedule_time"]  # noqa: Y015
     _WhichOneofArgType__schedule_time: _TypeAlias = _typing.Literal["_schedule_time", b"_schedule_time"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__schedule_time) -> _WhichOneofReturnType__schedule_time | None: ...
 
 Global___Created: _TypeAlias = Created  # noqa: Y015
+
+@_typing.final
+class Replay(_message.Message):
+    """What an execution replays."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGINAL_FIELD_NUMBER: _builtins.int
+    INTEGRATION_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_NUMBER_FIELD_NUMBER: _builtins.int
+    COPIED_FIELD_NUMBER: _builtins.int
+    original: _builtins.str
+    """Id of the replayed execution."""
+    integration: _builtins.str
+    """Integration of the replayed execution."""
+    mode: _builtins.int
+    """Number of the mode."""
+    reason: _builtins.str
+    """Why."""
+    snapshot_number: _builtins.int
+    """Number of the snapshot, or 0."""
+    @_builtins.property
+    def copied(self) -> _containers.RepeatedCompositeFieldContainer[Global___CopiedTask]:
+        """The tasks that count as done."""
+
+    def __init__(
+        self,
+        *,
+        original: _builtins.str = ...,
+        integration: _builtins.str = ...,
+        mode: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        snapshot_number: _builtins.int = ...,
+        copied: _abc.Iterable[Global___CopiedTask] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copied", b"copied", "integration", b"integration", "mode", b"mode", "original", b"original", "reason", b"reason", "snapshot_number", b"snapshot_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replay: _TypeAlias = Replay  # noqa: Y015
+
+@_typing.final
+class CopiedTask(_message.Message):
+    """A task that counts as done from the start."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class InputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class OutputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    EDGES_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    @_builtins.property
+    def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """Inputs."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """Outputs."""
+
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """Results of the conditions of its edges."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        inputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        outputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        edges: _abc.Iterable[_builtins.bool] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "inputs", b"inputs", "outputs", b"outputs", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopiedTask: _TypeAlias = CopiedTask  # noqa: Y015
+
+@_typing.final
+class Breakpoints(_message.Message):
+    """Where an execution stops."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BREAKPOINTS_FIELD_NUMBER: _builtins.int
+    STEP_THROUGH_FIELD_NUMBER: _builtins.int
+    EXPIRE_AFTER_FIELD_NUMBER: _builtins.int
+    step_through: _builtins.bool
+    """Whether it stops before every task besides."""
+    expire_after: _builtins.int
+    """How long a stop lasts that nobody touches, in microseconds."""
+    @_builtins.property
+    def breakpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Breakpoint]:
+        """The places."""
+
+    def __init__(
+        self,
+        *,
+        breakpoints: _abc.Iterable[Global___Breakpoint] | None = ...,
+        step_through: _builtins.bool = ...,
+        expire_after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breakpoints", b"breakpoints", "expire_after", b"expire_after", "step_through", b"step_through"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Breakpoints: _TypeAlias = Breakpoints  # noqa: Y015
+
+@_typing.final
+class Breakpoint(_message.Message):
+    """A place to stop at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    CONDITION_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task; empty for any."""
+    position: _builtins.int
+    """Number of the position."""
+    condition: _builtins.str
+    """Expression that has to be true, or empty."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        condition: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "position", b"position", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Breakpoint: _TypeAlias = Breakpoint  # noqa: Y015
 
 @_typing.final
 class StateChanged(_message.Message):
@@ -614,26 +956,52 @@ class CancelRequested(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     DUE_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """Why."""
     principal: _builtins.str
     """Who."""
     due: _builtins.int
-    """End of the grace, microseconds since the epoch."""
+    """End of the grace, microseconds since the epoch; 0 if nothing is left to stop."""
+    force: _builtins.bool
+    """Whether nothing is waited for."""
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         principal: _builtins.str = ...,
         due: _builtins.int = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due", b"due", "principal", b"principal", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due", b"due", "force", b"force", "principal", b"principal", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelRequested: _TypeAlias = CancelRequested  # noqa: Y015
+
+@_typing.final
+class CancelForced(_message.Message):
+    """A request to cancel by force what was to be cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    principal: _builtins.str
+    """Who."""
+    def __init__(
+        self,
+        *,
+        principal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelForced: _TypeAlias = CancelForced  # noqa: Y015
 
 @_typing.final
 class TaskStarted(_message.Message):
@@ -708,6 +1076,8 @@ class TaskAttempt(_message.Message):
     DUE_FIELD_NUMBER: _builtins.int
     CHILD_FIELD_NUMBER: _builtins.int
     BLAMED_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     attempt: _builtins.int
@@ -718,6 +1088,10 @@ class TaskAttempt(_message.Message):
     """Id of the sub-execution."""
     blamed: _builtins.bool
     """Whether the loss of a worker may be the task's own doing."""
+    held: _builtins.bool
+    """Whether the attempt after a loss has to wait; `attempt` is the lost one then."""
+    unknown: _builtins.bool
+    """Whether nobody knows what a cancelled attempt has done."""
     def __init__(
         self,
         *,
@@ -726,10 +1100,12 @@ class TaskAttempt(_message.Message):
         due: _builtins.int | None = ...,
         child: _builtins.str = ...,
         blamed: _builtins.bool = ...,
+        held: _builtins.bool = ...,
+        unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "child", b"child", "due", b"due", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "child", b"child", "due", b"due", "held", b"held", "task_id", b"task_id", "unknown", b"unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__due: _TypeAlias = _typing.Literal["due"]  # noqa: Y015
     _WhichOneofArgType__due: _TypeAlias = _typing.Literal["_due", b"_due"]  # noqa: Y015
@@ -812,6 +1188,7 @@ class TaskAttemptFailed(_message.Message):
     RETRY_TIME_FIELD_NUMBER: _builtins.int
     EDGES_FIELD_NUMBER: _builtins.int
     WORKER_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     attempt: _builtins.int
@@ -822,6 +1199,8 @@ class TaskAttemptFailed(_message.Message):
     """When the retry or restart is due, microseconds since the epoch."""
     worker: _builtins.str
     """Who performed it."""
+    unknown: _builtins.bool
+    """Whether nobody knows what it has done."""
     @_builtins.property
     def failure(self) -> Global___Failure:
         """Why."""
@@ -840,16 +1219,59 @@ class TaskAttemptFailed(_message.Message):
         retry_time: _builtins.int | None = ...,
         edges: _abc.Iterable[_builtins.bool] | None = ...,
         worker: _builtins.str = ...,
+        unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "failure", b"failure", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "attempt", b"attempt", "edges", b"edges", "failure", b"failure", "resolution", b"resolution", "retry_time", b"retry_time", "task_id", b"task_id", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "attempt", b"attempt", "edges", b"edges", "failure", b"failure", "resolution", b"resolution", "retry_time", b"retry_time", "task_id", b"task_id", "unknown", b"unknown", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__retry_time: _TypeAlias = _typing.Literal["retry_time"]  # noqa: Y015
     _WhichOneofArgType__retry_time: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_time) -> _WhichOneofReturnType__retry_time | None: ...
 
 Global___TaskAttemptFailed: _TypeAlias = TaskAttemptFailed  # noqa: Y015
+
+@_typing.final
+class FailureReleased(_message.Message):
+    """What becomes of a failure at which the execution had stopped."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
+    EDGES_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    attempt: _builtins.int
+    """The attempt."""
+    resolution: _builtins.int
+    """Number of what the failure policy made of it."""
+    retry_time: _builtins.int
+    """When the retry or restart is due, microseconds since the epoch."""
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """Results of the conditions of its edges, if ignored."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        resolution: _builtins.int = ...,
+        retry_time: _builtins.int | None = ...,
+        edges: _abc.Iterable[_builtins.bool] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "retry_time", b"retry_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "attempt", b"attempt", "edges", b"edges", "resolution", b"resolution", "retry_time", b"retry_time", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__retry_time: _TypeAlias = _typing.Literal["retry_time"]  # noqa: Y015
+    _WhichOneofArgType__retry_time: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_time) -> _WhichOneofReturnType__retry_time | None: ...
+
+Global___FailureReleased: _TypeAlias = FailureReleased  # noqa: Y015
 
 @_typing.final
 class TaskSkipped(_message.Message):
@@ -919,19 +1341,23 @@ class SnapshotTaken(_message.Message):
 
     NUMBER_FIELD_NUMBER: _builtins.int
     TASK_ID_FIELD_NUMBER: _builtins.int
+    ONLY_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Position among the execution's snapshots, from 1."""
     task_id: _builtins.str
     """The checkpoint task."""
+    only: _builtins.bool
+    """Whether the snapshots before it are not kept."""
     def __init__(
         self,
         *,
         number: _builtins.int = ...,
         task_id: _builtins.str = ...,
+        only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "only", b"only", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -966,6 +1392,788 @@ class TaskMessage(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskMessage: _TypeAlias = TaskMessage  # noqa: Y015
+
+@_typing.final
+class Outcome(_message.Message):
+    """How an execution will end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class OutputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STATE_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    state: _builtins.int
+    """Number of the final state."""
+    @_builtins.property
+    def failure(self) -> Global___Failure:
+        """Why it failed."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """Output parameters."""
+
+    def __init__(
+        self,
+        *,
+        state: _builtins.int = ...,
+        failure: Global___Failure | None = ...,
+        outputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "outputs", b"outputs", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
+
+@_typing.final
+class ErrorCatcherStarted(_message.Message):
+    """The beginning of an error catcher."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATCHER_ID_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    TASK_IDS_FIELD_NUMBER: _builtins.int
+    catcher_id: _builtins.str
+    """Id of the catcher."""
+    task_id: _builtins.str
+    """The task whose failure it took; empty for that of the execution."""
+    @_builtins.property
+    def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its tasks."""
+
+    def __init__(
+        self,
+        *,
+        catcher_id: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+        task_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catcher_id", b"catcher_id", "task_id", b"task_id", "task_ids", b"task_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErrorCatcherStarted: _TypeAlias = ErrorCatcherStarted  # noqa: Y015
+
+@_typing.final
+class ErrorCatcherEnded(_message.Message):
+    """The end of an error catcher."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATCHER_ID_FIELD_NUMBER: _builtins.int
+    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    HANDLED_FIELD_NUMBER: _builtins.int
+    catcher_id: _builtins.str
+    """Id of the catcher."""
+    succeeded: _builtins.bool
+    """Whether its last tasks succeeded."""
+    @_builtins.property
+    def handled(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tasks whose failure counts as handled."""
+
+    def __init__(
+        self,
+        *,
+        catcher_id: _builtins.str = ...,
+        succeeded: _builtins.bool = ...,
+        handled: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catcher_id", b"catcher_id", "handled", b"handled", "succeeded", b"succeeded"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErrorCatcherEnded: _TypeAlias = ErrorCatcherEnded  # noqa: Y015
+
+@_typing.final
+class TeardownStarted(_message.Message):
+    """The beginning of the teardown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The teardown tasks in their order."""
+
+    def __init__(
+        self,
+        *,
+        task_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_ids", b"task_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TeardownStarted: _TypeAlias = TeardownStarted  # noqa: Y015
+
+@_typing.final
+class RollbackStarted(_message.Message):
+    """The beginning of a rollback."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_IDS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks to be undone."""
+
+    @_builtins.property
+    def unknown(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks of which nobody knows whether they were done."""
+
+    def __init__(
+        self,
+        *,
+        task_ids: _abc.Iterable[_builtins.str] | None = ...,
+        unknown: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_ids", b"task_ids", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackStarted: _TypeAlias = RollbackStarted  # noqa: Y015
+
+@_typing.final
+class UndoStarted(_message.Message):
+    """The start of an attempt to undo a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    BLAMED_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    attempt: _builtins.int
+    """The attempt; it goes on counting where those of the task ended."""
+    due: _builtins.int
+    """End of the attempt's timeout, microseconds since the epoch."""
+    lost: _builtins.bool
+    """Whether it replaces an attempt whose worker vanished."""
+    blamed: _builtins.bool
+    """Whether that loss may be the task's own doing."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        due: _builtins.int | None = ...,
+        lost: _builtins.bool = ...,
+        blamed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "due", b"due", "lost", b"lost", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__due: _TypeAlias = _typing.Literal["due"]  # noqa: Y015
+    _WhichOneofArgType__due: _TypeAlias = _typing.Literal["_due", b"_due"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__due) -> _WhichOneofReturnType__due | None: ...
+
+Global___UndoStarted: _TypeAlias = UndoStarted  # noqa: Y015
+
+@_typing.final
+class UndoAttemptFailed(_message.Message):
+    """The failure of an attempt to undo a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    attempt: _builtins.int
+    """The attempt."""
+    resolution: _builtins.int
+    """Number of what becomes of the undo."""
+    retry_time: _builtins.int
+    """When the next attempt is due, microseconds since the epoch."""
+    worker: _builtins.str
+    """Who performed it."""
+    @_builtins.property
+    def failure(self) -> Global___Failure:
+        """Why."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        failure: Global___Failure | None = ...,
+        resolution: _builtins.int = ...,
+        retry_time: _builtins.int | None = ...,
+        worker: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "failure", b"failure", "retry_time", b"retry_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "attempt", b"attempt", "failure", b"failure", "resolution", b"resolution", "retry_time", b"retry_time", "task_id", b"task_id", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__retry_time: _TypeAlias = _typing.Literal["retry_time"]  # noqa: Y015
+    _WhichOneofArgType__retry_time: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_time) -> _WhichOneofReturnType__retry_time | None: ...
+
+Global___UndoAttemptFailed: _TypeAlias = UndoAttemptFailed  # noqa: Y015
+
+@_typing.final
+class TaskRolledBack(_message.Message):
+    """The success of an attempt to undo a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    attempt: _builtins.int
+    """The attempt."""
+    worker: _builtins.str
+    """Who performed it."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        worker: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "task_id", b"task_id", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskRolledBack: _TypeAlias = TaskRolledBack  # noqa: Y015
+
+@_typing.final
+class UndoResolved(_message.Message):
+    """A decision on an undo that failed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    action: _builtins.int
+    """Number of the decision."""
+    principal: _builtins.str
+    """Who decided."""
+    reason: _builtins.str
+    """Why."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        action: _builtins.int = ...,
+        principal: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "principal", b"principal", "reason", b"reason", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoResolved: _TypeAlias = UndoResolved  # noqa: Y015
+
+@_typing.final
+class RollbackEnded(_message.Message):
+    """The end of a rollback."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOT_UNDONE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def not_undone(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks that are not undone."""
+
+    def __init__(
+        self,
+        *,
+        not_undone: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_undone", b"not_undone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackEnded: _TypeAlias = RollbackEnded  # noqa: Y015
+
+@_typing.final
+class Paused(_message.Message):
+    """The beginning of a pause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why."""
+    principal: _builtins.str
+    """Who."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        principal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Paused: _TypeAlias = Paused  # noqa: Y015
+
+@_typing.final
+class Resumed(_message.Message):
+    """The end of a pause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    principal: _builtins.str
+    """Who."""
+    def __init__(
+        self,
+        *,
+        principal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resumed: _TypeAlias = Resumed  # noqa: Y015
+
+@_typing.final
+class BreakpointHit(_message.Message):
+    """A stop."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task at which it stopped."""
+    position: _builtins.int
+    """Number of the position."""
+    due: _builtins.int
+    """When it goes on by itself, microseconds since the epoch."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        due: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due", b"due", "position", b"position", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BreakpointHit: _TypeAlias = BreakpointHit  # noqa: Y015
+
+@_typing.final
+class BreakpointLeft(_message.Message):
+    """The end of a stop."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    action: _builtins.int
+    """Number of how it goes on."""
+    task_id: _builtins.str
+    """The task that runs, or empty."""
+    principal: _builtins.str
+    """Who said so; empty if the stop expired."""
+    def __init__(
+        self,
+        *,
+        action: _builtins.int = ...,
+        task_id: _builtins.str = ...,
+        principal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "principal", b"principal", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BreakpointLeft: _TypeAlias = BreakpointLeft  # noqa: Y015
+
+@_typing.final
+class Updated(_message.Message):
+    """A change of settings; what is unset stays as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    LABELS_CHANGED_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
+    BREAKPOINTS_FIELD_NUMBER: _builtins.int
+    DEVELOPMENT_FIELD_NUMBER: _builtins.int
+    principal: _builtins.str
+    """Who."""
+    priority: _builtins.int
+    """Priority."""
+    labels_changed: _builtins.bool
+    """Whether the labels changed."""
+    description: _builtins.str
+    """Text for people."""
+    deadline: _builtins.int
+    """When its longest run ends, microseconds since the epoch; 0 for never."""
+    development: _builtins.bool
+    """Whether it is in development mode."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """All labels."""
+
+    @_builtins.property
+    def breakpoints(self) -> Global___Breakpoints:
+        """All breakpoints."""
+
+    def __init__(
+        self,
+        *,
+        principal: _builtins.str = ...,
+        priority: _builtins.int | None = ...,
+        labels_changed: _builtins.bool = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        description: _builtins.str | None = ...,
+        deadline: _builtins.int | None = ...,
+        breakpoints: Global___Breakpoints | None = ...,
+        development: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline", b"_deadline", "_description", b"_description", "_development", b"_development", "_priority", b"_priority", "breakpoints", b"breakpoints", "deadline", b"deadline", "description", b"description", "development", b"development", "priority", b"priority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline", b"_deadline", "_description", b"_description", "_development", b"_development", "_priority", b"_priority", "breakpoints", b"breakpoints", "deadline", b"deadline", "description", b"description", "development", b"development", "labels", b"labels", "labels_changed", b"labels_changed", "principal", b"principal", "priority", b"priority"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__deadline: _TypeAlias = _typing.Literal["deadline"]  # noqa: Y015
+    _WhichOneofArgType__deadline: _TypeAlias = _typing.Literal["_deadline", b"_deadline"]  # noqa: Y015
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__development: _TypeAlias = _typing.Literal["development"]  # noqa: Y015
+    _WhichOneofArgType__development: _TypeAlias = _typing.Literal["_development", b"_development"]  # noqa: Y015
+    _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
+    _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__deadline) -> _WhichOneofReturnType__deadline | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__development) -> _WhichOneofReturnType__development | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
+
+Global___Updated: _TypeAlias = Updated  # noqa: Y015
+
+@_typing.final
+class SuspensionOpened(_message.Message):
+    """The beginning of a wait for a decision or a signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class OutputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    REMIND_TIME_FIELD_NUMBER: _builtins.int
+    LIFT_WHEN_EXPIRED_FIELD_NUMBER: _builtins.int
+    WHO_MAY_RESOLVE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Position among the suspensions of the execution, from 1."""
+    task_id: _builtins.str
+    """The task."""
+    kind: _builtins.int
+    """Number of the kind."""
+    expire_time: _builtins.int
+    """When it ends by itself, microseconds since the epoch."""
+    remind_time: _builtins.int
+    """When to remind, microseconds since the epoch."""
+    lift_when_expired: _builtins.bool
+    """Whether expiry lifts it."""
+    message: _builtins.str
+    """Text for those who decide."""
+    signal: _builtins.str
+    """Name of the signal, or empty."""
+    @_builtins.property
+    def who_may_resolve(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who may decide; empty for everybody."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """Outputs of the handler."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        task_id: _builtins.str = ...,
+        kind: _builtins.int = ...,
+        expire_time: _builtins.int | None = ...,
+        remind_time: _builtins.int | None = ...,
+        lift_when_expired: _builtins.bool = ...,
+        who_may_resolve: _abc.Iterable[_builtins.str] | None = ...,
+        message: _builtins.str = ...,
+        signal: _builtins.str = ...,
+        outputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time", "_remind_time", b"_remind_time", "expire_time", b"expire_time", "remind_time", b"remind_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time", "_remind_time", b"_remind_time", "expire_time", b"expire_time", "kind", b"kind", "lift_when_expired", b"lift_when_expired", "message", b"message", "number", b"number", "outputs", b"outputs", "remind_time", b"remind_time", "signal", b"signal", "task_id", b"task_id", "who_may_resolve", b"who_may_resolve"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expire_time: _TypeAlias = _typing.Literal["expire_time"]  # noqa: Y015
+    _WhichOneofArgType__expire_time: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time"]  # noqa: Y015
+    _WhichOneofReturnType__remind_time: _TypeAlias = _typing.Literal["remind_time"]  # noqa: Y015
+    _WhichOneofArgType__remind_time: _TypeAlias = _typing.Literal["_remind_time", b"_remind_time"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expire_time) -> _WhichOneofReturnType__expire_time | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__remind_time) -> _WhichOneofReturnType__remind_time | None: ...
+
+Global___SuspensionOpened: _TypeAlias = SuspensionOpened  # noqa: Y015
+
+@_typing.final
+class SuspensionReminded(_message.Message):
+    """A reminder of a suspension."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The suspension."""
+    task_id: _builtins.str
+    """The task."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        task_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspensionReminded: _TypeAlias = SuspensionReminded  # noqa: Y015
+
+@_typing.final
+class SuspensionResolved(_message.Message):
+    """The end of a suspension."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    LIFTED_FIELD_NUMBER: _builtins.int
+    RESOLVER_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The suspension."""
+    task_id: _builtins.str
+    """The task."""
+    lifted: _builtins.bool
+    """Whether it was lifted, or else rejected."""
+    resolver: _builtins.str
+    """Who decided."""
+    result: _builtins.str
+    """What they wrote."""
+    expired: _builtins.bool
+    """Whether its time ran out."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        task_id: _builtins.str = ...,
+        lifted: _builtins.bool = ...,
+        resolver: _builtins.str = ...,
+        result: _builtins.str = ...,
+        expired: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expired", b"expired", "lifted", b"lifted", "number", b"number", "resolver", b"resolver", "result", b"result", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspensionResolved: _TypeAlias = SuspensionResolved  # noqa: Y015
+
+@_typing.final
+class SignalReceived(_message.Message):
+    """The arrival of a signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class PayloadEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    SIGNAL_ID_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """Its name."""
+    signal_id: _builtins.str
+    """What the sender called it, or empty."""
+    principal: _builtins.str
+    """Who sent it."""
+    @_builtins.property
+    def payload(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """What it brought."""
+
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        signal_id: _builtins.str = ...,
+        payload: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        principal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "principal", b"principal", "signal", b"signal", "signal_id", b"signal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalReceived: _TypeAlias = SignalReceived  # noqa: Y015
+
+@_typing.final
+class SignalConsumed(_message.Message):
+    """The taking of a signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """Its name."""
+    task_id: _builtins.str
+    """The task that took it."""
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signal", b"signal", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalConsumed: _TypeAlias = SignalConsumed  # noqa: Y015
 
 @_typing.final
 class BaseState(_message.Message):
@@ -1013,6 +2221,26 @@ class BaseState(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     FORMAT_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
@@ -1038,6 +2266,27 @@ class BaseState(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
     HISTORY_BYTES_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_COUNT_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    DEVELOPMENT_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    CATCHERS_FIELD_NUMBER: _builtins.int
+    ADDED_TASKS_FIELD_NUMBER: _builtins.int
+    ROLLBACK_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    BREAKPOINTS_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
+    STEPPED_FIELD_NUMBER: _builtins.int
+    SUSPENSIONS_FIELD_NUMBER: _builtins.int
+    SUSPENSION_COUNT_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    SIGNAL_IDS_FIELD_NUMBER: _builtins.int
+    ACTIVE_TIME_FIELD_NUMBER: _builtins.int
+    WAITING_TIME_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
     format: _builtins.int
     """Version of this record's format, from 1."""
     create_time: _builtins.int
@@ -1072,6 +2321,26 @@ class BaseState(_message.Message):
     """What running code said last."""
     history_bytes: _builtins.int
     """Size of the values in the events."""
+    snapshot_count: _builtins.int
+    """How many snapshots were taken, kept or not."""
+    priority: _builtins.int
+    """Priority."""
+    description: _builtins.str
+    """Text for people."""
+    development: _builtins.bool
+    """Whether it is in development mode."""
+    phase: _builtins.int
+    """Number of the phase."""
+    stepped: _builtins.str
+    """The task that runs by itself between two stops."""
+    suspension_count: _builtins.int
+    """How many suspensions there were."""
+    active_time: _builtins.int
+    """How long it was at work, in microseconds."""
+    waiting_time: _builtins.int
+    """How long it waited, in microseconds."""
+    retry_time: _builtins.int
+    """How long it waited for retries, in microseconds."""
     @_builtins.property
     def created(self) -> Global___Created:
         """The first event."""
@@ -1104,6 +2373,50 @@ class BaseState(_message.Message):
     def snapshots(self) -> _containers.RepeatedCompositeFieldContainer[Global___SnapshotMarker]:
         """Snapshots."""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels."""
+
+    @_builtins.property
+    def outcome(self) -> Global___Outcome:
+        """How it will end, if that is settled."""
+
+    @_builtins.property
+    def catchers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Catcher]:
+        """The error catchers that have begun."""
+
+    @_builtins.property
+    def added_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks of catchers and of the teardown that have become part of it, in that order."""
+
+    @_builtins.property
+    def rollback(self) -> Global___Rollback:
+        """The rollback, if there is one."""
+
+    @_builtins.property
+    def pause(self) -> Global___Pause:
+        """The pause, if it is paused."""
+
+    @_builtins.property
+    def breakpoints(self) -> Global___Breakpoints:
+        """Where it stops."""
+
+    @_builtins.property
+    def stop(self) -> Global___Stop:
+        """The stop, if it has stopped."""
+
+    @_builtins.property
+    def suspensions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suspension]:
+        """The open suspensions."""
+
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signal]:
+        """The signals that no task has taken."""
+
+    @_builtins.property
+    def signal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of all signals that came, sorted."""
+
     def __init__(
         self,
         *,
@@ -1132,10 +2445,31 @@ class BaseState(_message.Message):
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
         snapshots: _abc.Iterable[Global___SnapshotMarker] | None = ...,
         history_bytes: _builtins.int = ...,
+        snapshot_count: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        description: _builtins.str = ...,
+        development: _builtins.bool = ...,
+        phase: _builtins.int = ...,
+        outcome: Global___Outcome | None = ...,
+        catchers: _abc.Iterable[Global___Catcher] | None = ...,
+        added_tasks: _abc.Iterable[_builtins.str] | None = ...,
+        rollback: Global___Rollback | None = ...,
+        pause: Global___Pause | None = ...,
+        breakpoints: Global___Breakpoints | None = ...,
+        stop: Global___Stop | None = ...,
+        stepped: _builtins.str = ...,
+        suspensions: _abc.Iterable[Global___Suspension] | None = ...,
+        suspension_count: _builtins.int = ...,
+        signals: _abc.Iterable[Global___Signal] | None = ...,
+        signal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        active_time: _builtins.int = ...,
+        waiting_time: _builtins.int = ...,
+        retry_time: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due", "_cancel_time", b"_cancel_time", "_deadline", b"_deadline", "_end_time", b"_end_time", "_restart_due", b"_restart_due", "_schedule_due", b"_schedule_due", "_start_time", b"_start_time", "cancel_due", b"cancel_due", "cancel_time", b"cancel_time", "created", b"created", "deadline", b"deadline", "end_time", b"end_time", "failure", b"failure", "restart_due", b"restart_due", "schedule_due", b"schedule_due", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due", "_cancel_time", b"_cancel_time", "_deadline", b"_deadline", "_end_time", b"_end_time", "_restart_due", b"_restart_due", "_schedule_due", b"_schedule_due", "_start_time", b"_start_time", "breakpoints", b"breakpoints", "cancel_due", b"cancel_due", "cancel_time", b"cancel_time", "created", b"created", "deadline", b"deadline", "end_time", b"end_time", "failure", b"failure", "outcome", b"outcome", "pause", b"pause", "restart_due", b"restart_due", "rollback", b"rollback", "schedule_due", b"schedule_due", "start_time", b"start_time", "stop", b"stop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due", "_cancel_time", b"_cancel_time", "_deadline", b"_deadline", "_end_time", b"_end_time", "_restart_due", b"_restart_due", "_schedule_due", b"_schedule_due", "_start_time", b"_start_time", "attempts", b"attempts", "cancel_due", b"cancel_due", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "create_time", b"create_time", "created", b"created", "deadline", b"deadline", "end_time", b"end_time", "errors", b"errors", "execution_attempt", b"execution_attempt", "failure", b"failure", "format", b"format", "history_bytes", b"history_bytes", "message", b"message", "outputs", b"outputs", "parameters", b"parameters", "restart_due", b"restart_due", "restarts", b"restarts", "schedule_due", b"schedule_due", "sequence", b"sequence", "snapshots", b"snapshots", "start_time", b"start_time", "state", b"state", "tasks", b"tasks", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due", "_cancel_time", b"_cancel_time", "_deadline", b"_deadline", "_end_time", b"_end_time", "_restart_due", b"_restart_due", "_schedule_due", b"_schedule_due", "_start_time", b"_start_time", "active_time", b"active_time", "added_tasks", b"added_tasks", "attempts", b"attempts", "breakpoints", b"breakpoints", "cancel_due", b"cancel_due", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "catchers", b"catchers", "create_time", b"create_time", "created", b"created", "deadline", b"deadline", "description", b"description", "development", b"development", "end_time", b"end_time", "errors", b"errors", "execution_attempt", b"execution_attempt", "failure", b"failure", "format", b"format", "history_bytes", b"history_bytes", "labels", b"labels", "message", b"message", "outcome", b"outcome", "outputs", b"outputs", "parameters", b"parameters", "pause", b"pause", "phase", b"phase", "priority", b"priority", "restart_due", b"restart_due", "restarts", b"restarts", "retry_time", b"retry_time", "rollback", b"rollback", "schedule_due", b"schedule_due", "sequence", b"sequence", "signal_ids", b"signal_ids", "signals", b"signals", "snapshot_count", b"snapshot_count", "snapshots", b"snapshots", "start_time", b"start_time", "state", b"state", "stepped", b"stepped", "stop", b"stop", "suspension_count", b"suspension_count", "suspensions", b"suspensions", "tasks", b"tasks", "update_time", b"update_time", "waiting_time", b"waiting_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cancel_due: _TypeAlias = _typing.Literal["cancel_due"]  # noqa: Y015
     _WhichOneofArgType__cancel_due: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due"]  # noqa: Y015
@@ -1167,6 +2501,247 @@ class BaseState(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__start_time) -> _WhichOneofReturnType__start_time | None: ...
 
 Global___BaseState: _TypeAlias = BaseState  # noqa: Y015
+
+@_typing.final
+class Catcher(_message.Message):
+    """What became of an error catcher."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATCHER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    catcher_id: _builtins.str
+    """Id of the catcher."""
+    state: _builtins.int
+    """Number of the state."""
+    def __init__(
+        self,
+        *,
+        catcher_id: _builtins.str = ...,
+        state: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catcher_id", b"catcher_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Catcher: _TypeAlias = Catcher  # noqa: Y015
+
+@_typing.final
+class Rollback(_message.Message):
+    """How far a rollback has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    NOT_UNDONE_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    ended: _builtins.bool
+    """Whether it has ended."""
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks that are undone, or have been."""
+
+    @_builtins.property
+    def unknown(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks of which nobody knows whether they were done."""
+
+    @_builtins.property
+    def not_undone(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks that are not undone, once it has ended."""
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[_builtins.str] | None = ...,
+        unknown: _abc.Iterable[_builtins.str] | None = ...,
+        not_undone: _abc.Iterable[_builtins.str] | None = ...,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "not_undone", b"not_undone", "tasks", b"tasks", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rollback: _TypeAlias = Rollback  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    """A pause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    time: _builtins.int
+    """Since when, microseconds since the epoch."""
+    reason: _builtins.str
+    """Why."""
+    principal: _builtins.str
+    """Who asked for it."""
+    def __init__(
+        self,
+        *,
+        time: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        principal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal", "reason", b"reason", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
+
+@_typing.final
+class Stop(_message.Message):
+    """A stop at a breakpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    position: _builtins.int
+    """Number of the position."""
+    time: _builtins.int
+    """Since when, microseconds since the epoch."""
+    due: _builtins.int
+    """When it goes on by itself, microseconds since the epoch."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        time: _builtins.int = ...,
+        due: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due", b"due", "position", b"position", "task_id", b"task_id", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stop: _TypeAlias = Stop  # noqa: Y015
+
+@_typing.final
+class Suspension(_message.Message):
+    """An open suspension."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    REMIND_TIME_FIELD_NUMBER: _builtins.int
+    LIFT_WHEN_EXPIRED_FIELD_NUMBER: _builtins.int
+    WHO_MAY_RESOLVE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Position among the suspensions of the execution, from 1."""
+    task_id: _builtins.str
+    """The task."""
+    kind: _builtins.int
+    """Number of the kind."""
+    time: _builtins.int
+    """Since when, microseconds since the epoch."""
+    expire_time: _builtins.int
+    """When it ends by itself, microseconds since the epoch."""
+    remind_time: _builtins.int
+    """When to remind, microseconds since the epoch."""
+    lift_when_expired: _builtins.bool
+    """Whether expiry lifts it."""
+    signal: _builtins.str
+    """Name of the signal, or empty."""
+    @_builtins.property
+    def who_may_resolve(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who may decide; empty for everybody."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        task_id: _builtins.str = ...,
+        kind: _builtins.int = ...,
+        time: _builtins.int = ...,
+        expire_time: _builtins.int | None = ...,
+        remind_time: _builtins.int | None = ...,
+        lift_when_expired: _builtins.bool = ...,
+        who_may_resolve: _abc.Iterable[_builtins.str] | None = ...,
+        signal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time", "_remind_time", b"_remind_time", "expire_time", b"expire_time", "remind_time", b"remind_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time", "_remind_time", b"_remind_time", "expire_time", b"expire_time", "kind", b"kind", "lift_when_expired", b"lift_when_expired", "number", b"number", "remind_time", b"remind_time", "signal", b"signal", "task_id", b"task_id", "time", b"time", "who_may_resolve", b"who_may_resolve"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expire_time: _TypeAlias = _typing.Literal["expire_time"]  # noqa: Y015
+    _WhichOneofArgType__expire_time: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time"]  # noqa: Y015
+    _WhichOneofReturnType__remind_time: _TypeAlias = _typing.Literal["remind_time"]  # noqa: Y015
+    _WhichOneofArgType__remind_time: _TypeAlias = _typing.Literal["_remind_time", b"_remind_time"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expire_time) -> _WhichOneofReturnType__expire_time | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__remind_time) -> _WhichOneofReturnType__remind_time | None: ...
+
+Global___Suspension: _TypeAlias = Suspension  # noqa: Y015
+
+@_typing.final
+class Signal(_message.Message):
+    """A signal that no task has taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class PayloadEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def payload(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """What it brought."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        payload: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "payload", b"payload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Signal: _TypeAlias = Signal  # noqa: Y015
 
 @_typing.final
 class TaskRun(_message.Message):
@@ -1235,6 +2810,13 @@ class TaskRun(_message.Message):
     SUB_JOB_COUNT_FIELD_NUMBER: _builtins.int
     FINISHED_SUB_JOB_COUNT_FIELD_NUMBER: _builtins.int
     FAILED_SUB_JOB_COUNT_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    SUSPENDED_FIELD_NUMBER: _builtins.int
+    SUSPENSION_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    HANDLED_FIELD_NUMBER: _builtins.int
+    IGNORED_FIELD_NUMBER: _builtins.int
+    UNDO_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     state: _builtins.int
@@ -1267,6 +2849,18 @@ class TaskRun(_message.Message):
     """Items that have ended."""
     failed_sub_job_count: _builtins.int
     """Items that failed."""
+    since: _builtins.int
+    """When it entered its state, microseconds since the epoch."""
+    suspended: _builtins.int
+    """How long it was suspended before, in microseconds."""
+    suspension: _builtins.int
+    """Number of its open or last suspension."""
+    unknown: _builtins.bool
+    """Whether nobody knows what its last attempt has done."""
+    handled: _builtins.bool
+    """Whether an error catcher took care of its failure."""
+    ignored: _builtins.bool
+    """Whether it counts as done although its last attempt failed."""
     @_builtins.property
     def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """Computed inputs."""
@@ -1286,6 +2880,10 @@ class TaskRun(_message.Message):
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
         """Attempts."""
+
+    @_builtins.property
+    def undo(self) -> Global___Undo:
+        """Its undo, if that was begun."""
 
     def __init__(
         self,
@@ -1311,16 +2909,69 @@ class TaskRun(_message.Message):
         sub_job_count: _builtins.int = ...,
         finished_sub_job_count: _builtins.int = ...,
         failed_sub_job_count: _builtins.int = ...,
+        since: _builtins.int = ...,
+        suspended: _builtins.int = ...,
+        suspension: _builtins.int = ...,
+        unknown: _builtins.bool = ...,
+        handled: _builtins.bool = ...,
+        ignored: _builtins.bool = ...,
+        undo: Global___Undo | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due", "failure", b"failure"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due", "failure", b"failure", "undo", b"undo"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "attempts", b"attempts", "child", b"child", "child_started", b"child_started", "due", b"due", "edges", b"edges", "edges_known", b"edges_known", "failed_sub_job_count", b"failed_sub_job_count", "failure", b"failure", "failures", b"failures", "finished_sub_job_count", b"finished_sub_job_count", "inputs", b"inputs", "lost", b"lost", "message", b"message", "outputs", b"outputs", "percent", b"percent", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "sub_job_count", b"sub_job_count", "task_id", b"task_id", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "attempts", b"attempts", "child", b"child", "child_started", b"child_started", "due", b"due", "edges", b"edges", "edges_known", b"edges_known", "failed_sub_job_count", b"failed_sub_job_count", "failure", b"failure", "failures", b"failures", "finished_sub_job_count", b"finished_sub_job_count", "handled", b"handled", "ignored", b"ignored", "inputs", b"inputs", "lost", b"lost", "message", b"message", "outputs", b"outputs", "percent", b"percent", "since", b"since", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "sub_job_count", b"sub_job_count", "suspended", b"suspended", "suspension", b"suspension", "task_id", b"task_id", "undo", b"undo", "unknown", b"unknown", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__due: _TypeAlias = _typing.Literal["due"]  # noqa: Y015
     _WhichOneofArgType__due: _TypeAlias = _typing.Literal["_due", b"_due"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__due) -> _WhichOneofReturnType__due | None: ...
 
 Global___TaskRun: _TypeAlias = TaskRun  # noqa: Y015
+
+@_typing.final
+class Undo(_message.Message):
+    """The undo of a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    WAITS_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    failures: _builtins.int
+    """Failed attempts."""
+    lost: _builtins.int
+    """Leases lost in a row."""
+    waits: _builtins.bool
+    """Whether no attempt is under way."""
+    done: _builtins.bool
+    """Whether the task has been undone."""
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Attempts."""
+
+    @_builtins.property
+    def failure(self) -> Global___Failure:
+        """Why the last attempt failed."""
+
+    def __init__(
+        self,
+        *,
+        attempts: _abc.Iterable[Global___Attempt] | None = ...,
+        failures: _builtins.int = ...,
+        lost: _builtins.int = ...,
+        waits: _builtins.bool = ...,
+        failure: Global___Failure | None = ...,
+        done: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "done", b"done", "failure", b"failure", "failures", b"failures", "lost", b"lost", "waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Undo: _TypeAlias = Undo  # noqa: Y015
 
 @_typing.final
 class Attempt(_message.Message):
