@@ -1,4 +1,4 @@
-"""A gRPC server that answers Execute, Get, List, Count and the watches as a test tells it to.
+"""A gRPC server that answers as a test tells it to.
 
 It serves what a real server does only under stress: peers that cancel, streams that end early, broken connections
 between proxies. Everything else is tested against the real one.
@@ -23,13 +23,16 @@ from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import (
     CountExecutionsRequest,
     ExecuteRequest,
+    ExportExecutionResponse,
     GetExecutionRequest,
     ListExecutionsRequest,
     WatchResponse,
 )
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceServicer, add_ExecutionServiceServicer_to_server
+from perdure.v1.integration_service_pb2_grpc import IntegrationServiceServicer, add_IntegrationServiceServicer_to_server
 from perdure.v1.server_service_pb2 import ServerInfo
 from perdure.v1.server_service_pb2_grpc import ServerServiceServicer, add_ServerServiceServicer_to_server
+from perdure.v1.suspension_service_pb2_grpc import SuspensionServiceServicer, add_SuspensionServiceServicer_to_server
 
 NAME = "projects/default/locations/local/integrations/order/executions/e1"
 
@@ -51,6 +54,9 @@ class ScriptedService(ExecutionServiceServicer):
         self.list_requests: list[ListExecutionsRequest] = []
         self.count_requests: list[CountExecutionsRequest] = []
         self.watch_requests: list[Any] = []
+        self.steps: deque[Step] = deque()
+        self.requests: list[Any] = []
+        self.exports: deque[Sequence[Step | ExportExecutionResponse]] = deque()
         self.open_watches = 0
 
     async def Execute(self, request, context):  # noqa: N802
@@ -83,11 +89,38 @@ class ScriptedService(ExecutionServiceServicer):
 
     WatchExecutions = WatchExecution
 
-    async def _never(self, request, context):
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in the script")
+    async def ExportExecution(self, request, context):  # noqa: N802
+        self.requests.append(request)
+        for step in self.exports.popleft():
+            if isinstance(step, ExportExecutionResponse):
+                yield step
+            else:
+                await step(context)
 
-    WaitExecution = CancelExecution = _never
-    ListExecutionEvents = ListExecutionSnapshots = GetExecutionSnapshot = _never
+    async def next_step(self, request, context):
+        """Answers a call of any method that has no script of its own."""
+        self.requests.append(request)
+        return await self.steps.popleft()(context)
+
+    CancelExecution = PauseExecution = ResumeExecution = StepExecution = UpdateExecution = next_step
+    ReplayExecution = ResolveRollback = DeleteExecution = next_step
+    ExplainExecution = CompareExecutionSnapshots = SummarizeExecutionEvents = ListExecutionSteps = next_step
+    WaitExecution = ListExecutionEvents = ListExecutionSnapshots = GetExecutionSnapshot = next_step
+
+
+class ScriptedSuspensions(SuspensionServiceServicer):
+    """Answers by the steps of a service."""
+
+    def __init__(self, service: ScriptedService) -> None:
+        self.ListSuspensions = self.GetSuspension = service.next_step
+        self.LiftSuspension = self.ResolveSuspension = self.SignalExecution = service.next_step
+
+
+class ScriptedIntegrations(IntegrationServiceServicer):
+    """Draws by the steps of a service."""
+
+    def __init__(self, service: ScriptedService) -> None:
+        self.RenderIntegration = service.next_step
 
 
 class ScriptedInfo(ServerServiceServicer):
@@ -187,6 +220,8 @@ async def served(service: ScriptedService) -> AsyncIterator[str]:
     server = grpc.aio.server()
     add_ExecutionServiceServicer_to_server(service, server)
     add_ServerServiceServicer_to_server(ScriptedInfo(service), server)
+    add_SuspensionServiceServicer_to_server(ScriptedSuspensions(service), server)
+    add_IntegrationServiceServicer_to_server(ScriptedIntegrations(service), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

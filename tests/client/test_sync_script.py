@@ -13,11 +13,21 @@ import grpc
 import pytest
 
 from perdure.client import Client, ClientClosed, CursorExpired, ExecutionFailed, SyncClient, Synced, SyncWatch, Watch
+from perdure.client.base import ClientBase
+from perdure.client.exporting import Export
+from perdure.client.inspections import Inspections
 from perdure.client.integrations import Integrations
+from perdure.client.interventions import Interventions
 from perdure.client.paging import ExecutionPages, Pages
+from perdure.client.suspensions import Suspensions
+from perdure.client.sync.base import SyncClientBase
+from perdure.client.sync.exporting import SyncExport
+from perdure.client.sync.inspections import SyncInspections
 from perdure.client.sync.integrations import SyncIntegrations
+from perdure.client.sync.interventions import SyncInterventions
 from perdure.client.sync.loop_thread import Handover
 from perdure.client.sync.paging import SyncExecutionPages, SyncPages
+from perdure.client.sync.suspensions import SyncSuspensions
 from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import ExecuteResponse, ListExecutionsResponse, StorePoint, WatchResponse
 from tests.client.scripted_server import (
@@ -85,6 +95,11 @@ def public(kind):
         (SyncWatch, Watch),
         (SyncPages, Pages),
         (SyncIntegrations, Integrations),
+        (SyncClientBase, ClientBase),
+        (SyncInterventions, Interventions),
+        (SyncInspections, Inspections),
+        (SyncSuspensions, Suspensions),
+        (SyncExport, Export),
     ],
 )
 def test_the_twin_has_the_same_methods_with_the_same_arguments(twin, original):

@@ -18,7 +18,7 @@ from perdure.client.errors import (
     ExecutionPending,
     FieldViolation,
 )
-from perdure.client.results import Count, ExecuteResult
+from perdure.client.results import Count, ExecuteResult, ReplayResult, SignalResult
 from perdure.client.sync.client import SyncClient
 from perdure.client.sync.watching import SyncWatch
 from perdure.client.updates import Left, Reset, Synced, WatchMessage, WatchUpdate
@@ -37,7 +37,9 @@ __all__ = [
     "ExecutionPending",
     "FieldViolation",
     "Left",
+    "ReplayResult",
     "Reset",
+    "SignalResult",
     "SyncClient",
     "SyncWatch",
     "Synced",

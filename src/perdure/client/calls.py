@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import grpc
 
@@ -11,17 +11,24 @@ from perdure.client.backoff import Backoff
 from perdure.client.status import failure_of, is_cut_off, was_not_begun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from grpc.aio import UnaryUnaryMultiCallable
+    from collections.abc import Awaitable, Callable
 
     from perdure.client.connection import Connection
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
+_Sent_contra = TypeVar("_Sent_contra", contravariant=True)
+_Answered_co = TypeVar("_Answered_co", covariant=True)
 
 SHORTEST_DEADLINE: Final = 0.001
 """A call with no time left still gets this many seconds, because zero would mean something else to gRPC."""
+
+
+class Method(Protocol[_Sent_contra, _Answered_co]):
+    """A method of a stub, or what stands for one."""
+
+    def __call__(self, request: _Sent_contra, /, *, timeout: float) -> Awaitable[_Answered_co]:
+        """Call it once; it may take so many seconds."""
 
 
 class Calls:
@@ -40,7 +47,7 @@ class Calls:
 
     async def call(
         self,
-        method: UnaryUnaryMultiCallable[_Request, _Response],
+        method: Method[_Request, _Response],
         request: _Request,
         *,
         timeout: float | None = None,

@@ -2,54 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from perdure.client.calls import Calls
-from perdure.client.connection import Connection
 from perdure.client.deploying import message_of
 from perdure.client.executing import ExecuteCall
+from perdure.client.inspections import Inspections
 from perdure.client.integrations import Integrations
+from perdure.client.interventions import Interventions
 from perdure.client.names import Scope
-from perdure.client.options import set_options
+from perdure.client.options import set_options, set_replay_options, timestamp_of
 from perdure.client.outage import Outage
-from perdure.client.paging import ExecutionPages, Pages, checked_page_size
+from perdure.client.paging import ExecutionPages
 from perdure.client.read_options import set_count_options, set_get_options, set_list_options, set_watch_options
-from perdure.client.results import Count, ExecuteResult, count_of, result_of
+from perdure.client.results import Count, ExecuteResult, ReplayResult, count_of, replay_of, result_of
 from perdure.client.values import to_messages
 from perdure.client.waiting import wait_until_terminal
 from perdure.client.watched import ManyExecutions, OneExecution
 from perdure.client.watching import Watch
-from perdure.runtime.chance import SystemChance
-from perdure.v1.execution_pb2 import Execution, ExecutionSnapshot
+from perdure.v1.execution_pb2 import Execution
 from perdure.v1.execution_service_pb2 import (
-    CancelExecutionRequest,
     CountExecutionsRequest,
     ExecuteRequest,
     GetExecutionRequest,
-    GetExecutionSnapshotRequest,
-    ListExecutionEventsRequest,
-    ListExecutionSnapshotsRequest,
     ListExecutionsRequest,
     WatchExecutionRequest,
     WatchExecutionsRequest,
 )
 from perdure.v1.integration_service_pb2 import UpdateIntegrationRequest
+from perdure.v1.replay_pb2 import ReplayExecutionRequest
 from perdure.v1.server_service_pb2 import GetServerInfoRequest, ServerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
-    from types import TracebackType
     from typing import Unpack
 
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from perdure.client.deploying import Deployable
-    from perdure.client.options import ExecuteOptions
+    from perdure.client.options import ExecuteOptions, ReplayOptions
     from perdure.client.read_options import CountOptions, GetOptions, ListOptions, WatchAllOptions, WatchOptions
     from perdure.client.watched import Watched
-    from perdure.v1.event_pb2 import ExecutionEvent
+    from perdure.v1.execution_service_pb2 import ExecuteResponse
     from perdure.v1.integration_pb2 import Integration
+    from perdure.v1.replay_pb2 import ReplayExecutionResponse
+
+_Response = TypeVar("_Response")
 
 DEADLINE_SECONDS: Final = 10.0
 """How long a call may take with all its tries, unless told otherwise."""
@@ -61,7 +59,7 @@ CONNECT_SECONDS: Final = 2.0
 """How long anything looks for a server where nobody has ever answered."""
 
 
-class Client:
+class Client(Interventions, Inspections):
     """A connection to a Perdure server, used with `async with` inside a running loop.
 
     Names may be short: the id of an integration or of an execution stands for its full name in the client's
@@ -89,30 +87,9 @@ class Client:
         watch_patience: float = WATCH_PATIENCE_SECONDS,
         connect_timeout: float = CONNECT_SECONDS,
     ) -> None:
-        self.scope = Scope(project, location)
-        self._connection = Connection(target, connect_timeout)
-        self._chance = SystemChance()
-        self._calls = Calls(self._connection, deadline, self._chance.jitter)
+        super().__init__(target, Scope(project, location), deadline, connect_timeout)
         self._patience = patience
         self._watch_patience = watch_patience
-
-    async def __aenter__(self) -> Self:
-        self._connection.open()
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """End every call and the connection; safe to call twice. Calls that wait get `ClientClosed`."""
-        await self._connection.close()
-
-    @property
-    def target(self) -> str:
-        """Where the server is, as it was given."""
-        return self._connection.target
 
     @property
     def integrations(self) -> Integrations:
@@ -179,10 +156,7 @@ class Client:
             ValueError: The instant has no time zone.
             ExecutionPending: No answer came in time; it may have been accepted.
         """
-        if at.tzinfo is None:
-            raise ValueError("an instant needs a time zone")
-        schedule_time = Timestamp()
-        schedule_time.FromDatetime(at)
+        schedule_time = timestamp_of(at)
         return await self._execute(integration, inputs, Execution.SCHEDULE, schedule_time, timeout, options)
 
     async def start_held(self, execution: str, *, timeout: float | None = DEADLINE_SECONDS) -> ExecuteResult:
@@ -194,6 +168,45 @@ class Client:
         name, _, execution_id = self.scope.execution(execution).partition("/executions/")
         request = ExecuteRequest(name=name, execution_id=execution_id, request_id=self._chance.execution_id())
         return await self._answer(request, timeout)
+
+    async def replay(
+        self,
+        execution: str,
+        reason: str,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+        **options: Unpack[ReplayOptions],
+    ) -> ReplayResult:
+        """Start an execution anew, from its beginning unless told otherwise; the original stays as it is.
+
+        Args:
+            execution: The name of the original.
+            reason: Why, for people; it is kept with both.
+            wait: True waits for the outputs, as `execute` does; False returns as soon as the replay is durable.
+            timeout: Seconds to wait; None waits for the end as long as it takes.
+            **options: See `ReplayOptions`.
+
+        Raises:
+            ExecutionFailed: It was waited for and failed.
+            ExecutionCancelled: It was waited for and was cancelled.
+            ExecutionPending: The time is over, and the replay goes on if it was accepted.
+            FailedPrecondition: The original has not ended, or there is nothing to replay it from.
+        """
+        request = ReplayExecutionRequest(
+            name=self.scope.execution(execution),
+            replay_reason=reason,
+            execution_method=Execution.POST if wait else Execution.POST_TO_QUEUE,
+        )
+        set_replay_options(request, options)
+        request.request_id = request.request_id or self._chance.execution_id()
+        if timeout is None and not wait:
+            timeout = DEADLINE_SECONDS
+
+        async def send(seconds: float) -> ReplayExecutionResponse:
+            return await self._connection.executions.ReplayExecution(request, timeout=seconds)
+
+        return replay_of(await self._start_once(send, request.request_id, timeout), request.request_id)
 
     async def get(self, execution: str, **options: Unpack[GetOptions]) -> Execution:
         """Get an execution as it was last committed, in the FULL view unless told otherwise.
@@ -256,11 +269,6 @@ class Client:
             self._calls, self._connection.executions, self.scope.execution(execution), timeout=timeout, view=view
         )
 
-    async def cancel(self, execution: str, reason: str = "") -> Execution:
-        """Ask to cancel an execution, and return how it stands now; one that has ended stays as it is."""
-        request = CancelExecutionRequest(name=self.scope.execution(execution), cancel_reason=reason)
-        return await self._calls.call(self._connection.executions.CancelExecution, request)
-
     def watch(self, execution: str, **options: Unpack[WatchOptions]) -> Watch:
         """Follow an execution: each event once, in order, whatever happens to the connection.
 
@@ -295,30 +303,6 @@ class Client:
         request = WatchExecutionsRequest(parent=self.scope.integration(parent), filter=options.get("filter", ""))
         set_watch_options(request, options)
         return self._watch(ManyExecutions(self._connection, request, given=parent), options)
-
-    def events(self, execution: str, *, page_size: int = 0) -> Pages[ExecutionEvent]:
-        """List the history of an execution so far, oldest event first.
-
-        Raises:
-            ValueError: The contract has no such page size.
-        """
-        request = ListExecutionEventsRequest(parent=self.scope.execution(execution))
-        request.page_size = checked_page_size(page_size)
-        method = self._connection.executions.ListExecutionEvents
-        return Pages(self._calls, method, request, lambda page: page.events)
-
-    def snapshots(self, execution: str, *, without_params: bool = False) -> Pages[ExecutionSnapshot]:
-        """List the snapshots of an execution, newest first."""
-        request = ListExecutionSnapshotsRequest(
-            parent=self.scope.execution(execution), snapshot_metadata_without_params=without_params
-        )
-        method = self._connection.executions.ListExecutionSnapshots
-        return Pages(self._calls, method, request, lambda page: page.execution_snapshots)
-
-    async def snapshot(self, execution: str, number: int) -> ExecutionSnapshot:
-        """Get one snapshot of an execution by its number, counted from 1."""
-        request = GetExecutionSnapshotRequest(name=self.scope.snapshot(execution, number))
-        return await self._calls.call(self._connection.executions.GetExecutionSnapshot, request)
 
     async def deploy(self, integration: Deployable, *, validate_only: bool = False) -> Integration:
         """Put a definition on the server, as a new revision if it differs from the latest one.
@@ -359,8 +343,16 @@ class Client:
         return await self._answer(request, timeout)
 
     async def _answer(self, request: ExecuteRequest, timeout: float | None) -> ExecuteResult:
-        call = ExecuteCall(self._connection, request, self._patience, self._chance.jitter)
-        return result_of(await call.answer(timeout), request.request_id)
+        async def send(seconds: float) -> ExecuteResponse:
+            return await self._connection.executions.Execute(request, timeout=seconds)
+
+        return result_of(await self._start_once(send, request.request_id, timeout), request.request_id)
+
+    async def _start_once(
+        self, send: Callable[[float], Awaitable[_Response]], request_id: str, timeout: float | None
+    ) -> _Response:
+        call = ExecuteCall(self._connection, send, request_id, self._patience, self._chance.jitter)
+        return await call.answer(timeout)
 
     def _watch(self, watched: Watched, options: WatchOptions) -> Watch:
         outage = Outage(self._connection, self._watch_patience, options.get("on_outage"))

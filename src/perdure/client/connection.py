@@ -13,6 +13,7 @@ from perdure.client.status import failure_of, found_nobody
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
 from perdure.v1.integration_service_pb2_grpc import IntegrationServiceStub
 from perdure.v1.server_service_pb2_grpc import ServerServiceStub
+from perdure.v1.suspension_service_pb2_grpc import SuspensionServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,11 @@ class Connection:
     def integrations(self) -> IntegrationServiceStub:
         """The stub for integrations; raises `ClientClosed` unless the connection is open."""
         return IntegrationServiceStub(self._open_channel())
+
+    @property
+    def suspensions(self) -> SuspensionServiceStub:
+        """The stub for suspensions and signals; raises `ClientClosed` unless the connection is open."""
+        return SuspensionServiceStub(self._open_channel())
 
     @property
     def server(self) -> ServerServiceStub:

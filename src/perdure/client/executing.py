@@ -1,4 +1,4 @@
-"""An Execute that is not lost with its connection (contract, decision 8).
+"""An Execute, or a replay, that is not lost with its connection (contract, decision 8).
 
 Each leg is one call with a deadline of its own. A leg that is cut off is followed by another one with the same
 request id, which the server attaches to the execution that the first one began.
@@ -7,7 +7,7 @@ request id, which the server attaches to the execution that the first one began.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import grpc
 
@@ -17,10 +17,11 @@ from perdure.client.errors import CallFailed, ExecutionPending, TimedOut
 from perdure.client.status import failure_of, is_cut_off, metadata_values, was_not_begun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from perdure.client.connection import Connection
-    from perdure.v1.execution_service_pb2 import ExecuteRequest, ExecuteResponse
+
+_Response = TypeVar("_Response")
 
 LEG_SECONDS: Final = 60.0
 """Deadline of one leg: short enough to notice a server that has silently gone."""
@@ -28,27 +29,34 @@ LEG_SECONDS: Final = 60.0
 _ACCEPTED_KEY: Final = "perdure-execution"
 
 
-class ExecuteCall:
-    """One call of Execute over as many legs as it takes.
+class ExecuteCall(Generic[_Response]):
+    """One call that starts an execution, over as many legs as it takes.
 
     Args:
         connection: Carries the calls.
-        request: What to execute; it has a request id.
+        send: Makes the call of one leg, which has so many seconds; the request is the same each time.
+        request_id: The request id that the request has.
         patience: Seconds without any sign of the server after which it gives up (`Connection.patience`).
         jitter: Draws from [0, 1).
     """
 
     def __init__(
-        self, connection: Connection, request: ExecuteRequest, patience: float, jitter: Callable[[], float]
+        self,
+        connection: Connection,
+        send: Callable[[float], Awaitable[_Response]],
+        request_id: str,
+        patience: float,
+        jitter: Callable[[], float],
     ) -> None:
         self._connection = connection
-        self._request = request
+        self._send = send
+        self._request_id = request_id
         self._patience = patience
         self._backoff = Backoff(jitter)
         self._executions: tuple[str, ...] = ()
         self._seen = 0.0
 
-    async def answer(self, timeout: float | None) -> ExecuteResponse:
+    async def answer(self, timeout: float | None) -> _Response:
         """Get the answer.
 
         Args:
@@ -66,13 +74,13 @@ class ExecuteCall:
             leg = LEG_SECONDS if ends is None else min(LEG_SECONDS, ends - loop.time())
             try:
                 with self._connection.exchange():
-                    return await self._connection.executions.Execute(self._request, timeout=max(leg, SHORTEST_DEADLINE))
+                    return await self._send(max(leg, SHORTEST_DEADLINE))
             except grpc.aio.AioRpcError as error:
                 failure = failure_of(error)
                 self._note_acceptance(metadata_values(error.initial_metadata(), _ACCEPTED_KEY))
             resumes = loop.time() + self._delay(failure)
             if ends is not None and resumes >= ends:
-                raise ExecutionPending(self._executions, self._request.request_id)
+                raise ExecutionPending(self._executions, self._request_id)
             await asyncio.sleep(resumes - loop.time())
 
     def _note_acceptance(self, executions: tuple[str, ...]) -> None:
@@ -100,5 +108,5 @@ class ExecuteCall:
         if asyncio.get_running_loop().time() + delay < self._seen + self._connection.patience(self._patience):
             return delay
         if self._executions:
-            raise ExecutionPending(self._executions, self._request.request_id) from failure
+            raise ExecutionPending(self._executions, self._request_id) from failure
         raise failure

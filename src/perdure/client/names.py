@@ -48,6 +48,10 @@ class Scope:
         """Write the name of a snapshot of an execution."""
         return f"{self.execution(execution)}/snapshots/{number}"
 
+    def suspension(self, execution: str, number: int) -> str:
+        """Write the name of a suspension of an execution."""
+        return f"{self.execution(execution)}/suspensions/{number}"
+
 
 def last_part(name: str) -> str:
     """Take the id at the end of a name."""

@@ -13,26 +13,27 @@ from perdure.codec.values import InvalidValue, decode_value, encode_python, mess
 from perdure.v1.value_pb2 import ValueType
 
 
-def to_messages(inputs: Mapping[str, object]) -> dict[str, ValueType]:
-    """Make the input parameters of a request.
+def to_messages(inputs: Mapping[str, object], field: str = "input_parameters") -> dict[str, ValueType]:
+    """Make the parameters of a request.
 
     Args:
         inputs: By key a `ValueType`, or None, bool, int, float, str, or lists, tuples, dicts and dataclasses
             of them.
+        field: The field of the request that they are for, to name it in errors.
 
     Raises:
         TypeError: The inputs are no mapping.
         InvalidRequest: An object has no form as a value, such as a NaN or a set; all of them are named.
     """
     if not isinstance(inputs, Mapping):
-        raise TypeError(f"inputs are given by key, such as {{'a': 1}}, and not as {type(inputs).__name__}")
+        raise TypeError(f"{field} are given by key, such as {{'a': 1}}, and not as {type(inputs).__name__}")
     messages, violations = {}, []
     reason = ""
     for key, obj in inputs.items():
         try:
             messages[key] = obj if isinstance(obj, ValueType) else message_from_value(encode_python(_plain(obj)))
         except InvalidValue as error:
-            violations.append(FieldViolation(f'input_parameters["{key}"]', error.message))
+            violations.append(FieldViolation(f'{field}["{key}"]', error.message))
             reason = reason or error.reason
     if violations:
         message = "; ".join(f"{each.path}: {each.description}" for each in violations)

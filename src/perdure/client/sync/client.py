@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from perdure.client.client import (
     CONNECT_SECONDS,
@@ -11,29 +11,28 @@ from perdure.client.client import (
     WATCH_PATIENCE_SECONDS,
     Client,
 )
+from perdure.client.sync.inspections import SyncInspections
 from perdure.client.sync.integrations import SyncIntegrations
+from perdure.client.sync.interventions import SyncInterventions
 from perdure.client.sync.loop_thread import LoopThread
-from perdure.client.sync.paging import SyncExecutionPages, SyncPages
+from perdure.client.sync.paging import SyncExecutionPages
 from perdure.client.sync.watching import SyncWatch
 from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from types import TracebackType
     from typing import Unpack
 
     from perdure.client.deploying import Deployable
-    from perdure.client.options import ExecuteOptions
+    from perdure.client.options import ExecuteOptions, ReplayOptions
     from perdure.client.read_options import CountOptions, GetOptions, ListOptions, WatchAllOptions, WatchOptions
-    from perdure.client.results import Count, ExecuteResult
-    from perdure.v1.event_pb2 import ExecutionEvent
-    from perdure.v1.execution_pb2 import ExecutionSnapshot
+    from perdure.client.results import Count, ExecuteResult, ReplayResult
     from perdure.v1.integration_pb2 import Integration
     from perdure.v1.server_service_pb2 import ServerInfo
 
 
-class SyncClient:
+class SyncClient(SyncInterventions, SyncInspections):
     """A connection to a Perdure server for callers that block, open until it is closed; use it with `with`.
 
     A `Client` works for it on a loop of its own in one background thread, so any thread may call, whether or not
@@ -63,7 +62,7 @@ class SyncClient:
         watch_patience: float = WATCH_PATIENCE_SECONDS,
         connect_timeout: float = CONNECT_SECONDS,
     ) -> None:
-        self._client = Client(
+        client = Client(
             target,
             project=project,
             location=location,
@@ -72,25 +71,7 @@ class SyncClient:
             watch_patience=watch_patience,
             connect_timeout=connect_timeout,
         )
-        self.scope = self._client.scope
-        self._loop = LoopThread(self._client)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End every call, the connection and the thread; safe to call twice. Calls that wait get `ClientClosed`."""
-        self._loop.close()
-
-    @property
-    def target(self) -> str:
-        """As `Client.target`."""
-        return self._client.target
+        super().__init__(client, LoopThread(client))
 
     @property
     def integrations(self) -> SyncIntegrations:
@@ -135,6 +116,18 @@ class SyncClient:
         """As `Client.start_held`."""
         return self._loop.run(self._client.start_held(execution, timeout=timeout))
 
+    def replay(
+        self,
+        execution: str,
+        reason: str,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+        **options: Unpack[ReplayOptions],
+    ) -> ReplayResult:
+        """As `Client.replay`."""
+        return self._loop.run(self._client.replay(execution, reason, wait=wait, timeout=timeout, **options))
+
     def get(self, execution: str, **options: Unpack[GetOptions]) -> Execution:
         """As `Client.get`."""
         return self._loop.run(self._client.get(execution, **options))
@@ -157,10 +150,6 @@ class SyncClient:
         """As `Client.wait`."""
         return self._loop.run(self._client.wait(execution, timeout=timeout, view=view))
 
-    def cancel(self, execution: str, reason: str = "") -> Execution:
-        """As `Client.cancel`."""
-        return self._loop.run(self._client.cancel(execution, reason))
-
     def watch(self, execution: str, **options: Unpack[WatchOptions]) -> SyncWatch:
         """As `Client.watch`."""
         return SyncWatch(self._loop, self._client.watch(execution, **options))
@@ -168,18 +157,6 @@ class SyncClient:
     def watch_all(self, parent: str = "-", **options: Unpack[WatchAllOptions]) -> SyncWatch:
         """As `Client.watch_all`."""
         return SyncWatch(self._loop, self._client.watch_all(parent, **options))
-
-    def events(self, execution: str, *, page_size: int = 0) -> SyncPages[ExecutionEvent]:
-        """As `Client.events`."""
-        return SyncPages(self._loop, self._client.events(execution, page_size=page_size))
-
-    def snapshots(self, execution: str, *, without_params: bool = False) -> SyncPages[ExecutionSnapshot]:
-        """As `Client.snapshots`."""
-        return SyncPages(self._loop, self._client.snapshots(execution, without_params=without_params))
-
-    def snapshot(self, execution: str, number: int) -> ExecutionSnapshot:
-        """As `Client.snapshot`."""
-        return self._loop.run(self._client.snapshot(execution, number))
 
     def deploy(self, integration: Deployable, *, validate_only: bool = False) -> Integration:
         """As `Client.deploy`."""
