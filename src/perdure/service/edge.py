@@ -12,6 +12,7 @@ from perdure.service.execution_service import ExecutionServicer
 from perdure.service.finding import ExecutionFinder
 from perdure.service.health import Health
 from perdure.service.integration_service import IntegrationServicer
+from perdure.service.rendering import Renderer
 from perdure.service.names import NameReader
 from perdure.service.paging import Pager
 from perdure.service.pipeline import Method, Pipeline, Service
@@ -83,7 +84,11 @@ def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, exe
     watching = WatchServicer(engine.environment.store, names, views, watches)
     finder = ExecutionFinder(engine, names, views, pager)
     lists = ExecutionLists(engine, names, views, snapshots, pager)
-    return [executions.service(executor, finder, lists, watching), IntegrationServicer(engine, names, pager).service()]
+    integrations = IntegrationServicer(engine, names, pager)
+    return [
+        executions.service(executor, finder, lists, watching),
+        integrations.service(Renderer(engine, names, views)),
+    ]
 
 
 def _worker_service(engine: Engine, dispatcher: Dispatcher) -> Service:

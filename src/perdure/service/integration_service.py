@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from perdure.service.call import Call
     from perdure.service.names import NameReader
     from perdure.service.paging import Pager
+    from perdure.service.rendering import Renderer
     from perdure.store.records import RevisionRecord
     from perdure.v1.integration_service_pb2 import (
         CreateIntegrationRequest,
@@ -61,7 +62,7 @@ class IntegrationServicer:
         self._store = engine.environment.store
         self._location = engine.environment.location
 
-    def service(self) -> Service:
+    def service(self, renderer: Renderer) -> Service:
         """Put the service together."""
         return Service(
             integration_service_pb2.DESCRIPTOR.services_by_name["IntegrationService"],
@@ -73,6 +74,7 @@ class IntegrationServicer:
                 "DeleteIntegration": Method(self.delete_integration),
                 "ListIntegrationRevisions": Method(self.list_integration_revisions),
                 "GetIntegrationRevision": Method(self.get_integration_revision),
+                "RenderIntegration": Method(renderer.render_integration),
             },
         )
 
