@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 
 class RequestId(NamedTuple):
-    """A request id, which counts within a project.
+    """A request id, which counts within a project and a method.
 
     Attributes:
         text: As the caller gave it; empty for none.
@@ -40,10 +40,11 @@ class RequestId(NamedTuple):
 
 
 class RequestIds(Generic[Answer]):
-    """Remembers what the request ids of `Execute` were used for."""
+    """Remembers what the request ids of one method were used for."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, method: str = EXECUTE_METHOD) -> None:
         self._env = environment
+        self._method = method
         self._recent: OrderedDict[tuple[str, str], tuple[bytes, asyncio.Future[Answer]]] = OrderedDict()
 
     async def recent(self, request: RequestId) -> Answer | None:
@@ -67,7 +68,7 @@ class RequestIds(Generic[Answer]):
     async def once(self, request: RequestId, work: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
         """Carry out a request that is not remembered; a caller that goes away meanwhile leaves it running."""
         key = (request.project, request.text)
-        answer = self._env.supervisor.share(work(), "execute")
+        answer = self._env.supervisor.share(work(), self._method)
         self._recent[key] = (request.digest, answer)
         while len(self._recent) > RECENT_REQUESTS:
             self._recent.popitem(last=False)
@@ -85,7 +86,7 @@ class RequestIds(Generic[Answer]):
         if not request.text:
             return None
         now = self._env.clock.now()
-        return RequestRecord(request.project, EXECUTE_METHOD, request.text, request.digest, tuple(executions), now)
+        return RequestRecord(request.project, self._method, request.text, request.digest, tuple(executions), now)
 
     async def stored(self, request: RequestId) -> RequestRecord | None:
         """Read what an id was used for; None if it was not, or if there is none.
@@ -95,7 +96,7 @@ class RequestIds(Generic[Answer]):
         """
         if not request.text:
             return None
-        record = await self._env.store.get_request(request.project, EXECUTE_METHOD, request.text)
+        record = await self._env.store.get_request(request.project, self._method, request.text)
         if record is not None:
             _check_same(record.digest, request)
         return record
@@ -103,7 +104,7 @@ class RequestIds(Generic[Answer]):
     def forget(self, forgotten: Sequence[tuple[str, str, str]]) -> None:
         """Forget ids that the store is about to forget, each as (project, method, request id)."""
         for project, method, text in forgotten:
-            if method == EXECUTE_METHOD:
+            if method == self._method:
                 self._recent.pop((project, text), None)
 
 
