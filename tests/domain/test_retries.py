@@ -229,7 +229,7 @@ def test_retries_that_are_due_together_start_together():
 
     run.pass_time(10)
 
-    assert [type(event) for event in run.events] == [ev.TaskRetried, ev.ExecutionStateChanged, ev.TaskRetried]
+    assert [type(event) for event in run.events] == [ev.TaskRetried, ev.TaskRetried, ev.ExecutionStateChanged]
 
 
 def test_a_delay_of_nothing_is_due_at_once():

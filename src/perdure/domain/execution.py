@@ -236,6 +236,11 @@ class Execution:
         """Whether no attempt may start: it is paused, or stands at a breakpoint."""
         return self.pause is not None or self.stop is not None
 
+    def is_held(self, task_id: str) -> bool:
+        """Whether a breakpoint keeps the failure of a task from its policy."""
+        run = self.tasks[task_id]
+        return run.state is TaskState.RETRY_ON_HOLD and run.due is None
+
     @property
     def waits_for_operator(self) -> bool:
         """Whether an undo failed and somebody has to decide what becomes of it."""

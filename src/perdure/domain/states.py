@@ -94,11 +94,11 @@ TERMINAL_TASK_STATES: Final = frozenset(
 CURRENT_TASK_STATES: Final = frozenset(
     {TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED, TaskState.ROLLBACK_IN_PROCESS}
 )
+"""The states of a task that is at work or waits, after it has begun and before it has ended."""
 READABLE_TASK_STATES: Final = frozenset(
     {TaskState.SUCCEED, TaskState.PENDING_ROLLBACK, TaskState.ROLLBACK_IN_PROCESS, TaskState.ROLLEDBACK}
 )
 """The states of a task whose outputs expressions can read: what was done stays readable while it is undone."""
-"""The states of a task that is at work or waits, after it has begun and before it has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ def _updated(execution: Execution, event: ev.ExecutionUpdated, _: int) -> None:
     if event.breakpoints is not None:
         some = event.breakpoints.breakpoints or event.breakpoints.step_through
         execution.breakpoints = event.breakpoints if some else None
+        execution.stepped = execution.stepped if some else ""
     if event.development is not None:
         execution.development = event.development
 

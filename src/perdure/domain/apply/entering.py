@@ -23,14 +23,20 @@ def size(values: Mapping[str, Value]) -> int:
     return sum(len(value.encoded) for value in values.values())
 
 
-def begin_graph(execution: Execution) -> None:
-    """Let the forward tasks wait for their beginning, and forget what was before."""
+def begin_graph(execution: Execution, time: int) -> None:
+    """Let the forward tasks wait for their beginning, less those that a replay has copied; forget what was before."""
     configs = execution.graph.tasks
     execution.tasks = {task_id: TaskRun(configs[task_id]) for task_id in execution.graph.forward}
     execution.state_counts = [0] * _STATE_SLOTS
     execution.state_counts[TaskState.PENDING_EXECUTION] = len(execution.tasks)
     execution.current.clear()
     execution.dues.clear()
+    replay = execution.created.replay
+    for task_id, copied in (replay.copied if replay else {}).items():
+        run = enter(execution, task_id, TaskState.SUCCEED, time)
+        run.inputs, run.outputs, run.edges = copied.inputs, copied.outputs, copied.edges
+        run.percent = 100
+        execution.history_bytes += size(copied.inputs) + size(copied.outputs)
 
 
 def add_tasks(execution: Execution, task_ids: Iterable[str]) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain.apply import control, lifecycle, rollback, tasks
-from perdure.domain.apply.entering import begin_graph, enter, size
+from perdure.domain.apply.entering import begin_graph, size
 from perdure.domain.apply.lifecycle import open_first_attempt
 from perdure.domain.execution import Execution
 from perdure.domain.states import ExecutionState, TaskState
 from perdure.domain.task import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from perdure.domain import events as ev
     from perdure.domain.graph import Graph
@@ -39,23 +39,12 @@ def first_state(created: ev.ExecutionCreated, graph: Graph, execution_id: str, p
         development=created.development,
         breakpoints=created.breakpoints,
     )
-    begin_graph(execution)
-    if created.replay is not None:
-        _copy(execution, created.replay.copied, time)
+    begin_graph(execution, time)
     if created.state is ExecutionState.PROCESSING:
         open_first_attempt(execution, time)
     elif created.schedule_time is not None:
         execution.attempts.append(Attempt(created.schedule_time))
     return execution
-
-
-def _copy(execution: Execution, copied: Mapping[str, ev.CopiedTask], time: int) -> None:
-    """Let tasks count as done that the replayed execution has done."""
-    for task_id, task in copied.items():
-        run = enter(execution, task_id, TaskState.SUCCEED, time)
-        run.inputs, run.outputs, run.edges = task.inputs, task.outputs, task.edges
-        run.percent = 100
-        execution.history_bytes += size(task.inputs) + size(task.outputs)
 
 
 _APPLY: Final[dict[type, Callable[[Execution, Any, int], None]]] = {

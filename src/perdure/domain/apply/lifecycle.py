@@ -41,7 +41,8 @@ def _restarted(execution: Execution, _: ev.ExecutionRestarted, time: int) -> Non
     execution.catchers.clear()
     begin_attempt(execution.attempts, time)
     execution.parameters = dict(execution.created.parameters)
-    begin_graph(execution)
+    execution.stepped = ""
+    begin_graph(execution, time)
 
 
 def _succeeded(execution: Execution, event: ev.ExecutionSucceeded, time: int) -> None:

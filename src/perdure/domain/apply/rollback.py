@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain import events as ev
-from perdure.domain.apply.entering import begin_attempt, close_attempt, enter
+from perdure.domain.apply.entering import begin_attempt, close_attempt, enter, set_due
 from perdure.domain.apply.tasks import failure_bytes
 from perdure.domain.execution import ErrorEntry, RollbackRun
 from perdure.domain.states import Phase, Severity, TaskState
@@ -80,6 +80,7 @@ def _rolled_back(execution: Execution, event: ev.TaskRolledBack, time: int) -> N
 
 def _undo_resolved(execution: Execution, event: ev.UndoResolved, time: int) -> None:
     if event.action is ev.UndoAction.RETRY:
+        set_due(execution, event.task_id, execution.tasks[event.task_id], time)
         return
     run = enter(execution, event.task_id, TaskState.ROLLEDBACK, time)
     undo = _undo_of(run)

@@ -24,7 +24,6 @@ def _open_attempt(execution: Execution, task_id: str, attempt: int, due: int | N
     begin_attempt(run.attempts, time)
     run.message = ""
     run.percent = 0
-    run.unknown = False
     run.finished_sub_job_count = run.failed_sub_job_count = 0
     return run
 
@@ -46,6 +45,7 @@ def _retried(execution: Execution, event: ev.TaskRetried, time: int) -> None:
 
 def _attempt_lost(execution: Execution, event: ev.TaskAttemptLost, time: int) -> None:
     run = execution.tasks[event.task_id]
+    run.unknown = True
     close_attempt(run.attempts, time)
     if event.held:
         enter(execution, event.task_id, TaskState.RETRY_ON_HOLD, time, event.due)
@@ -63,6 +63,7 @@ def _succeeded(execution: Execution, event: ev.TaskSucceeded, time: int) -> None
     run.outputs = event.outputs
     run.worker = event.worker or run.worker
     run.failure = None
+    run.unknown = False
     run.percent = 100
     if run.sub_job_count:
         run.finished_sub_job_count = run.sub_job_count

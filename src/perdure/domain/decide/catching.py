@@ -21,7 +21,7 @@ def catch(transition: Transition, task_id: str) -> tuple[str, ...]:
     """
     execution = transition.execution
     catcher_id = execution.tasks[task_id].config.error_catcher
-    if not catcher_id or execution.phase is not Phase.FORWARD or execution.is_stopping:
+    if not catcher_id or execution.outcome is not None or execution.is_stopping:
         return ()
     state = execution.catchers.get(catcher_id)
     if state is None:
@@ -42,7 +42,9 @@ def end_catcher(transition: Transition, catcher_id: str) -> tuple[str, ...]:
     if not all(execution.tasks[task_id].is_terminal for task_id in part.tasks):
         return ()
     caught = _caught(execution, catcher_id)
-    succeeded = all(_ended_well(execution.tasks[leaf]) for leaf in part.leaves)
+    leaves = [execution.tasks[leaf] for leaf in part.leaves]
+    # One whose tasks were all skipped has taken care of nothing.
+    succeeded = all(map(_ended_well, leaves)) and any(run.state is TaskState.SUCCEED for run in leaves)
     transition.emit(ev.ErrorCatcherEnded(catcher_id, succeeded, caught if succeeded else ()))
     return caught
 

@@ -13,7 +13,14 @@ from perdure.domain.decide.ending import conclude
 from perdure.domain.decide.failing import fail_attempt, limit_history, shut_down, withdraw
 from perdure.domain.decide.reports import REPORTS
 from perdure.domain.decide.resolving import resolve_suspension, send_signal, wake_suspension
-from perdure.domain.decide.running import next_attempt, settle, start_graph, succeed
+from perdure.domain.decide.running import (
+    next_attempt,
+    restart,
+    settle,
+    start_graph,
+    stop_after_step,
+    succeed,
+)
 from perdure.domain.decide.transition import Transition
 from perdure.domain.decide.undoing import resolve_undo, withdraw_undo
 from perdure.domain.errors import IllegalCommand
@@ -55,6 +62,7 @@ def decide(execution: Execution, command: cmd.Command, context: cmd.Context) -> 
     transition = Transition(execution, context)
     if not execution.is_terminal:
         _DECIDE[type(command)](transition, command)
+        stop_after_step(transition)
         limit_history(transition)
         conclude(transition)
         _finish(transition)
@@ -91,8 +99,7 @@ def _wake(transition: Transition, _: cmd.Wake) -> None:
     elif execution.schedule_due is not None and execution.schedule_due <= now and not gated:
         _start(transition, cmd.Start())
     elif execution.restart_due is not None and execution.restart_due <= now and not gated:
-        transition.emit(ev.ExecutionRestarted())
-        start_graph(transition)
+        restart(transition)
     else:
         _wake_tasks(transition)
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perdure.domain import commands as cmd
-    from perdure.domain.breakpoints import Stop
+    from perdure.domain.breakpoints import Breakpoints, Stop
     from perdure.domain.decide.transition import Transition
+    from perdure.domain.execution import Execution
     from perdure.domain.value import Value
 
 T = TypeVar("T")
@@ -116,8 +117,8 @@ def edit_parameters(transition: Transition, parameters: Mapping[str, Value], pri
 def go_on(transition: Transition) -> None:
     """Start what was kept from starting; failures that are held stop the execution again."""
     execution = transition.execution
-    for task_id, run in list(execution.in_state(TaskState.RETRY_ON_HOLD)):
-        if run.due is None and not execution.is_gated:
+    for task_id, _ in list(execution.in_state(TaskState.RETRY_ON_HOLD)):
+        if execution.is_held(task_id) and not execution.is_gated:
             if execution.breakpoints is not None:
                 stop(transition, task_id, Position.ON_FAILURE)
                 return
@@ -139,44 +140,58 @@ def step(transition: Transition, command: cmd.Step) -> None:
     stopped = execution.stop
     if stopped is None:
         raise WrongState("the execution does not stand at a breakpoint", reason="EXECUTION_NOT_STOPPED")
+    if execution.pause is not None:
+        raise _impossible("the execution is paused besides; resume it first")
     task_id = _next_task(transition, stopped, command)
     edit_parameters(transition, command.parameters, command.principal)
     runs = task_id if command.action is not StepAction.CONTINUE else ""
     transition.emit(ev.BreakpointLeft(command.action, runs, command.principal))
-    if execution.is_gated or execution.is_terminal:
-        return
-    if task_id and execution.tasks[task_id].state is TaskState.RETRY_ON_HOLD:
-        if command.action is StepAction.CONTINUE:
-            release_failure(transition, task_id)
-        else:
-            next_attempt(transition, task_id)
-        settle(transition, ended=task_id)
-    elif task_id:
-        try_start(transition, task_id, passing=True)
+    if task_id:
+        _move(transition, task_id, command.action)
         settle(transition, ended=task_id)
     go_on(transition)
+
+
+def _move(transition: Transition, task_id: str, action: StepAction) -> None:
+    """Move the task that the execution stood at, or the one that was named instead."""
+    if transition.execution.tasks[task_id].state is TaskState.PENDING_EXECUTION:
+        try_start(transition, task_id, passing=True)
+    elif action is StepAction.CONTINUE:
+        release_failure(transition, task_id)
+    else:
+        next_attempt(transition, task_id)
 
 
 def _next_task(transition: Transition, stopped: Stop, command: cmd.Step) -> str:
     """Choose the task that moves first when a stop is left; empty if none has to."""
     execution = transition.execution
-    held = stopped.position is Position.ON_FAILURE
-    if command.action is StepAction.RETRY and not held:
-        message = f"there is no failed attempt to repeat: the execution stopped {stopped.position.name}"
-        raise WrongState(message, reason="STEP_NOT_POSSIBLE")
     if command.task_id and command.task_id not in execution.graph.tasks:
         raise NotFound("task", command.task_id, reason="TASK_NOT_FOUND")
-    ready = [task_id for task_id in execution.tasks if is_ready(execution, task_id)]
-    if command.task_id and command.task_id != stopped.task_id and command.action is StepAction.STEP:
-        if command.task_id not in ready:
-            message = f"task {command.task_id} cannot run now; ready are: {', '.join(ready) or 'none'}"
-            raise WrongState(message, reason="STEP_NOT_POSSIBLE")
-        return command.task_id
-    if stopped.position is not Position.AFTER:
-        return stopped.task_id
+    ready = _movable(execution)
     if command.action is StepAction.CONTINUE:
-        return ""
-    return ready[0] if ready else ""
+        return stopped.task_id if stopped.task_id in ready else ""
+    held = execution.is_held(stopped.task_id)
+    if command.action is StepAction.RETRY:
+        if not held:
+            raise _impossible(f"there is no failed attempt to repeat: the execution stopped {stopped.position.name}")
+        return stopped.task_id
+    first = stopped.task_id if stopped.task_id in ready else next(iter(ready), "")
+    task_id = command.task_id or first
+    if task_id not in ready:
+        named = f"task {task_id} cannot" if task_id else "no task can"
+        raise _impossible(f"{named} run now; ready are: {', '.join(ready) or 'none'}")
+    return task_id
+
+
+def _movable(execution: Execution) -> list[str]:
+    """Name the tasks that only the stop keeps from an attempt."""
+    if execution.restart_due is not None:
+        return []
+    return [task_id for task_id in execution.tasks if is_ready(execution, task_id) or execution.is_held(task_id)]
+
+
+def _impossible(message: str) -> WrongState:
+    return WrongState(message, reason="STEP_NOT_POSSIBLE")
 
 
 def expire_stop(transition: Transition) -> None:
@@ -186,20 +201,38 @@ def expire_stop(transition: Transition) -> None:
 
 
 def update(transition: Transition, command: cmd.Update) -> None:
-    """Change settings; what is as it is said to be already is left alone."""
+    """Change settings; what is as it is said to be already is left alone.
+
+    Raises:
+        InvalidRequest: Development mode is to be switched on.
+    """
     execution = transition.execution
+    if command.development and not execution.development:
+        rule = "development mode is chosen when an execution is created; it can only be switched off"
+        raise InvalidRequest(rule, FieldViolation("execution.development", rule))
     changed = ev.ExecutionUpdated(
         principal=command.principal,
         priority=_changed(command.priority, execution.priority),
         labels=_changed(command.labels, execution.labels),
         description=_changed(command.description, execution.description),
         deadline=_changed(command.deadline, execution.deadline or 0),
-        breakpoints=_changed(command.breakpoints, execution.breakpoints),
+        breakpoints=_changed_breakpoints(command.breakpoints, execution),
         development=_changed(command.development, execution.development),
     )
-    if changed != ev.ExecutionUpdated(command.principal):
-        transition.emit(changed)
+    if changed == ev.ExecutionUpdated(command.principal):
+        return
+    transition.emit(changed)
+    if changed.breakpoints is not None and not execution.is_gated:
+        # A step that was under way may have been given up with them.
+        start_ready(transition)
 
 
 def _changed(wanted: T | None, current: object) -> T | None:
     return wanted if wanted is not None and wanted != current else None
+
+
+def _changed_breakpoints(wanted: Breakpoints | None, execution: Execution) -> Breakpoints | None:
+    if wanted is None or wanted == execution.breakpoints:
+        return None
+    none_left = not wanted.breakpoints and not wanted.step_through
+    return None if none_left and execution.breakpoints is None and not execution.stepped else wanted

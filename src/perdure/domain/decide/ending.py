@@ -31,8 +31,10 @@ def conclude(transition: Transition) -> None:
 
 
 def _advance(transition: Transition) -> bool:
-    """Go one stage further towards the end; tells whether that was possible."""
+    """Go one stage further towards the end; tells whether that was possible. Nothing follows while it is stopped."""
     execution = transition.execution
+    if execution.stop is not None:
+        return False
     if execution.outcome is None:
         return _settle_outcome(transition)
     waits = {
@@ -55,7 +57,7 @@ def _settle_outcome(transition: Transition) -> bool:
         decide_outcome(transition, ExecutionState.CANCELLED)
         return True
     ended = execution.state is not ExecutionState.PENDING and is_complete(execution)
-    if not ended or execution.restart_due is not None or execution.stop is not None:
+    if not ended or execution.restart_due is not None:
         return False
     failure = unhandled_failure(execution)
     state = ExecutionState.SUCCEEDED if failure is None else ExecutionState.FAILED

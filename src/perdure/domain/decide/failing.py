@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.breakpoints import Position
-from perdure.domain.decide.gate import holds_failure, stop
+from perdure.domain.decide.gate import holds_failure, stop, stop_after
 from perdure.domain.decide.history import is_nearly_full, may_retry
 from perdure.domain.decide.outcome import decide_outcome
 from perdure.domain.decide.transition import evaluate_edges
@@ -57,6 +57,8 @@ def fail_attempt(
             unknown=unknown,
         )
     )
+    if resolved.resolution is ev.Resolution.IGNORE:
+        stop_after(transition, task_id)
     _follow(transition, resolved)
 
 

@@ -34,7 +34,7 @@ def stops_before(transition: Transition, task_id: str) -> bool:
 
 
 def stop_after(transition: Transition, task_id: str) -> None:
-    """Stop after a task that has succeeded, if a breakpoint says so."""
+    """Stop after a task that has succeeded, before anything follows from it, if a breakpoint says so."""
     execution = transition.execution
     watched = execution.breakpoints is not None and execution.stop is None and not execution.is_stopping
     if watched and _matches(transition, task_id, Position.AFTER):

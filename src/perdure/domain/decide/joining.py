@@ -97,6 +97,7 @@ def unhandled_failure(execution: Execution) -> Failure | None:
     It succeeds if every leaf that was reached ended SUCCEED. A leaf that was skipped because of a
     failure counts as reached: its path was meant to run and could not. A failed task is tolerated when
     every leaf still succeeded by another path, and so is one whose failure an error catcher took care of.
+    What failed within a catcher is not the cause: the failure that it was started for is.
     """
     broken = any(
         run.state is not TaskState.SUCCEED
@@ -109,7 +110,9 @@ def unhandled_failure(execution: Execution) -> Failure | None:
     unhandled = (
         entry.failure
         for entry in execution.errors
-        if not entry.handled and entry.execution_attempt == execution.execution_attempt
+        if not entry.handled
+        and entry.execution_attempt == execution.execution_attempt
+        and entry.task_id not in execution.graph.catcher_of
     )
     return next(unhandled)
 
@@ -117,8 +120,11 @@ def unhandled_failure(execution: Execution) -> Failure | None:
 def is_ready(execution: Execution, task_id: str) -> bool:
     """Whether a task that has not begun could begin now."""
     graph = execution.graph
-    if execution.tasks[task_id].state is not TaskState.PENDING_EXECUTION or task_id in graph.teardown:
+    if execution.tasks[task_id].state is not TaskState.PENDING_EXECUTION:
         return False
+    if task_id in graph.teardown:
+        before = graph.teardown[: graph.teardown.index(task_id)]
+        return all(execution.tasks[each].is_terminal for each in before)
     catcher = graph.catcher_of.get(task_id)
     start_tasks = graph.catchers[catcher].start_tasks if catcher else graph.start_tasks
     return task_id in start_tasks or join(execution, task_id) is Join.RUN

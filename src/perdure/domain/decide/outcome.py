@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.domain import events as ev
 from perdure.domain.decide.undoable import undoable_tasks, unknown_tasks
+from perdure.domain.execution import CatcherState
 from perdure.domain.states import ExecutionState
 from perdure.domain.value import NO_VALUES, Value
 
@@ -25,6 +26,9 @@ def decide_outcome(
 ) -> None:
     """Settle how the execution ends; it ends at once unless something has to run before."""
     execution = transition.execution
+    for catcher_id, caught in list(execution.catchers.items()):
+        if caught is CatcherState.RUNNING:
+            transition.emit(ev.ErrorCatcherEnded(catcher_id, succeeded=False))
     decided = ev.OutcomeDecided(state, failure, outputs)
     if (
         catches(execution, decided)
@@ -56,7 +60,10 @@ def catches(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
 
 
 def rolls_back(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
-    """Whether there is something to undo, or to tell that nobody knows whether it is done."""
-    if outcome.state is ExecutionState.SUCCEEDED or not execution.graph.undo_bits:
+    """Whether there is something to undo, or to tell that nobody knows whether it is done.
+
+    An execution that has never started leaves alone what the one that it replays has done.
+    """
+    if outcome.state is ExecutionState.SUCCEEDED or not execution.graph.undo_bits or execution.start_time is None:
         return False
     return bool(undoable_tasks(execution) or unknown_tasks(execution))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perdure.domain import commands as cmd
 from perdure.domain import events as ev
 from perdure.domain.decide.failing import fail_attempt
+from perdure.domain.decide.history import may_retry
 from perdure.domain.decide.running import replace_attempt, settle, succeed
 from perdure.domain.decide.undoing import undo_failed, undo_lost, undo_succeeded
 from perdure.domain.errors import IllegalCommand
@@ -74,7 +75,7 @@ def _report_stopped(transition: Transition, report: cmd.ReportStopped) -> None:
     if run is None:
         return
     if transition.execution.is_stopping:
-        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=report.begun))
+        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=report.begun or run.unknown))
     else:
         fail_attempt(transition, report.task_id, gave_up)
     settle(transition, ended=report.task_id)
@@ -101,6 +102,9 @@ def _report_lost(transition: Transition, report: cmd.ReportLost) -> None:
 def _report_progress(transition: Transition, report: cmd.ReportProgress) -> None:
     run = _known(transition, report)
     if run is None or not (run.state is TaskState.IN_PROCESS or _undoes(transition, report)):
+        return
+    if transition.execution.outcome is not None and not may_retry(transition.execution):
+        # What is left of the history belongs to the end.
         return
     if report.message is not None and report.message != run.message:
         transition.emit(ev.MessageSet(report.task_id, report.message))

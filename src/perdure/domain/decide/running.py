@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
+from perdure.domain.breakpoints import Position
 from perdure.domain.decide.catching import catch, end_catcher
 from perdure.domain.decide.failing import SYSTEM, expression_failure, fail_attempt, fatal_condition, limit_history
-from perdure.domain.decide.gate import stop_after, stops_before
+from perdure.domain.decide.gate import stop, stop_after, stops_before
 from perdure.domain.decide.joining import Join, is_being_caught, is_ready, join, next_tasks
 from perdure.domain.decide.suspending import begin_timer, open_approval, open_callback
 from perdure.domain.decide.transition import evaluate_edges, total_size
@@ -42,6 +43,23 @@ def start_graph(transition: Transition) -> None:
     if transition.execution.created.replay is None:
         settle(transition, started=transition.execution.graph.start_tasks)
     else:
+        start_ready(transition)
+
+
+def restart(transition: Transition) -> None:
+    """Begin the next execution attempt (row 55); one that goes step by step stops at its beginning."""
+    execution = transition.execution
+    stepped = execution.stepped
+    transition.emit(ev.ExecutionRestarted())
+    if stepped:
+        stop(transition, execution.graph.start_tasks[0], Position.STEP)
+    start_graph(transition)
+
+
+def stop_after_step(transition: Transition) -> None:
+    """Stop again once the task of a step has ended, before the next task that can begin."""
+    execution = transition.execution
+    if execution.stepped and execution.tasks[execution.stepped].is_terminal and _moves(execution):
         start_ready(transition)
 
 
@@ -79,9 +97,6 @@ def settle(transition: Transition, *, ended: str = "", started: Iterable[str] = 
     _start_all(transition, started, finished)
     while finished and _moves(execution):
         _follow(transition, finished.pop(), finished)
-    stepped = execution.stepped
-    if stepped and execution.tasks[stepped].is_terminal and _moves(execution):
-        start_ready(transition)
 
 
 def _start_all(transition: Transition, task_ids: Iterable[str], finished: list[str]) -> None:
@@ -101,8 +116,6 @@ def _follow(transition: Transition, task_id: str, finished: list[str]) -> None:
         _start_all(transition, catch(transition, task_id), finished)
         if is_being_caught(execution, run):
             return
-    if run.state is TaskState.SUCCEED:
-        stop_after(transition, task_id)
     for next_id in next_tasks(execution, task_id):
         _consider(transition, next_id)
         if execution.tasks[next_id].is_terminal:
@@ -323,6 +336,7 @@ def succeed(
     if changed:
         transition.emit(ev.ParametersChanged(changed))
     _take_snapshot(transition, task_id)
+    stop_after(transition, task_id)
 
 
 def _take_snapshot(transition: Transition, task_id: str) -> None:

@@ -145,16 +145,13 @@ def failure_for(execution: Execution, task_id: str) -> tuple[str, Failure | None
     catcher = graph.catcher_of.get(task_id)
     outcome = execution.outcome
     if outcome is not None and (catcher is not None or task_id in graph.teardown):
-        failed = (entry.task_id for entry in execution.errors if entry.failure is outcome.failure)
+        failed = (entry.task_id for entry in execution.errors if entry.failure == outcome.failure)
         return next(failed, ""), outcome.failure
     if catcher is None:
         return None
-    caught = (
-        (failed_id, run.failure)
-        for failed_id, run in execution.in_state(TaskState.FAILED)
-        if run.config.error_catcher == catcher
-    )
-    return next(caught, ("", None))
+    caught = (each for each in execution.in_state(TaskState.FAILED) if each[1].config.error_catcher == catcher)
+    first = min(caught, key=lambda each: each[1].since, default=None)
+    return ("", None) if first is None else (first[0], first[1].failure)
 
 
 class _WithOne(Mapping[str, Mapping[str, "Value"]]):

@@ -86,9 +86,13 @@ def undo_lost(transition: Transition, task_id: str, *, blamed: bool) -> None:
     """The worker that undid a task vanished: another one takes over, unless that happens too often."""
     run = transition.execution.tasks[task_id]
     lost = _undo(run).lost
-    if blamed and lost >= LOST_LEASES_MAX:
-        failure = Failure("LEASE_LOST", f"{lost + 1} workers in a row vanished while they undid this task")
+    failure = Failure("LEASE_LOST", f"{lost + 1} workers in a row vanished while they undid this task")
+    if blamed and (lost >= LOST_LEASES_MAX or not may_retry(transition.execution)):
         undo_failed(transition, task_id, failure)
+    elif transition.execution.is_gated:
+        # It is tried again as soon as attempts may start.
+        held = ev.UndoAttemptFailed(task_id, run.attempt, failure, ev.UndoResolution.RETRY, transition.now)
+        transition.emit(held)
     else:
         _start(transition, task_id, lost=True, blamed=blamed)
 
@@ -103,7 +107,7 @@ def withdraw_undo(transition: Transition, task_id: str) -> None:
 
 
 def resolve_undo(transition: Transition, command: cmd.ResolveUndo) -> None:
-    """An operator decides on an undo that waits for a retry or for a decision.
+    """An operator decides on an undo that waits for a retry or for a decision; a retry starts as soon as it may.
 
     Raises:
         NotFound: There is no such task.
@@ -117,8 +121,6 @@ def resolve_undo(transition: Transition, command: cmd.ResolveUndo) -> None:
         message = f"no undo of task {command.task_id} waits for a decision or a retry; the task is {run.state.name}"
         raise WrongState(message, reason="ROLLBACK_NOT_HELD")
     transition.emit(ev.UndoResolved(command.task_id, command.action, command.principal, command.reason))
-    if command.action is ev.UndoAction.RETRY:
-        _start(transition, command.task_id)
 
 
 def give_up_undos(transition: Transition) -> None:
