@@ -21,6 +21,7 @@ from bench.many_stored import many_stored
 from bench.neighbours import neighbours
 from bench.processes import BenchError
 from bench.starting import scheduled, start_up
+from bench.suspended import suspended
 from bench.watching import watch_latency
 
 
@@ -59,6 +60,8 @@ def measure(directory: Path, *, quick: bool) -> list[Figure]:
     figures += start_up(directory, repeats=1 if quick else 5)
     print("scheduled executions", flush=True)
     figures += scheduled(directory, load, count=10_000 if quick else 100_000)
+    print("suspended executions", flush=True)
+    figures += suspended(directory, load, count=10_000 if quick else 100_000, resumed=100 if quick else 500)
     print("many stored executions", flush=True)
     figures += many_stored(directory, load, count=50_000 if quick else 1_000_000, seconds=2.0 if quick else 5.0)
     return figures
