@@ -15,7 +15,7 @@ from bench.load import EXECUTE, LoadGenerator
 from bench.processes import MIB, BenchError, perdure_server
 from bench.store_reader import StoreReader
 from perdure.domain.states import ExecutionState
-from perdure.v1.execution_pb2 import Execution
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 from perdure.v1.execution_service_pb2 import ExecuteRequest, ListExecutionsRequest, WaitExecutionRequest
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
 from perdure.v1.integration_pb2 import Integration
@@ -115,6 +115,6 @@ async def _resume(executions: ExecutionServiceStub, suspensions: SuspensionServi
     await suspensions.LiftSuspension(lift)
     ended = await executions.WaitExecution(WaitExecutionRequest(name=execution))
     took = time.perf_counter() - began
-    if ended.execution_details.state != ExecutionState.SUCCEEDED:
+    if ended.execution_details.state != ExecutionDetails.SUCCEEDED:
         raise BenchError(f"{execution} has not succeeded")
     return took
