@@ -39,6 +39,10 @@ wheel: setup ## Build the wheel into dist/
 test: setup ## Run the tests
 	$(BIN)/python -m pytest
 
+.PHONY: soak
+soak: setup ## Live 10,000 random lives of executions instead of the 300 of `make test`
+	PERDURE_TESTS_LIVES=10000 $(BIN)/python -m pytest tests/domain/test_life.py
+
 .PHONY: check
 check: lint types imports sizes house verify contract ## Everything that must hold besides the tests
 
