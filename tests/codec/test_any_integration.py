@@ -81,6 +81,36 @@ def test_any_definition_is_refused_with_paths_or_read(chance):
 
 
 @settings(max_examples=300)
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=8),
+    st.lists(st.sampled_from("abcdef"), max_size=3),
+    st.lists(st.sampled_from("abcdef"), max_size=3),
+    st.sets(st.sampled_from("abcdef"), max_size=2),
+)
+def test_any_graph_with_catchers_is_refused_or_falls_into_parts(edges, major, minor, caught):
+    message = Integration(error_catcher_id="major" if major else "")
+    for task_id in "abcdef":
+        task = message.tasks.add(task_id=task_id, task="h", error_catcher_id="minor" if task_id in caught else "")
+        for source, target in edges:
+            if source == task_id:
+                task.next_tasks.add(task_id=target)
+    for catcher_id, starts in (("major", major), ("minor", minor)):
+        if starts:
+            catcher = message.error_catchers.add(error_catcher_id=catcher_id)
+            for start in starts:
+                catcher.start_error_tasks.add(task_id=start)
+    if not find_faults(message, EVALUATOR):
+        graph = build_graph(read_integration(message, "000001-a4d", 1), "")
+        parts = [graph.forward, *(catcher.tasks for catcher in graph.catchers.values())]
+        assert graph.forward
+        assert sorted(task_id for part in parts for task_id in part) == list("abcdef")
+        assert set(graph.catchers) == {catcher.error_catcher_id for catcher in message.error_catchers}
+        for catcher in graph.catchers.values():
+            assert not any(graph.predecessors[start] for start in catcher.start_tasks)
+            assert not any(graph.tasks[task_id].error_catcher for task_id in catcher.tasks)
+
+
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=15), st.data())
 def test_any_graph_of_plain_tasks_is_refused_or_can_be_started_by_each_trigger(edges, data):
     message = Integration()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from perdure.codec.integrations.field_faults import show
 from perdure.domain.errors import FieldViolation
-from perdure.domain.expression import FAILURE_VARIABLES, TASK_VARIABLES
+from perdure.domain.expression import CATCHER_VARIABLES, FAILURE_VARIABLES, TASK_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from perdure.codec.integrations.parts import Parts
     from perdure.domain.expression import Evaluator, ExpressionProblem, References, TaskReference
-    from perdure.domain.validation import Ancestry
+    from perdure.v1.integration_pb2 import TriggerConfig
     from perdure.v1.task_config_pb2 import TaskConfig
 
-RESULTS_OF_LOOP = frozenset({"results"})
+RESULTS_OF_LOOP: Final = frozenset({"results"})
+RESULTS_OF_DECISION: Final = frozenset({"approved", "result", "resolver", "expired"})
+
+_CRITERIA_VARIABLES: Final = frozenset({"params", "execution"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Site:
 
     Attributes:
         path: Field path of the text.
-        task_id: The task that it belongs to.
+        task_id: The task that it belongs to; empty if it belongs to none.
         is_condition: Whether it must yield a boolean.
         sees_itself: Whether the task has ended when it is evaluated, so that its own outputs are there.
     """
@@ -38,15 +42,27 @@ class Site:
     sees_itself: bool = False
 
 
-def expression_sites(path: str, task: TaskConfig) -> Iterator[Site]:
-    """Collect the expressions of a task; empty ones are none."""
+def criteria_site(path: str, trigger: TriggerConfig) -> Site:
+    """Take the expression of a trigger: it is evaluated before anything has begun."""
+    return Site(f"{path}.criteria", trigger.criteria, "", _CRITERIA_VARIABLES, is_condition=True)
+
+
+def expression_sites(path: str, task: TaskConfig, *, handles_failure: bool) -> Iterator[Site]:
+    """Collect the expressions of a task; empty ones are none.
+
+    Args:
+        path: Of the task.
+        task: The task.
+        handles_failure: Whether it belongs to an error catcher or to the teardown, so that it sees `error`.
+    """
     task_id = task.task_id
+    variables = CATCHER_VARIABLES if handles_failure else TASK_VARIABLES
+    yield Site(f"{path}.precondition", task.precondition, task_id, variables, is_condition=True)
     for key, source in task.parameters.items():
-        yield Site(f"{path}.parameters[{show(key)}].expression", source.expression, task_id)
+        yield Site(f"{path}.parameters[{show(key)}].expression", source.expression, task_id, variables)
     for position, edge in enumerate(task.next_tasks):
-        yield Site(
-            f"{path}.next_tasks[{position}].condition", edge.condition, task_id, is_condition=True, sees_itself=True
-        )
+        place = f"{path}.next_tasks[{position}].condition"
+        yield Site(place, edge.condition, task_id, variables, is_condition=True, sees_itself=True)
     for position, policy in enumerate(task.conditional_failure_policies.failure_policies):
         yield Site(
             f"{path}.conditional_failure_policies.failure_policies[{position}].condition",
@@ -56,9 +72,9 @@ def expression_sites(path: str, task: TaskConfig) -> Iterator[Site]:
             is_condition=True,
         )
     for position, assignment in enumerate(task.assign.assignments):
-        yield Site(f"{path}.assign.assignments[{position}].expression", assignment.expression, task_id)
-    yield Site(f"{path}.timer.until_expression", task.timer.until_expression, task_id)
-    yield Site(f"{path}.for_each.items", task.for_each.items, task_id)
+        yield Site(f"{path}.assign.assignments[{position}].expression", assignment.expression, task_id, variables)
+    yield Site(f"{path}.timer.until_expression", task.timer.until_expression, task_id, variables)
+    yield Site(f"{path}.for_each.items", task.for_each.items, task_id, variables)
 
 
 def known_results(task: TaskConfig) -> frozenset[str] | None:
@@ -68,6 +84,8 @@ def known_results(task: TaskConfig) -> frozenset[str] | None:
             return frozenset()
         case "for_each":
             return RESULTS_OF_LOOP
+        case "suspend":
+            return RESULTS_OF_DECISION
         case "sub_integration" if task.sub_integration.HasField("wait") and not task.sub_integration.wait:
             return frozenset()
         case _:
@@ -81,19 +99,29 @@ def settable_parameters(task: TaskConfig) -> Iterator[str]:
 
 
 class ExpressionCheck:
-    """Judges expressions in one definition; a text that comes many times is compiled once."""
+    """Judges expressions in one definition; a text that comes many times is compiled once.
+
+    Args:
+        evaluator: Knows the language.
+        parameters: The parameters that can have a value.
+        absence: Why another one has none, for the author.
+        results: Of each task, the results that it has, as far as they are known.
+        parts: Tell whose outputs can be there.
+    """
 
     def __init__(
         self,
         evaluator: Evaluator,
         parameters: Collection[str],
+        absence: str,
         results: Mapping[str, frozenset[str] | None],
-        ancestry: Ancestry,
+        parts: Parts,
     ) -> None:
         self._evaluator = evaluator
         self._parameters = parameters
+        self._absence = absence
         self._results = results
-        self._ancestry = ancestry
+        self._parts = parts
         self._compiled: dict[tuple[str, frozenset[str], bool], tuple[tuple[ExpressionProblem, ...], References | None]]
         self._compiled = {}
 
@@ -107,9 +135,7 @@ class ExpressionCheck:
         if references is None:
             return
         for name in sorted(references.parameters.difference(self._parameters)):
-            yield FieldViolation(
-                site.path, f"params has no {show(name)}: the integration does not declare it and no task sets it"
-            )
+            yield FieldViolation(site.path, f"params has no {show(name)}: {self._absence}")
         for task in sorted(references.tasks, key=lambda task: (task.task_id, task.output or "")):
             yield from self._task_faults(site, task)
 
@@ -127,7 +153,7 @@ class ExpressionCheck:
         itself = task.task_id == site.task_id
         if itself and not site.sees_itself:
             yield FieldViolation(site.path, "the task has no outputs yet when this is evaluated")
-        elif not itself and not self._ancestry.is_ancestor(task.task_id, site.task_id):
+        elif not itself and not self._parts.may_read(task.task_id, site.task_id):
             yield FieldViolation(site.path, f"no edges lead from task {show(task.task_id)} to here")
         results = self._results[task.task_id]
         if task.output is not None and results is not None and task.output not in results:

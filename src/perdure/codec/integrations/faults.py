@@ -9,14 +9,11 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from perdure.codec.integrations.expression_faults import (
-    ExpressionCheck,
-    expression_sites,
-    known_results,
-    settable_parameters,
-)
+from perdure.codec.integrations.catcher_faults import catchers_faults
+from perdure.codec.integrations.connected_faults import connected_faults, duplicate_faults
 from perdure.codec.integrations.field_faults import length_faults, name_faults, read_value, show, text_faults
 from perdure.codec.integrations.task_faults import task_faults
+from perdure.codec.integrations.teardown_faults import teardown_faults
 from perdure.codec.values import KIND_NAMES
 from perdure.domain.errors import FieldViolation
 from perdure.domain.limits import (
@@ -30,6 +27,7 @@ from perdure.domain.limits import (
     RETENTION_MIN,
     SEARCHABLE_MAX,
     TASKS_MAX,
+    TEARDOWN_MAX,
     TRIGGERS_MAX,
 )
 from perdure.domain.validation import (
@@ -38,22 +36,20 @@ from perdure.domain.validation import (
     PARAMETER_KEY_RULE,
     TRIGGER_ID,
     TRIGGER_ID_RULE,
-    Ancestry,
-    EdgeFault,
-    Shape,
-    StartFault,
-    TaskFault,
-    graph_faults,
 )
 from perdure.domain.value import ValueKind
+from perdure.v1.execution_pb2 import Execution
 from perdure.v1.integration_pb2 import Integration, IntegrationParameter, TriggerConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from perdure.domain.expression import Evaluator
 
 _ROOT: Final = "integration"
+
+CATCHERS_MAX: Final = 100
+"""Most error catchers of an integration."""
 
 _SEARCHABLE_KINDS: Final = frozenset({ValueKind.STRING, ValueKind.INT, ValueKind.DOUBLE, ValueKind.BOOLEAN})
 
@@ -79,22 +75,28 @@ def find_faults(message: Integration, evaluator: Evaluator) -> list[FieldViolati
         *chain.from_iterable(
             task_faults(f"{_ROOT}.tasks[{position}]", task) for position, task in enumerate(message.tasks)
         ),
-        *_duplicate_faults("parameters", "key", [parameter.key for parameter in message.parameters]),
-        *_duplicate_faults("triggers", "trigger_id", [trigger.trigger_id for trigger in message.triggers]),
-        *_duplicate_faults("tasks", "task_id", [task.task_id for task in message.tasks]),
-        *_connected_faults(message, evaluator),
+        *catchers_faults(_ROOT, message.error_catchers),
+        *teardown_faults(_ROOT, message.teardown_tasks),
+        *duplicate_faults(_ROOT, message),
+        *connected_faults(_ROOT, message, evaluator),
     ]
 
 
 def _size_faults(message: Integration) -> Iterator[FieldViolation]:
-    edges = sum(len(task.next_tasks) for task in message.tasks)
     for field, count, limit in (
-        ("tasks", len(message.tasks), TASKS_MAX),
+        ("teardown_tasks", len(message.teardown_tasks), TEARDOWN_MAX),
         ("parameters", len(message.parameters), PARAMETERS_MAX),
         ("triggers", len(message.triggers), TRIGGERS_MAX),
+        ("error_catchers", len(message.error_catchers), CATCHERS_MAX),
     ):
         if count > limit:
             yield FieldViolation(f"{_ROOT}.{field}", f"has {count} entries, the limit is {limit}")
+    teardown = len(message.teardown_tasks)
+    if len(message.tasks) + teardown > TASKS_MAX:
+        beside = f" with {teardown} in teardown_tasks" if teardown else ""
+        count, limit = len(message.tasks), TASKS_MAX - teardown
+        yield FieldViolation(f"{_ROOT}.tasks", f"has {count} entries, the limit is {limit}{beside}")
+    edges = sum(len(task.next_tasks) for task in chain(message.tasks, message.teardown_tasks))
     if edges > EDGES_MAX:
         yield FieldViolation(f"{_ROOT}.tasks", f"has {edges} edges, the limit is {EDGES_MAX}")
 
@@ -109,6 +111,8 @@ def _header_faults(message: Integration) -> Iterator[FieldViolation]:
         )
     if not message.tasks:
         yield FieldViolation(f"{_ROOT}.tasks", "at least one task is required")
+    if message.savepoint_retention not in Execution.SavepointRetention.values():
+        yield FieldViolation(f"{_ROOT}.savepoint_retention", f"{message.savepoint_retention} is no retention")
     if len(message.labels) > LABELS_MAX:
         yield FieldViolation(f"{_ROOT}.labels", f"has {len(message.labels)} entries, the limit is {LABELS_MAX}")
     for key, value in sorted(message.labels.items()):
@@ -178,67 +182,3 @@ def _trigger_faults(path: str, trigger: TriggerConfig) -> Iterator[FieldViolatio
     yield from name_faults(f"{path}.trigger_id", trigger.trigger_id, TRIGGER_ID, TRIGGER_ID_RULE)
     yield from text_faults(f"{path}.label", trigger.label)
     yield from text_faults(f"{path}.description", trigger.description)
-
-
-def _positions(ids: Iterable[str]) -> dict[str, int]:
-    """Say where each id stands first."""
-    positions: dict[str, int] = {}
-    for position, one in enumerate(ids):
-        positions.setdefault(one, position)
-    return positions
-
-
-def _duplicate_faults(field: str, id_field: str, ids: Sequence[str]) -> Iterator[FieldViolation]:
-    first = _positions(ids)
-    for position, one in enumerate(ids):
-        if one and first[one] != position:
-            yield FieldViolation(
-                f"{_ROOT}.{field}[{position}].{id_field}", f"{show(one)} is the id of {field}[{first[one]}] already"
-            )
-
-
-def _connected_faults(message: Integration, evaluator: Evaluator) -> Iterator[FieldViolation]:
-    """Find what is wrong between tasks. Of several with one id, the first is looked at."""
-    tasks = _positions(task.task_id for task in message.tasks)
-    triggers = _positions(trigger.trigger_id for trigger in message.triggers)
-    shape = Shape(
-        edges={task_id: [edge.task_id for edge in message.tasks[at].next_tasks] for task_id, at in tasks.items()},
-        start_tasks={
-            trigger_id: [start.task_id for start in message.triggers[at].start_tasks]
-            for trigger_id, at in triggers.items()
-        },
-    )
-    ancestry = Ancestry(shape)
-    for fault in graph_faults(shape, ancestry):
-        match fault:
-            case EdgeFault():
-                path = f"tasks[{tasks[fault.task_id]}].next_tasks[{fault.edge}].task_id"
-            case StartFault():
-                path = f"triggers[{triggers[fault.trigger_id]}].start_tasks[{fault.position}].task_id"
-            case TaskFault():
-                path = f"tasks[{tasks[fault.task_id]}].task_id"
-        yield FieldViolation(f"{_ROOT}.{path}", fault.description)
-    yield from _expression_faults(message, evaluator, ancestry)
-    yield from _output_faults(message)
-
-
-def _output_faults(message: Integration) -> Iterator[FieldViolation]:
-    """Find outputs that nobody gives a value: as a rule, the name was misspelt where a task sets it."""
-    given = set(chain.from_iterable(settable_parameters(task) for task in message.tasks))
-    for position, parameter in enumerate(message.parameters):
-        only_out = parameter.input_output_type == IntegrationParameter.INPUT_OUTPUT_TYPE_OUT
-        if only_out and parameter.key not in given and not parameter.HasField("default_value"):
-            set_ones = ", ".join(map(show, sorted(given))) or "none"
-            yield FieldViolation(
-                f"{_ROOT}.parameters[{position}]", f"no task sets this output; what tasks set: {set_ones}"
-            )
-
-
-def _expression_faults(message: Integration, evaluator: Evaluator, ancestry: Ancestry) -> Iterator[FieldViolation]:
-    known = {parameter.key for parameter in message.parameters}
-    known.update(chain.from_iterable(settable_parameters(task) for task in message.tasks))
-    results = {task.task_id: known_results(task) for task in reversed(message.tasks)}
-    check = ExpressionCheck(evaluator, known, results, ancestry)
-    for position, task in enumerate(message.tasks):
-        for site in expression_sites(f"{_ROOT}.tasks[{position}]", task):
-            yield from check.faults(site)

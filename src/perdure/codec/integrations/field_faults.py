@@ -35,10 +35,10 @@ def name_faults(path: str, name: str, pattern: re.Pattern[str], rule: str) -> It
         yield FieldViolation(path, f"{show(name)} is not allowed: {rule}")
 
 
-def text_faults(path: str, text: str) -> Iterator[FieldViolation]:
-    """Find a text for people that is too long."""
-    if len(text) > TEXT_MAX_CHARACTERS:
-        yield FieldViolation(path, f"has {len(text)} characters, the limit is {TEXT_MAX_CHARACTERS}")
+def text_faults(path: str, text: str, maximum: int = TEXT_MAX_CHARACTERS) -> Iterator[FieldViolation]:
+    """Find a text for people that has more than so many characters."""
+    if len(text) > maximum:
+        yield FieldViolation(path, f"has {len(text)} characters, the limit is {maximum}")
 
 
 def length_faults(path: str, length: Duration, maximum: int | None, *, minimum: int = 0) -> Iterator[FieldViolation]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.codec.values import value_from_message
 from perdure.domain import integration as rules
-from perdure.domain.limits import FAN_OUT_DEFAULT_PARALLELISM, VALUE_MAX_BYTES
+from perdure.domain.limits import FAN_OUT_DEFAULT_PARALLELISM, TEARDOWN_TIMEOUT, VALUE_MAX_BYTES
 from perdure.domain.value import ValueKind
 from perdure.v1 import integration_pb2 as v1
 from perdure.v1 import task_config_pb2 as task_v1
@@ -19,8 +20,12 @@ BUILT_IN_NAMES: Final = {
     "assign": "assign",
     "sub_integration": "sub-integration",
     "for_each": "for-each",
+    "suspend": "suspend",
+    "callback": "callback",
 }
 """By the field that configures it, the name that a built-in has among the handlers."""
+
+HANDLERS_OF_BUILT_INS: Final = frozenset(BUILT_IN_NAMES.values())
 
 _IN = v1.IntegrationParameter.INPUT_OUTPUT_TYPE_IN
 _OUT = v1.IntegrationParameter.INPUT_OUTPUT_TYPE_OUT
@@ -40,6 +45,11 @@ def read_integration(message: v1.Integration, revision_id: str, ordinal: int) ->
         default_priority=message.default_priority,
         labels=dict(message.labels),
         retention=read_retention(message),
+        error_catchers={catcher.error_catcher_id: _read_catcher(catcher) for catcher in message.error_catchers},
+        error_catcher=message.error_catcher_id,
+        teardown=tuple(_read_teardown_task(task) for task in message.teardown_tasks),
+        # In all enums here 0 stands for 1, the default.
+        savepoint_retention=rules.SavepointRetention(message.savepoint_retention or 1),
     )
 
 
@@ -73,7 +83,23 @@ def _read_parameter(message: v1.IntegrationParameter) -> rules.Parameter:
 
 
 def _read_trigger(message: v1.TriggerConfig) -> rules.Trigger:
-    return rules.Trigger(message.trigger_id, tuple(start.task_id for start in message.start_tasks))
+    return rules.Trigger(
+        message.trigger_id,
+        tuple(start.task_id for start in message.start_tasks),
+        criteria=message.criteria,
+        error_catcher=message.error_catcher_id,
+    )
+
+
+def _read_catcher(message: v1.ErrorCatcherConfig) -> rules.ErrorCatcher:
+    return rules.ErrorCatcher(message.error_catcher_id, tuple(start.task_id for start in message.start_error_tasks))
+
+
+def _read_teardown_task(message: task_v1.TaskConfig) -> rules.TaskConfig:
+    task = _read_task(message)
+    if task.timeout or isinstance(task.built_in, rules.Assign):
+        return task
+    return replace(task, timeout=TEARDOWN_TIMEOUT)
 
 
 def _read_task(message: task_v1.TaskConfig) -> rules.TaskConfig:
@@ -84,7 +110,6 @@ def _read_task(message: task_v1.TaskConfig) -> rules.TaskConfig:
         parameters={key: _read_source(source) for key, source in sorted(message.parameters.items())},
         outputs=tuple(rules.OutputMapping(output.result, output.parameter) for output in message.outputs),
         edges=tuple(rules.Edge(edge.task_id, edge.condition) for edge in message.next_tasks),
-        # In both enums 0 stands for 1, the default.
         next_tasks_policy=rules.NextTasksPolicy(message.next_tasks_execution_policy or 1),
         join=rules.JoinStrategy(message.task_execution_strategy or 1),
         failure_policy=_read_policy(message.failure_policy) if message.HasField("failure_policy") else None,
@@ -92,9 +117,14 @@ def _read_task(message: task_v1.TaskConfig) -> rules.TaskConfig:
         if message.HasField("synchronous_call_failure_policy")
         else None,
         conditional_failure_policies=_read_conditional(message.conditional_failure_policies),
-        timeout=microseconds(message.timeout),
+        # Of a callback it is the length of the wait.
+        timeout=0 if built_in == "callback" else microseconds(message.timeout),
         checkpoint=message.checkpoint if message.HasField("checkpoint") else True,
         built_in=_read_built_in(message),
+        precondition=message.precondition,
+        error_catcher=message.error_catcher_id,
+        rollback=_read_rollback(message.rollback) if message.HasField("rollback") else None,
+        suspension=_read_suspension(message.suspension_config) if message.HasField("suspension_config") else None,
     )
 
 
@@ -132,6 +162,11 @@ def _read_built_in(message: task_v1.TaskConfig) -> rules.BuiltIn | None:
             return _read_sub_integration(message.sub_integration)
         case "for_each":
             return _read_for_each(message.for_each)
+        case "suspend":
+            return _read_suspension(message.suspend)
+        case "callback":
+            timeout = microseconds(message.callback.timeout) or microseconds(message.timeout)
+            return rules.Callback(message.callback.signal, timeout)
         case _:
             return None
 
@@ -154,4 +189,24 @@ def _read_for_each(message: task_v1.ForEachConfig) -> rules.ForEach:
         target=_read_sub_integration(message.sub_integration) if message.HasField("sub_integration") else None,
         parallelism=message.parallelism if message.HasField("parallelism") else FAN_OUT_DEFAULT_PARALLELISM,
         continue_on_failure=message.continue_on_failure,
+    )
+
+
+def _read_suspension(message: task_v1.SuspensionConfig) -> rules.SuspensionConfig:
+    return rules.SuspensionConfig(
+        who_may_resolve=tuple(message.who_may_resolve),
+        message=message.custom_message,
+        expire_after=microseconds(message.expire_after),
+        remind_after=microseconds(message.remind_after),
+        lift_when_expired=message.lift_when_expired,
+    )
+
+
+def _read_rollback(message: task_v1.RollbackConfig) -> rules.Rollback:
+    return rules.Rollback(
+        handler=message.task,
+        failure_policy=_read_policy(message.failure_policy) if message.HasField("failure_policy") else None,
+        timeout=microseconds(message.timeout),
+        on_unknown_outcome=message.on_unknown_outcome,
+        failure_action=rules.RollbackFailureAction(message.failure_action or 1),
     )

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.codec.integrations.expression_faults import known_results
 from perdure.codec.integrations.field_faults import length_faults, name_faults, read_value, show, text_faults
-from perdure.codec.integrations.reading import BUILT_IN_NAMES, microseconds
+from perdure.codec.integrations.policy_faults import policies_faults, rollback_faults
+from perdure.codec.integrations.reading import BUILT_IN_NAMES, HANDLERS_OF_BUILT_INS
+from perdure.codec.integrations.suspension_faults import callback_faults, success_policy_faults, suspension_faults
 from perdure.domain.errors import FieldViolation
-from perdure.domain.integration import RetryStrategy
-from perdure.domain.limits import FAN_OUT_MAX_PARALLELISM, INTERVAL_MAX, RETRIES_MAX
+from perdure.domain.limits import FAN_OUT_MAX_PARALLELISM, SUSPENSION_MAX
 from perdure.domain.validation import (
     HANDLER_NAME,
     HANDLER_NAME_RULE,
@@ -30,23 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from perdure.v1.task_config_pb2 import (
-        ConditionalFailurePolicies,
-        FailurePolicy,
         ForEachConfig,
         ParameterSource,
         SubIntegrationConfig,
         TimerConfig,
     )
 
-_HANDLERS_OF_BUILT_INS: Final = frozenset(BUILT_IN_NAMES.values())
-_RETRYING: Final = frozenset(
-    {
-        RetryStrategy.FIXED_INTERVAL,
-        RetryStrategy.LINEAR_BACKOFF,
-        RetryStrategy.EXPONENTIAL_BACKOFF,
-        RetryStrategy.RESTART_INTEGRATION_WITH_BACKOFF,
-    }
-)
 _LIST_INPUT: Final = "items"
 
 
@@ -62,16 +52,19 @@ def task_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
     for position, edge in enumerate(task.next_tasks):
         yield from text_faults(f"{path}.next_tasks[{position}].display_name", edge.display_name)
     yield from _enum_faults(path, task)
-    yield from length_faults(f"{path}.timeout", task.timeout, LENGTH_MAX)
     yield from _timeout_faults(path, task)
-    yield from _all_policies_faults(path, task)
+    yield from policies_faults(path, task)
+    yield from rollback_faults(path, task)
+    yield from success_policy_faults(path, task)
     yield from _built_in_faults(path, task)
 
 
 def _timeout_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
-    """A timer waits as long as it says and an assignment takes no time: neither has attempts that could time out."""
+    """Some built-ins have no attempts that could time out: they take no time, or wait as long as they say."""
     built_in = task.WhichOneof("built_in")
-    if task.HasField("timeout") and built_in in {"timer", "assign"}:
+    longest = SUSPENSION_MAX if built_in == "callback" else LENGTH_MAX
+    yield from length_faults(f"{path}.timeout", task.timeout, longest)
+    if task.HasField("timeout") and built_in in {"timer", "assign", "suspend"}:
         yield FieldViolation(f"{path}.timeout", f"a task with `{built_in}` has no timeout")
 
 
@@ -83,7 +76,7 @@ def _handler_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
             yield FieldViolation(
                 f"{path}.task", f'{show(task.task)} cannot perform it: with {built_in} set it is "{name}"'
             )
-    elif task.task in _HANDLERS_OF_BUILT_INS:
+    elif task.task in HANDLERS_OF_BUILT_INS:
         field = task.task.replace("-", "_")
         yield FieldViolation(f"{path}.{field}", f"is required: {show(task.task)} is a built-in, which needs its config")
     else:
@@ -127,51 +120,6 @@ def _enum_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
         yield FieldViolation(f"{path}.task_execution_strategy", f"{task.task_execution_strategy} is no strategy")
 
 
-def _all_policies_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
-    if task.HasField("failure_policy"):
-        yield from _unconditional_faults(f"{path}.failure_policy", task.failure_policy)
-    if task.HasField("synchronous_call_failure_policy"):
-        yield from _unconditional_faults(
-            f"{path}.synchronous_call_failure_policy", task.synchronous_call_failure_policy
-        )
-    if task.HasField("conditional_failure_policies"):
-        yield from _conditional_faults(f"{path}.conditional_failure_policies", task.conditional_failure_policies)
-
-
-def _conditional_faults(path: str, policies: ConditionalFailurePolicies) -> Iterator[FieldViolation]:
-    if not policies.failure_policies:
-        yield FieldViolation(f"{path}.failure_policies", "at least one policy is required")
-    for position, policy in enumerate(policies.failure_policies):
-        yield from _policy_faults(f"{path}.failure_policies[{position}]", policy)
-    if policies.HasField("default_failure_policy"):
-        yield from _unconditional_faults(f"{path}.default_failure_policy", policies.default_failure_policy)
-
-
-def _unconditional_faults(path: str, policy: FailurePolicy) -> Iterator[FieldViolation]:
-    if policy.condition:
-        yield FieldViolation(
-            f"{path}.condition", "must be empty: only conditional_failure_policies.failure_policies have conditions"
-        )
-    yield from _policy_faults(path, policy)
-
-
-def _policy_faults(path: str, policy: FailurePolicy) -> Iterator[FieldViolation]:
-    retries, retrying = policy.max_retries, int(policy.retry_strategy) in _RETRYING
-    if policy.retry_strategy not in policy.RetryStrategy.values():
-        yield FieldViolation(f"{path}.retry_strategy", f"{policy.retry_strategy} is no strategy")
-    if not 0 <= retries <= RETRIES_MAX:
-        yield FieldViolation(f"{path}.max_retries", f"{retries} is out of range, 0 to {RETRIES_MAX} are allowed")
-    elif retrying and not retries:
-        yield FieldViolation(f"{path}.max_retries", "is required, and above 0, for a strategy that tries again")
-    if retrying and not policy.HasField("interval"):
-        yield FieldViolation(f"{path}.interval", "is required, and above zero, for a strategy that tries again")
-    else:
-        yield from length_faults(f"{path}.interval", policy.interval, INTERVAL_MAX, minimum=1 if retrying else 0)
-    yield from length_faults(f"{path}.max_interval", policy.max_interval, None)
-    if 0 < microseconds(policy.max_interval) < microseconds(policy.interval):
-        yield FieldViolation(f"{path}.max_interval", "is shorter than interval")
-
-
 def _built_in_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
     match task.WhichOneof("built_in"):
         case "timer":
@@ -188,6 +136,10 @@ def _built_in_faults(path: str, task: TaskConfig) -> Iterator[FieldViolation]:
             yield from _sub_integration_faults(f"{path}.sub_integration", task.sub_integration)
         case "for_each":
             yield from _for_each_faults(path, task, task.for_each)
+        case "suspend":
+            yield from suspension_faults(f"{path}.suspend", task.suspend)
+        case "callback":
+            yield from callback_faults(f"{path}.callback", task.callback)
 
 
 def _timer_faults(path: str, timer: TimerConfig) -> Iterator[FieldViolation]:
@@ -219,7 +171,7 @@ def _for_each_faults(path: str, task: TaskConfig, loop: ForEachConfig) -> Iterat
     if loop.index_parameter:
         yield from _loop_name_faults(f"{place}.index_parameter", loop.index_parameter, taken | {loop.item_parameter})
     match loop.WhichOneof("target"):
-        case "task" if loop.task in _HANDLERS_OF_BUILT_INS:
+        case "task" if loop.task in HANDLERS_OF_BUILT_INS:
             yield FieldViolation(
                 f"{place}.task", f"{show(loop.task)} is a built-in; only a handler can perform an item"
             )
