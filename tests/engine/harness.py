@@ -17,7 +17,7 @@ from perdure.engine.engine import Engine
 from perdure.engine.environment import Environment
 from perdure.engine.integrations import Draft
 from perdure.engine.ports import Change, Offer, Stopped
-from perdure.engine.starting import Accepted, StartRequest
+from perdure.engine.start_request import StartRequest
 from perdure.expression.cel import DIALECT, CelEvaluator
 from perdure.runtime.supervisor import Supervisor
 from perdure.store.errors import StoreRefused
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from perdure.domain.execution import Execution
+    from perdure.engine.starting import Accepted
     from perdure.store.records import ExecutionRow
 
 PATIENCE_SECONDS = 20.0

@@ -97,8 +97,9 @@ async def test_the_columns_say_who_asked_for_what(tmp_path: Path) -> None:
             description="the nightly one",
             max_runtime=9 * SECOND,
         )
-        created = (await bench.engine.queries.row(scheduled)).created
-        assert (created.principal, created.description) == ("alice", "the nightly one")
+        row = await bench.engine.queries.row(scheduled)
+        created = row.created
+        assert (created.principal, row.summary.description) == ("alice", "the nightly one")
         assert (created.schedule_time, created.max_runtime) == (when, 9 * SECOND)
         assert created.started_by == StartedBy.SCHEDULE
         queued = (await bench.engine.queries.row(await bench.start("one"))).created

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from perdure.domain.commands import Wake
 from perdure.domain.decide import decide, pending_effects
-from perdure.domain.errors import IllegalCommand, NotFound, Unavailable
+from perdure.domain.errors import IllegalCommand, NotFound, PerdureError, Unavailable
 from perdure.domain.limits import SECOND
 from perdure.engine.flight import Flight
 from perdure.engine.live import Live, record
@@ -118,16 +118,30 @@ class ActiveSet:
         return live
 
     async def command(
-        self, key: ExecutionKey, command: Command, request: RequestRecord | None = None
+        self,
+        key: ExecutionKey,
+        command: Command,
+        request: RequestRecord | None = None,
+        *,
+        check: Callable[[Execution], None] | None = None,
     ) -> Transition | None:
         """Apply a command and wait until its outcome is durable, also if it changes nothing.
 
-        Returns the transition, whose events tell whether anything changed; None if the execution does
-        not exist or has ended.
+        Args:
+            key: The execution.
+            command: What is asked of it.
+            request: The request id that asks for it.
+            check: Looks at the state to which the command is applied, and raises if it must not be. It is not
+                called for an execution that has ended.
+
+        Returns:
+            The transition, whose events tell whether anything changed; None if the execution does not exist or
+            has ended.
 
         Raises:
             Unavailable: The store refused; nothing has changed.
             IllegalCommand: See `decide`.
+            PerdureError: The same, or `check` refuses the state.
         """
         try:
             live = await self.load(key)
@@ -135,14 +149,17 @@ class ActiveSet:
             raise Unavailable("the store cannot be read now") from error
         if live is None:
             return None
+        ended = live.execution.is_terminal
         try:
+            if check is not None and not ended:
+                check(live.execution)
             transition = self.apply(live, command, request)
-        except IllegalCommand:
+        except (IllegalCommand, PerdureError):
             # What forbids it may be void yet.
             await self.durable(live)
             raise
         await self.durable(live)
-        return transition
+        return None if ended else transition
 
     def apply(self, live: Live, command: Command, request: RequestRecord | None = None) -> Transition:
         """Apply a command to an execution in memory and give the outcome to the store, with its request id."""

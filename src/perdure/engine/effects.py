@@ -14,7 +14,8 @@ from perdure.domain.errors import PerdureError, Unavailable
 from perdure.domain.execution import generation
 from perdure.domain.integration import ForEach, SubIntegration
 from perdure.domain.limits import CANCEL_GRACE
-from perdure.domain.states import TaskState
+from perdure.domain.value import NO_VALUES
+from perdure.engine.attempts import at_work, is_undoing
 from perdure.engine.depth import check_depth
 from perdure.engine.fan_out import start_failure
 from perdure.engine.ports import Offer, Stopped
@@ -68,37 +69,48 @@ class Performer:
             self._perform_one[type(effect)](live, effect)
 
     def _offer(self, live: Live, effect: ef.OfferAttempt) -> None:
-        run = _current(live.execution, effect)
-        if run is None or live.execution.cancel_requested:
+        run = at_work(live.execution, *_ids(effect))
+        if run is None:
             return
+        undoes = is_undoing(run)
+        if live.execution.is_stopping and not undoes:
+            return
+        self._offers.offer(self._offer_of(live, effect, run, undoes=undoes))
+
+    def _offer_of(self, live: Live, effect: ef.OfferAttempt, run: TaskRun, *, undoes: bool) -> Offer:
         execution = live.execution
         created = execution.created
-        self._offers.offer(
-            Offer(
-                key=live.key,
-                execution_name=execution_name(live.key.project, self._env.location, created.integration, execution.id),
-                integration=created.integration,
-                revision_id=created.revision_id,
-                task_id=effect.task_id,
-                execution_attempt=effect.execution_attempt,
-                attempt=effect.attempt,
-                handler=run.config.handler,
-                priority=created.priority,
-                order=execution.create_time,
-                inputs=run.inputs,
-                deadline=run.due,
-                idempotency_key=f"{live.key.project}/{execution.id}/{effect.task_id}",
-                trace_parent=created.trace_parent,
-                trace_state=created.trace_state,
-            )
+        rollback = run.config.rollback if undoes else None
+        task_key = f"{live.key.project}/{execution.id}/{effect.task_id}"
+        return Offer(
+            key=live.key,
+            execution_name=execution_name(live.key.project, self._env.location, created.integration, execution.id),
+            integration=created.integration,
+            revision_id=created.revision_id,
+            task_id=effect.task_id,
+            execution_attempt=effect.execution_attempt,
+            attempt=effect.attempt,
+            handler=rollback.handler if rollback else run.config.handler,
+            priority=execution.priority,
+            order=execution.create_time,
+            inputs=run.inputs,
+            deadline=run.due,
+            idempotency_key=f"{task_key}/rollback" if undoes else task_key,
+            trace_parent=created.trace_parent,
+            trace_state=created.trace_state,
+            development=execution.development,
+            rollback=undoes,
+            forward_outputs=run.outputs if undoes else NO_VALUES,
+            forward_outcome_unknown=undoes and run.unknown,
         )
 
     def _stop(self, live: Live, effect: ef.StopAttempt) -> None:
-        ids = (effect.task_id, effect.execution_attempt, effect.attempt)
+        ids = _ids(effect)
         reason = live.execution.cancel_reason or "the attempt is not wanted any more"
         stopped = self._offers.stop(live.key, *ids, reason, CANCEL_GRACE)
         if stopped is not Stopped.TOLD and not live.execution.is_terminal:
-            self._env.insist(lambda: self._report(live.key, cmd.ReportStopped(*ids)), "withdraw an attempt")
+            report = cmd.ReportStopped(*ids, begun=stopped is Stopped.UNKNOWN)
+            self._env.insist(lambda: self._report(live.key, report), "withdraw an attempt")
 
     async def _report(self, key: ExecutionKey, command: cmd.Command) -> None:
         await self._active.command(key, command)
@@ -108,13 +120,13 @@ class Performer:
 
     async def _run_child_until_started(self, parent_key: ExecutionKey, effect: ef.RunChild) -> None:
         parent = await self._active.load(parent_key)
-        run = _current(parent.execution, effect) if parent else None
+        ids = _ids(effect)
+        run = at_work(parent.execution, *ids) if parent else None
         if parent is None or run is None:
             return
-        ids = (effect.task_id, effect.execution_attempt, effect.attempt)
         child_key = ExecutionKey(parent_key.project, effect.child)
-        if parent.execution.cancel_requested and not run.child_started:
-            await self._report(parent_key, cmd.ReportStopped(*ids))
+        if parent.execution.is_stopping and not run.child_started:
+            await self._report(parent_key, cmd.ReportStopped(*ids, begun=False))
             return
         try:
             await self._create_child(parent, run, effect, child_key)
@@ -129,7 +141,7 @@ class Performer:
         row = await self._env.store.get_row(child_key)
         if row is not None and row.facts.end_time is not None:
             await self._active.view(child_key, lambda child, _: self._tell_parent(child))
-        elif parent.execution.cancel_requested or _current(parent.execution, effect) is None:
+        elif parent.execution.is_stopping or at_work(parent.execution, *ids) is None:
             await self._cancel_child(child_key, parent.execution)
 
     async def _create_child(self, parent: Live, run: TaskRun, effect: ef.RunChild, child_key: ExecutionKey) -> None:
@@ -144,7 +156,7 @@ class Performer:
         else:
             found = await self._definitions.latest(key)
         link = ParentLink(
-            created=parent.execution.created,
+            execution=parent.execution,
             parent=parent.key,
             task_id=effect.task_id,
             generation=generation(effect.execution_attempt, effect.attempt),
@@ -153,8 +165,7 @@ class Performer:
         await self._starter.start_child(found, config.trigger_id, run.inputs, child_key, link)
 
     def _run_items(self, live: Live, effect: ef.RunItems) -> None:
-        run = _current(live.execution, effect)
-        if run is not None:
+        if at_work(live.execution, *_ids(effect)) is not None:
             self._env.insist(lambda: self._fan_out.run(live.key, effect), f"for-each {effect.task_id}")
 
     def _cancel_children(self, live: Live, effect: ef.CancelChildren) -> None:
@@ -203,10 +214,8 @@ class Performer:
         await self._report(parent_key, report)
 
 
-def _current(execution: Execution, effect: ef.OfferAttempt | ef.RunChild | ef.RunItems) -> TaskRun | None:
-    run = execution.tasks.get(effect.task_id)
-    same = run is not None and (execution.execution_attempt, run.attempt) == (effect.execution_attempt, effect.attempt)
-    return run if run is not None and same and run.state is TaskState.IN_PROCESS else None
+def _ids(effect: ef.OfferAttempt | ef.StopAttempt | ef.RunChild | ef.RunItems) -> tuple[str, int, int]:
+    return effect.task_id, effect.execution_attempt, effect.attempt
 
 
 def _waits(run: TaskRun) -> bool:

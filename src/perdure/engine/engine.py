@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from perdure.domain.commands import Cancel
 from perdure.engine.active import ActiveSet
+from perdure.engine.controlling import Controls
 from perdure.engine.definitions import Definitions
 from perdure.engine.effects import Performer
 from perdure.engine.fan_out import FanOut
@@ -35,6 +36,7 @@ class Engine:
     Attributes:
         environment: Store, clock and the like.
         starter: Starts executions.
+        controls: Intervenes in executions that have not ended.
         queries: Reads lists and histories.
         integrations: Keeps definitions.
         reports: Takes what workers report; the dispatcher calls it.
@@ -48,6 +50,7 @@ class Engine:
         self._reunion = Reunion()
         self._performer: Performer | None = None
         self.starter = Starter(environment, self._definitions, self._active)
+        self.controls = Controls(environment, self._active, self._perform)
         self.queries = Queries(environment, self._definitions)
         self.integrations = Integrations(environment, self._definitions, self._active)
         self.reports = EngineReports(environment, self._active, self._reunion)
@@ -140,13 +143,23 @@ class Engine:
             pass  # The latest state is the answer.
         return await self._active.view(key, show)
 
-    async def cancel(self, key: ExecutionKey, reason: str, principal: str, show: Callable[[Execution, int], T]) -> T:
+    async def cancel(
+        self,
+        key: ExecutionKey,
+        reason: str,
+        principal: str,
+        show: Callable[[Execution, int], T],
+        *,
+        force: bool = False,
+    ) -> T:
         """Cancel an execution with its sub-executions (row 41); one that has ended is shown as it is.
+
+        With force what still runs is not waited for (row 42); sub-executions are cancelled without force.
 
         Raises:
             NotFound: There is no such execution.
         """
-        await self._active.command(key, Cancel(reason, principal))
+        await self._active.command(key, Cancel(reason, principal, force))
         return await self._active.view(key, show)
 
     async def delete(self, keys: Sequence[ExecutionKey], forgotten: Sequence[tuple[str, str, str]] = ()) -> int:

@@ -20,8 +20,9 @@ from perdure.domain.errors import PerdureError, Unavailable
 from perdure.domain.execution import generation
 from perdure.domain.integration import ForEach
 from perdure.domain.limits import VALUE_MAX_BYTES
-from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState, Failure, TaskState
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState, Failure
 from perdure.domain.value import ValueKind
+from perdure.engine.attempts import at_work
 from perdure.engine.depth import check_depth
 from perdure.engine.starting import ParentLink
 from perdure.store.errors import StoreError
@@ -105,8 +106,9 @@ class FanOut:
     async def run(self, key: ExecutionKey, effect: ef.RunItems) -> None:
         """Start a loop, or take it up again where its children's rows say it was."""
         parent = await self._active.load(key)
-        run = parent.execution.tasks.get(effect.task_id) if parent else None
-        if parent is None or run is None or not _is_current(parent, run, effect):
+        ids = (effect.task_id, effect.execution_attempt, effect.attempt)
+        run = at_work(parent.execution, *ids) if parent else None
+        if parent is None or run is None:
             return
         identity = (key, effect.task_id, generation(effect.execution_attempt, effect.attempt))
         if (known := self._loops.get(identity)) is not None:
@@ -122,10 +124,7 @@ class FanOut:
             self._close(loop)
             if isinstance(error, Unavailable):
                 raise
-            failure = start_failure(error)
-            await self._active.command(
-                key, cmd.ReportFailure(effect.task_id, effect.execution_attempt, effect.attempt, failure=failure)
-            )
+            await self._active.command(key, cmd.ReportFailure(*ids, failure=start_failure(error)))
         except StoreError:
             self._close(loop)
             raise
@@ -144,7 +143,7 @@ class FanOut:
             config=config,
             items=self._env.evaluator.items(run.inputs[ITEMS_INPUT]),
             reported=run.finished_sub_job_count,
-            stopping=parent.execution.cancel_requested,
+            stopping=parent.execution.is_stopping,
         )
 
     async def _target(self, parent: Live, config: ForEach) -> Definition:
@@ -236,8 +235,8 @@ class FanOut:
         if parent is None:
             self._close(loop)
             return False
-        run = parent.execution.tasks[loop.task_id]
-        if parent.execution.cancel_requested or not _is_current(parent, run, loop):
+        run = at_work(parent.execution, loop.task_id, loop.execution_attempt, loop.attempt)
+        if run is None or parent.execution.is_stopping:
             # Once that is durable, `stop` follows. An item stored after it would be missed by those who cancel.
             return False
         children = []
@@ -270,7 +269,7 @@ class FanOut:
         key = ExecutionKey(loop.parent.project, self._env.chance.execution_id())
         target = loop.config.target
         link = ParentLink(
-            created=parent.execution.created,
+            execution=parent.execution,
             parent=loop.parent,
             task_id=loop.task_id,
             generation=loop.generation,
@@ -327,11 +326,6 @@ class FanOut:
 def start_failure(error: PerdureError) -> Failure:
     """Make the failure of an attempt whose sub-execution cannot start; it is permanent."""
     return Failure(error.reason_name, error.message, retryable=False)
-
-
-def _is_current(parent: Live, run: TaskRun, attempt: ef.RunItems | Loop) -> bool:
-    same = (parent.execution.execution_attempt, run.attempt) == (attempt.execution_attempt, attempt.attempt)
-    return same and run.state is TaskState.IN_PROCESS
 
 
 def _collect(results: list[Mapping[str, Value] | None]) -> Value:

@@ -10,7 +10,7 @@ from perdure.domain.expression import ExpressionError
 from perdure.domain.limits import LABELS_MAX, PARAMETERS_MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from perdure.domain.expression import Evaluator
     from perdure.domain.integration import Integration
@@ -18,12 +18,25 @@ if TYPE_CHECKING:
 
 
 def check_inputs(
-    integration: Integration, inputs: Mapping[str, Value], evaluator: Evaluator, *, field: str = "input_parameters"
+    integration: Integration,
+    inputs: Mapping[str, Value],
+    evaluator: Evaluator,
+    *,
+    field: str = "input_parameters",
+    more: Iterable[FieldViolation] = (),
 ) -> dict[str, Value]:
     """Convert inputs to their declared types (row 11), reporting every fault at once.
 
+    Args:
+        integration: Declares them.
+        inputs: As received.
+        evaluator: Knows which value fits which type.
+        field: Path of the inputs in the request.
+        more: Faults that were found elsewhere in the request.
+
     Raises:
-        InvalidRequest: A parameter is unknown, missing, of the wrong type, or all are too large together.
+        InvalidRequest: A parameter is unknown, missing, of the wrong type, or all are too large together; or there
+            are other faults.
     """
     fitted: dict[str, Value] = {}
     faults: list[tuple[str, FieldViolation]] = []
@@ -47,8 +60,10 @@ def check_inputs(
     if total > PARAMETERS_MAX_BYTES:
         description = f"all parameters are {total} bytes together, at most {PARAMETERS_MAX_BYTES} are allowed"
         faults.append(("VALUE_TOO_LARGE", FieldViolation(field, description)))
+    faults.extend(("INVALID_FIELD", violation) for violation in more)
     if faults:
-        message = f"inputs do not fit integration {integration.name}: {faults[0][1].path} {faults[0][1].description}"
+        first = faults[0][1]
+        message = f"the request does not fit integration {integration.name}: {first.path} {first.description}"
         raise InvalidRequest(message, *(violation for _, violation in faults), reason=faults[0][0])
     return fitted
 

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
 from perdure.domain.frozen import frozen
+from perdure.domain.value import NO_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,10 @@ class Offer:
     Attributes:
         order: Creation order of the execution: first come, first served within a priority (row 14).
         deadline: When the attempt times out, in microseconds since the epoch; None for never.
-        idempotency_key: The same for every attempt of the task (P7).
+        idempotency_key: The same for every attempt of the task (P7), and another one for those to undo it.
+        rollback: Whether the task is to be undone; `inputs` are those that it was done with.
+        forward_outputs: With `rollback`, what the task returned.
+        forward_outcome_unknown: With `rollback`, whether nobody knows what the task did.
     """
 
     key: ExecutionKey
@@ -46,6 +50,10 @@ class Offer:
     idempotency_key: str
     trace_parent: str
     trace_state: str
+    development: bool = False
+    rollback: bool = False
+    forward_outputs: Mapping[str, Value] = NO_VALUES
+    forward_outcome_unknown: bool = False
 
 
 @frozen
@@ -93,7 +101,10 @@ class Offers(Protocol):
     """Where ready attempts go: the dispatcher."""
 
     def offer(self, offer: Offer) -> None:
-        """Queue an attempt for the workers; one that a worker already holds is left alone."""
+        """Queue an attempt for the workers; one that a worker already holds is left alone.
+
+        One that waits already takes the priority of the new offer.
+        """
         ...
 
     def stop(

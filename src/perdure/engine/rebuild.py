@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.codec.base_state import created_of, decode_base_state
+from perdure.codec.base_state import created_of, decode_base_state, encode_base_state
 from perdure.codec.records import decode_events
 from perdure.domain.apply import apply, first_state
 from perdure.domain.events import ExecutionCreated
@@ -32,3 +32,8 @@ async def rebuild(stored: StoredExecution, definitions: Definitions) -> Executio
         for event in events:
             apply(execution, event, time)
     return execution
+
+
+def copy_of(execution: Execution) -> Execution:
+    """Copy a state, so that a command can be tried on it."""
+    return decode_base_state(encode_base_state(execution), execution.graph, execution.id, execution.project)

@@ -17,6 +17,7 @@ from perdure.domain import effects as ef
 from perdure.domain.decide import pending_effects
 from perdure.domain.execution import generation
 from perdure.domain.states import TaskState
+from perdure.engine.attempts import at_work
 from perdure.store.records import ExecutionKey
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Recovery:
         for key, effect in self._unclaimed:
             live = self._active.get(key)
             ids = (effect.task_id, effect.execution_attempt, effect.attempt)
-            if live is None or not _is_current(live, effect) or self._offers.holds(key, *ids):
+            if live is None or at_work(live.execution, *ids) is None or self._offers.holds(key, *ids):
                 continue
             self._active.apply(live, cmd.ReportLost(*ids, blamed=False))
         self._unclaimed.clear()
@@ -139,12 +140,3 @@ def _is_superseded(child: LiveChild, parents: Mapping[ExecutionKey, Live]) -> bo
     run = parent.execution.tasks.get(child.origin.task)
     current = run is not None and generation(parent.execution.execution_attempt, run.attempt)
     return run is None or current != child.origin.generation or run.state is not TaskState.IN_PROCESS
-
-
-def _is_current(live: Live, effect: ef.OfferAttempt | ef.StopAttempt) -> bool:
-    run = live.execution.tasks.get(effect.task_id)
-    same = run is not None and (live.execution.execution_attempt, run.attempt) == (
-        effect.execution_attempt,
-        effect.attempt,
-    )
-    return run is not None and same and run.state is TaskState.IN_PROCESS

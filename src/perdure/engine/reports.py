@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.domain import commands as cmd
 from perdure.domain.errors import IllegalCommand, Unavailable
-from perdure.domain.states import TaskState
+from perdure.engine.attempts import at_work
 from perdure.store.errors import StoreError
 from perdure.store.records import WorkerSessionRecord
 
@@ -84,11 +84,7 @@ class EngineReports:
             live = await self._active.load(key)
         except StoreError as error:
             raise Unavailable("the store cannot be read now") from error
-        run = live.execution.tasks.get(task_id) if live else None
-        if live is None or run is None:
-            return False
-        same = (live.execution.execution_attempt, run.attempt) == (execution_attempt, attempt)
-        return same and run.state is TaskState.IN_PROCESS
+        return live is not None and at_work(live.execution, task_id, execution_attempt, attempt) is not None
 
     async def session_opened(self, worker: str, incarnation: str, embedded: bool) -> None:
         """Remember, durably, a worker that may hold leases, so that a restarted server waits for it."""

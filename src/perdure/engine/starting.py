@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import field, fields, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.commands import Start
@@ -13,6 +12,9 @@ from perdure.domain.errors import AlreadyExists, IllegalCommand, LimitReached, N
 from perdure.domain.events import ExecutionCreated
 from perdure.domain.frozen import frozen
 from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
+from perdure.engine.breakpoints import breakpoint_faults
+from perdure.engine.criteria import CriteriaNotMet, check_criteria
+from perdure.engine.facts import labels_text
 from perdure.engine.inputs import check_inputs, merge_labels
 from perdure.engine.request_ids import RequestId, RequestIds
 from perdure.store.errors import DuplicateKey, StoreError
@@ -27,63 +29,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perdure.domain.decide.transition import Transition
+    from perdure.domain.execution import Execution
     from perdure.domain.graph import Graph
     from perdure.domain.value import Value
     from perdure.engine.active import ActiveSet
     from perdure.engine.definitions import Definition, Definitions
     from perdure.engine.environment import Environment
+    from perdure.engine.start_request import StartRequest
 
 ALL_INTEGRATIONS: Final = "-"
 ACTIVE_MAX: Final = 200_000
 """Executions in memory beyond which new ones are refused."""
 WILDCARD_MAX: Final = 100
 """Executions that one wildcard call may start."""
-
-
-@frozen
-class StartRequest:
-    """An Execute, parsed: sameness of two requests with one `request_id` is sameness of this record.
-
-    Attributes:
-        integration: Its id, or `-` for all integrations with the trigger (row 6).
-        schedule_time: For SCHEDULE, microseconds since the epoch.
-        revision_id: Empty for the latest revision.
-        priority: None for the integration's own.
-        max_runtime: Microseconds, 0 for none; None for the integration's own.
-        request_id, principal, trace_parent, trace_state: Not part of what makes two requests the same.
-    """
-
-    project: str
-    integration: str
-    method: ExecutionMethod
-    trigger_id: str = ""
-    inputs: Mapping[str, Value] = field(default_factory=dict)
-    schedule_time: int | None = None
-    user_execution_id: str = ""
-    revision_id: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    priority: int | None = None
-    max_runtime: int | None = None
-    description: str = ""
-    do_not_propagate_error: bool = False
-    held_execution_id: str = ""
-    request_id: str = ""
-    principal: str = ""
-    trace_parent: str = ""
-    trace_state: str = ""
-
-    def digest(self) -> bytes:
-        """Hash what the request asks for: maps sorted, the id and the circumstances of the call left out."""
-        parts: list[object] = []
-        for each in fields(self):
-            if each.name in _CIRCUMSTANCES:
-                continue
-            value = getattr(self, each.name)
-            parts.append(sorted(value.items()) if hasattr(value, "items") else value)
-        return hashlib.sha256(repr(parts).encode()).digest()
-
-
-_CIRCUMSTANCES: Final = frozenset({"request_id", "principal", "trace_parent", "trace_state"})
 
 
 @frozen
@@ -103,9 +61,13 @@ class Accepted:
 
 @frozen
 class ParentLink:
-    """How a new execution belongs to the execution that starts it."""
+    """How a new execution belongs to the execution that starts it.
 
-    created: ExecutionCreated
+    Attributes:
+        execution: State of the parent, as it is now.
+    """
+
+    execution: Execution
     parent: ExecutionKey
     task_id: str
     generation: int
@@ -147,7 +109,7 @@ class Starter:
         Raises:
             PerdureError: It could not.
         """
-        prepared = [self._prepare(request, found) for found in await self._matching(request)]
+        prepared = self._prepare_all(request, await self._matching(request))
         if not request.user_execution_id:
             return
         key = prepared[0][0].key
@@ -159,7 +121,7 @@ class Starter:
             return await self._start_held(request, request_id)
         if len(self._active) >= ACTIVE_MAX:
             raise LimitReached("too many executions are under way", reason="TOO_MANY_REQUESTS", retry_after=1.0)
-        created = [self._prepare(request, found) for found in await self._matching(request)]
+        created = self._prepare_all(request, await self._matching(request))
         if request.user_execution_id and await self._exists(created[0][0].key):
             return await self._taken(request, request_id)
         return await self._commit(request, request_id, created)
@@ -199,10 +161,26 @@ class Starter:
             raise LimitReached(message, reason="TOO_MANY_REQUESTS")
         return [await self._definitions.latest(record.key) for record in records]
 
+    def _prepare_all(
+        self, request: StartRequest, definitions: list[Definition]
+    ) -> list[tuple[NewExecution, Transition]]:
+        """Make what is to be started; with `-` integrations whose criteria are not met do not match."""
+        if request.integration != ALL_INTEGRATIONS:
+            return [self._prepare(request, found) for found in definitions]
+        prepared = []
+        for found in definitions:
+            with suppress(CriteriaNotMet):
+                prepared.append(self._prepare(request, found))
+        if not prepared:
+            message = f"no integration with trigger {request.trigger_id} has criteria that these inputs meet"
+            raise CriteriaNotMet(message)
+        return prepared
+
     def _prepare(self, request: StartRequest, found: Definition) -> tuple[NewExecution, Transition]:
         integration = found.integration
         graph = found.graph(request.trigger_id)
-        inputs = check_inputs(integration, request.inputs, self._env.evaluator)
+        faults = breakpoint_faults(request.breakpoints, graph, self._env.evaluator)
+        inputs = check_inputs(integration, request.inputs, self._env.evaluator, more=faults)
         execution_id = request.user_execution_id or self._env.chance.execution_id()
         synchronous = request.method is ExecutionMethod.POST
         scheduled = request.method is ExecutionMethod.SCHEDULE
@@ -227,8 +205,13 @@ class Starter:
             max_runtime=integration.max_runtime if request.max_runtime is None else request.max_runtime,
             trace_parent=request.trace_parent,
             trace_state=request.trace_state,
+            breakpoints=request.breakpoints,
+            development=request.development,
+            savepoint_retention=request.savepoint_retention or integration.savepoint_retention,
         )
-        return self._new(created, graph, ExecutionKey(request.project, execution_id), None)
+        key = ExecutionKey(request.project, execution_id)
+        check_criteria(created, graph, key, self._env.context())
+        return self._new(created, graph, key, None)
 
     def _new(
         self, created: ExecutionCreated, graph: Graph, key: ExecutionKey, origin: Origin | None
@@ -240,8 +223,7 @@ class Starter:
             revision_id=created.revision_id,
             trigger_id=created.trigger_id,
             execution_method=created.method,
-            priority=created.priority,
-            labels=_labels_text(created.labels),
+            labels=labels_text(created.labels),
             create_time=transition.execution.create_time,
             root=created.root,
             origin=origin,
@@ -251,9 +233,9 @@ class Starter:
             ancestors=created.ancestors,
             started_by=created.started_by,
             principal=created.principal,
-            description=created.description,
             schedule_time=created.schedule_time if created.method is ExecutionMethod.SCHEDULE else None,
             max_runtime=created.max_runtime,
+            replay_of="" if created.replay is None else created.replay.original,
         )
         return columns, transition
 
@@ -340,7 +322,7 @@ class Starter:
         self, found: Definition, trigger_id: str, inputs: Mapping[str, Value], key: ExecutionKey, link: ParentLink
     ) -> tuple[NewExecution, Transition]:
         """Make a sub-execution, not yet stored: same method, principal, priority and trace as its parent."""
-        parent = link.created
+        parent = link.execution.created
         integration = found.integration
         graph = found.graph(trigger_id, link.implicit_task)
         if not link.implicit_task:
@@ -360,7 +342,7 @@ class Starter:
             started_by=StartedBy.PARENT,
             root=root[0],
             root_integration=root[1],
-            priority=parent.priority,
+            priority=link.execution.priority,
             labels={} if link.implicit_task else dict(integration.labels),
             schedule_time=None if synchronous else self._env.clock.now(),
             max_runtime=0 if link.implicit_task else integration.max_runtime,
@@ -375,12 +357,9 @@ class Starter:
             trace_parent=parent.trace_parent,
             trace_state=parent.trace_state,
             ancestors=() if link.orphan else (*parent.ancestors, link.parent.execution),
+            development=link.execution.development,
+            savepoint_retention=integration.savepoint_retention,
         )
+        check_criteria(created, graph, key, self._env.context())
         origin = Origin(link.parent.execution, link.task_id, link.generation, link.item)
         return self._new(created, graph, key, origin)
-
-
-def _labels_text(labels: Mapping[str, str]) -> str:
-    if not labels:
-        return "{}"
-    return json.dumps(dict(sorted(labels.items())), ensure_ascii=False, separators=(",", ":"))

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from perdure.dispatch.servicer import WorkerServicer
 from perdure.service.admission import MethodClass
+from perdure.service.controls import ControlServicer
 from perdure.service.execute import Executor
 from perdure.service.execution_lists import ExecutionLists
 from perdure.service.execution_service import ExecutionServicer
 from perdure.service.finding import ExecutionFinder
 from perdure.service.health import Health
 from perdure.service.integration_service import IntegrationServicer
-from perdure.service.rendering import Renderer
 from perdure.service.names import NameReader
 from perdure.service.paging import Pager
 from perdure.service.pipeline import Method, Pipeline, Service
 from perdure.service.reflection import reflection_services
+from perdure.service.rendering import Renderer
 from perdure.service.server_service import ServerServicer
 from perdure.service.snapshot_reading import SnapshotReader
 from perdure.service.views import Views
@@ -84,9 +85,10 @@ def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, exe
     watching = WatchServicer(engine.environment.store, names, views, watches)
     finder = ExecutionFinder(engine, names, views, pager)
     lists = ExecutionLists(engine, names, views, snapshots, pager)
+    controls = ControlServicer(engine, names, views)
     integrations = IntegrationServicer(engine, names, pager)
     return [
-        executions.service(executor, finder, lists, watching),
+        executions.service(executor, finder, lists, watching, controls.methods()),
         integrations.service(Renderer(engine, names, views)),
     ]
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from perdure.domain.execution import Execution
     from perdure.engine.engine import Engine
-    from perdure.engine.starting import Accepted, StartRequest
+    from perdure.engine.start_request import StartRequest
+    from perdure.engine.starting import Accepted
     from perdure.service.call import Call
     from perdure.service.names import NameReader
     from perdure.v1.execution_service_pb2 import ExecuteRequest

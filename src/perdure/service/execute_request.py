@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.codec.message_parts import METHODS
 from perdure.codec.names import WILDCARD, IntegrationName, parse_id
+from perdure.domain.integration import SavepointRetention
 from perdure.domain.states import ExecutionMethod
-from perdure.engine.starting import StartRequest
+from perdure.engine.start_request import StartRequest
+from perdure.service.breakpoint_fields import read_breakpoints
 from perdure.service.fields import (
     Faults,
     read_instant,
@@ -20,6 +22,7 @@ from perdure.service.fields import (
     read_trigger_id,
     read_values,
 )
+from perdure.v1 import execution_pb2
 
 if TYPE_CHECKING:
     from perdure.service.call import Call
@@ -73,6 +76,11 @@ def read_execute(request: ExecuteRequest, name: IntegrationName, call: Call) -> 
         ),
         description=read_text("description", request.description, faults),
         do_not_propagate_error=request.do_not_propagate_error,
+        breakpoints=(
+            read_breakpoints("breakpoints", request.breakpoints, faults) if request.HasField("breakpoints") else None
+        ),
+        development=request.development,
+        savepoint_retention=_read_retention(request, faults),
         request_id=read_request_id("request_id", request.request_id, faults),
         principal=call.principal,
         trace_parent=trace_parent,
@@ -124,6 +132,13 @@ def _check_wildcard(request: ExecuteRequest, name: IntegrationName, faults: Faul
     for path in ("user_execution_id", "revision_id"):
         if getattr(request, path):
             faults.add(path, "must be empty when the integration is '-'")
+
+
+def _read_retention(request: ExecuteRequest, faults: Faults) -> SavepointRetention | None:
+    if request.savepoint_retention not in execution_pb2.Execution.SavepointRetention.values():
+        faults.add("savepoint_retention", "is no setting that this server knows")
+        return None
+    return SavepointRetention(request.savepoint_retention) if request.savepoint_retention else None
 
 
 def _optional_instant(request: ExecuteRequest, faults: Faults) -> int | None:

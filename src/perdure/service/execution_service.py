@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, Final
 
 from perdure.service.admission import MethodClass
@@ -15,6 +16,8 @@ from perdure.v1 import execution_service_pb2
 from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from perdure.engine.engine import Engine
     from perdure.service.call import Call
     from perdure.service.execute import Executor
@@ -42,9 +45,22 @@ class ExecutionServicer:
         self._views = views
 
     def service(
-        self, executor: Executor, finder: ExecutionFinder, lists: ExecutionLists, watches: WatchServicer
+        self,
+        executor: Executor,
+        finder: ExecutionFinder,
+        lists: ExecutionLists,
+        watches: WatchServicer,
+        *others: Mapping[str, Method],
     ) -> Service:
-        """Put the service together."""
+        """Put the service together.
+
+        Args:
+            executor: Performs `Execute`.
+            finder: Lists and counts.
+            lists: Lists what single executions leave behind.
+            watches: Performs the watches.
+            others: Methods of other servicers, by name.
+        """
         return Service(
             execution_service_pb2.DESCRIPTOR.services_by_name["ExecutionService"],
             {
@@ -59,6 +75,7 @@ class ExecutionServicer:
                 "ListExecutionEvents": Method(lists.list_execution_events),
                 "ListExecutionSnapshots": Method(lists.list_execution_snapshots),
                 "GetExecutionSnapshot": Method(lists.get_execution_snapshot),
+                **ChainMap(*map(dict, others)),
             },
         )
 
@@ -98,4 +115,5 @@ class ExecutionServicer:
         faults.refuse_if_any()
         await self._views.extent(name)
         show = self._views.show(name, BASIC)
-        return (await self._engine.cancel(key_of(name), reason, call.principal, show)).message
+        cancel = self._engine.cancel(key_of(name), reason, call.principal, show, force=request.force)
+        return (await cancel).message

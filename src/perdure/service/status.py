@@ -25,6 +25,7 @@ from perdure.domain.errors import (
     ExecutionUnsuccessful,
     InvalidRequest,
     LimitReached,
+    NotAllowed,
     NotFound,
     OutOfRange,
     PerdureError,
@@ -76,6 +77,7 @@ CODES: Final[dict[type[PerdureError], grpc.StatusCode]] = {
     UnknownTrigger: grpc.StatusCode.NOT_FOUND,
     AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     WrongState: grpc.StatusCode.FAILED_PRECONDITION,
+    NotAllowed: grpc.StatusCode.PERMISSION_DENIED,
     ExecutionUnsuccessful: grpc.StatusCode.FAILED_PRECONDITION,
     OutOfRange: grpc.StatusCode.OUT_OF_RANGE,
     Conflict: grpc.StatusCode.ABORTED,
@@ -120,8 +122,11 @@ RESOURCE_TYPES: Final = {
     "integration": "perdure/Integration",
     "trigger": "perdure/Integration",
     "revision": "perdure/IntegrationRevision",
+    "suspension": "perdure/Suspension",
+    "task": "perdure/Execution",
 }
-"""Types of the contract (AIP-123) by the words of the rules; a trigger is a part of its integration."""
+"""Types of the contract (AIP-123) by the words of the rules; a trigger is a part of its integration, a
+task one of its execution."""
 
 
 def _details(error: PerdureError, message: str) -> Iterator[Message]:
