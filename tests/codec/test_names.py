@@ -20,12 +20,13 @@ def test_reading_a_name_gives_back_its_ids(project: str, location: str, integrat
         names.parse_revision(names.revision_name(project, location, integration, last), path),
         names.parse_execution(names.execution_name(project, location, integration, last), path),
         names.parse_snapshot(names.snapshot_name(project, location, integration, last, number), path),
+        names.parse_suspension(names.suspension_name(project, location, integration, last, number), path),
     ]
     everything = (project, location, integration, last, number)
     assert parsed[0] == everything[:2]
     assert parsed[1] == everything[:3]
     assert parsed[2] == parsed[3] == everything[:4]
-    assert parsed[4] == everything
+    assert parsed[4] == parsed[5] == everything
 
 
 def test_a_parsed_name_prints_as_it_was_written():
@@ -35,6 +36,7 @@ def test_a_parsed_name_prints_as_it_was_written():
         (f"{BASE}/integrations/i/revisions/000001-a4d", names.parse_revision),
         (f"{BASE}/integrations/-/executions/e", names.parse_execution),
         (f"{BASE}/integrations/i/executions/e/snapshots/12", names.parse_snapshot),
+        (f"{BASE}/integrations/-/executions/e/suspensions/3", names.parse_suspension),
     ):
         assert str(parse(name, "name")) == name
 
@@ -83,6 +85,8 @@ def test_the_wildcard_is_taken_only_where_it_is_allowed():
 
 
 @pytest.mark.parametrize("number", ["0", "01", "-1", "x", "1234567890", ""])
-def test_a_snapshot_is_named_by_its_number(number: str):
+def test_snapshots_and_suspensions_are_named_by_their_numbers(number: str):
     with pytest.raises(InvalidRequest):
         names.parse_snapshot(f"{BASE}/integrations/i/executions/e/snapshots/{number}", "name")
+    with pytest.raises(InvalidRequest):
+        names.parse_suspension(f"{BASE}/integrations/i/executions/e/suspensions/{number}", "name")

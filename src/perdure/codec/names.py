@@ -24,6 +24,7 @@ _INTEGRATION_PATTERN: Final = f"{_LOCATION_PATTERN}/integrations/{{integration}}
 _REVISION_PATTERN: Final = f"{_INTEGRATION_PATTERN}/revisions/{{revision}}"
 _EXECUTION_PATTERN: Final = f"{_INTEGRATION_PATTERN}/executions/{{execution}}"
 _SNAPSHOT_PATTERN: Final = f"{_EXECUTION_PATTERN}/snapshots/{{snapshot}}"
+_SUSPENSION_PATTERN: Final = f"{_EXECUTION_PATTERN}/suspensions/{{suspension}}"
 
 _MATCH_ID: Final = re.compile(_ID).fullmatch
 _MATCH_LOCATION: Final = re.compile(_LOCATION).fullmatch
@@ -32,6 +33,10 @@ _MATCH_REVISION: Final = re.compile(rf"{_LOCATION}/integrations/({_ID})/revision
 _MATCH_EXECUTION: Final = re.compile(rf"{_LOCATION}/integrations/({_ID}|-)/executions/({_ID})").fullmatch
 _MATCH_SNAPSHOT: Final = re.compile(
     rf"{_LOCATION}/integrations/({_ID}|-)/executions/({_ID})/snapshots/({_NUMBER})"
+).fullmatch
+
+_MATCH_SUSPENSION: Final = re.compile(
+    rf"{_LOCATION}/integrations/({_ID}|-)/executions/({_ID})/suspensions/({_NUMBER})"
 ).fullmatch
 
 
@@ -93,6 +98,19 @@ class SnapshotName(NamedTuple):
         return snapshot_name(self.project, self.location, self.integration, self.execution, self.number)
 
 
+class SuspensionName(NamedTuple):
+    """A suspension of an execution, by its number from 1; the integration may be `WILDCARD`."""
+
+    project: str
+    location: str
+    integration: str
+    execution: str
+    number: int
+
+    def __str__(self) -> str:
+        return suspension_name(self.project, self.location, self.integration, self.execution, self.number)
+
+
 def location_parent(project: str, location: str) -> str:
     """Write the name of a location of a project, the parent of its integrations."""
     return f"projects/{project}/locations/{location}"
@@ -116,6 +134,11 @@ def execution_name(project: str, location: str, integration: str, execution: str
 def snapshot_name(project: str, location: str, integration: str, execution: str, number: int) -> str:
     """Write the name of a snapshot of an execution."""
     return f"{execution_name(project, location, integration, execution)}/snapshots/{number}"
+
+
+def suspension_name(project: str, location: str, integration: str, execution: str, number: int) -> str:
+    """Write the name of a suspension of an execution."""
+    return f"{execution_name(project, location, integration, execution)}/suspensions/{number}"
 
 
 def parse_id(text: str, path: str) -> str:
@@ -188,6 +211,18 @@ def parse_snapshot(text: str, path: str, *, wildcard: bool = True) -> SnapshotNa
     if match is None or (match[3] == WILDCARD and not wildcard):
         _refuse(path, _SNAPSHOT_PATTERN, wildcard=wildcard)
     return SnapshotName(match[1], match[2], match[3], match[4], int(match[5]))
+
+
+def parse_suspension(text: str, path: str, *, wildcard: bool = True) -> SuspensionName:
+    """Take the name of a suspension apart.
+
+    Raises:
+        InvalidRequest: It is not well formed, or has a wildcard where none is allowed (`INVALID_NAME`).
+    """
+    match = _MATCH_SUSPENSION(text)
+    if match is None or (match[3] == WILDCARD and not wildcard):
+        _refuse(path, _SUSPENSION_PATTERN, wildcard=wildcard)
+    return SuspensionName(match[1], match[2], match[3], match[4], int(match[5]))
 
 
 def _refuse(path: str, pattern: str, *, wildcard: bool = False) -> NoReturn:
