@@ -14,6 +14,7 @@ from perdure.engine.fan_out import FanOut
 from perdure.engine.integrations import Integrations
 from perdure.engine.queries import Queries
 from perdure.engine.recovery import Recovery, Reunion
+from perdure.engine.replaying import Replayer
 from perdure.engine.reports import EngineReports
 from perdure.engine.starting import Starter
 
@@ -38,6 +39,7 @@ class Engine:
         starter: Starts executions.
         controls: Intervenes in executions that have not ended.
         queries: Reads lists and histories.
+        replayer: Replays executions.
         integrations: Keeps definitions.
         reports: Takes what workers report; the dispatcher calls it.
         recovered: How many executions were taken up at the start.
@@ -52,6 +54,7 @@ class Engine:
         self.starter = Starter(environment, self._definitions, self._active)
         self.controls = Controls(environment, self._active, self._perform)
         self.queries = Queries(environment, self._definitions)
+        self.replayer = Replayer(environment, self._definitions, self._active, self.queries, self.ended)
         self.integrations = Integrations(environment, self._definitions, self._active)
         self.reports = EngineReports(environment, self._active, self._reunion)
         self.recovered = 0
@@ -176,6 +179,7 @@ class Engine:
             Unavailable: The store refused; nothing has changed.
         """
         self.starter.request_ids.forget(forgotten)
+        self.replayer.request_ids.forget(forgotten)
         try:
             return await self._active.delete(keys, forgotten)
         finally:

@@ -18,6 +18,7 @@ from perdure.service.paging import Pager
 from perdure.service.pipeline import Method, Pipeline, Service
 from perdure.service.reflection import reflection_services
 from perdure.service.rendering import Renderer
+from perdure.service.replay import ReplayServicer
 from perdure.service.server_service import ServerServicer
 from perdure.service.snapshot_reading import SnapshotReader
 from perdure.service.views import Views
@@ -86,9 +87,10 @@ def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, exe
     finder = ExecutionFinder(engine, names, views, pager)
     lists = ExecutionLists(engine, names, views, snapshots, pager)
     controls = ControlServicer(engine, names, views)
+    replays = ReplayServicer(engine, names, executor)
     integrations = IntegrationServicer(engine, names, pager)
     return [
-        executions.service(executor, finder, lists, watching, controls.methods()),
+        executions.service(executor, finder, lists, watching, controls.methods(), replays.methods()),
         integrations.service(Renderer(engine, names, views)),
     ]
 
