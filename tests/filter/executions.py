@@ -72,8 +72,7 @@ def _sample(random: Random, number: int) -> Sample:
         revision_id=random.choice(REVISIONS),
         trigger_id=random.choice(TRIGGERS),
         execution_method=random.randint(1, 3),
-        priority=random.choice((0, 5, 100, 999)),
-        labels=_json({key: random.choice(TEXTS) for key in LABEL_KEYS if random.random() < 0.5}),
+        labels=_labels(random),
         create_time=create_time,
         root=execution_id(0) if parent else execution_id(number),
         origin=Origin(parent, "pay", number, 0) if parent else None,
@@ -101,7 +100,13 @@ def _facts(random: Random, create_time: int) -> Facts:
         current_tasks=tuple(sorted(task for task in TASKS if random.random() < 0.4)),
         parameters=_json({key: _value(random, key) for key in PARAMETER_KEYS if random.random() < 0.7}),
         execution_attempt=1 if start_time else 0,
+        priority=random.choice((0, 5, 100, 999)),
+        new_labels=_labels(random) if random.random() < 0.3 else None,
     )
+
+
+def _labels(random: Random) -> str:
+    return _json({key: random.choice(TEXTS) for key in LABEL_KEYS if random.random() < 0.5})
 
 
 def _value(random: Random, key: str) -> object:

@@ -201,7 +201,7 @@ def see(sample: Sample) -> Seen:
         "snapshot_number": int(created.revision_id.split("-")[0]),
         "trigger_id": created.trigger_id or None,
         "execution_method": created.execution_method,
-        "priority": created.priority,
+        "priority": facts.priority,
         "parent": created.origin.parent if created.origin else None,
         "root": created.root,
         "orphan": created.orphan,
@@ -210,7 +210,7 @@ def see(sample: Sample) -> Seen:
     }
     seen: Seen = {(field, ""): [] if value is None else [value] for field, value in single.items()}
     seen["current_task", ""] = list(facts.current_tasks)
-    for field, text in (("labels", created.labels), ("parameters", facts.parameters)):
+    for field, text in (("labels", facts.labels(created)), ("parameters", facts.parameters)):
         content = json.loads(text)
         seen[field, ""] = list(content)
         seen |= {(field, key): [value] for key, value in content.items()}

@@ -18,7 +18,6 @@ CREATED = NewExecution(
     revision_id="000012-a4d",
     trigger_id="",
     execution_method=3,
-    priority=100,
     labels='{"team":"blue","empty":""}',
     create_time=0,
     root="run-1",
@@ -29,6 +28,7 @@ FACTS = Facts(
     state=2,
     update_time=5,
     start_time=1,
+    priority=100,
     current_tasks=("fetch", "pay"),
     parameters='{"n":5.0,"text":"5","flag":true,"large":9007199254740993,"zero":-0.0}',
 )

@@ -64,7 +64,6 @@ def row_of(execution: Execution) -> ExecutionRow:
         revision_id=f"{created.ordinal:06d}-a4d",
         trigger_id=created.trigger_id,
         execution_method=created.method,
-        priority=created.priority,
         labels=json.dumps(dict(created.labels)),
         create_time=execution.create_time,
         root=created.root,
@@ -74,7 +73,6 @@ def row_of(execution: Execution) -> ExecutionRow:
         parent_integration=created.parent_integration,
         started_by=created.started_by,
         principal=created.principal,
-        description=created.description,
         schedule_time=created.schedule_time if created.method.name == "SCHEDULE" else None,
         max_runtime=created.max_runtime,
     )

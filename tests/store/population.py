@@ -119,7 +119,7 @@ def rank_of(row: ExecutionRow, order: OrderField) -> int | str | None:
                 return None
             return max(facts.end_time - facts.start_time, 0)
         case OrderField.PRIORITY:
-            return row.created.priority
+            return row.facts.priority
         case _:
             return row.created.key.execution
 
@@ -149,7 +149,6 @@ def _created(random: Random, population: Population, number: int) -> NewExecutio
         revision_id="000001-a4d",
         trigger_id=random.choice(TRIGGERS),
         execution_method=random.randint(1, 3),
-        priority=random.choice((1, 100, 500)),
         labels=json.dumps({key: text for key, text in labels.items() if random.random() < 0.6}),
         create_time=START + number // 2,
         root=above.root if above is not None and in_tree else name,
@@ -160,7 +159,6 @@ def _created(random: Random, population: Population, number: int) -> NewExecutio
         ancestors=(*above.ancestors, above.key.execution) if above is not None and in_tree else (),
         started_by=1 if above is None else 3,
         principal="someone",
-        description="a description",
         schedule_time=None if number % 2 else START,
         max_runtime=number,
     )
@@ -200,6 +198,8 @@ def _facts(random: Random, created: NewExecution, sequence: int) -> Facts:
         error_code="FAILED" if state is ExecutionState.FAILED else None,
         current_tasks=tuple(task for task in TASKS if random.random() < 0.4),
         parameters=json.dumps({key: value for key, value in parameters.items() if random.random() < 0.5}),
+        priority=random.choice((1, 100, 500)),
+        new_labels=random.choice((None, None, '{"team":"red"}', "{}")),
         execution_attempt=1,
     )
 

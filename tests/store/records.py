@@ -46,7 +46,6 @@ def new_execution(of: ExecutionKey, **changes: Any) -> NewExecution:
         revision_id="000001-a4d",
         trigger_id="api_trigger/order",
         execution_method=1,
-        priority=100,
         labels="{}",
         create_time=START,
         root=of.execution,
@@ -58,7 +57,7 @@ def new_execution(of: ExecutionKey, **changes: Any) -> NewExecution:
 
 def progressed(of: ExecutionKey, expected_sequence: int, sequence: int, **changes: Any) -> Progressed:
     """Makes a change; what is given besides is a column of it, of its facts or of its summary."""
-    facts = Facts(state=PROCESSING, update_time=START + sequence, start_time=START)
+    facts = Facts(state=PROCESSING, update_time=START + sequence, start_time=START, priority=100)
     usual = Progressed(
         key=of,
         expected_sequence=expected_sequence,

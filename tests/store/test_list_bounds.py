@@ -26,7 +26,7 @@ async def store(tmp_path):
     store = await SqliteStore.open(tmp_path, synchronous="NORMAL")
     commits = Commits()
     numbers = range(1, list_reads.SCANNED_ROWS + EXTRA)
-    await store.commit(commits.create(key(name(0)), priority=7, create_time=START, labels='{"team":"red"}'))
+    await store.commit(commits.create(key(name(0)), create_time=START, labels='{"team":"red"}', state={"priority": 7}))
     for first in numbers[::IN_A_COMMIT]:
         commit = commits.empty()
         for number in range(first, min(first + IN_A_COMMIT, numbers.stop)):
@@ -48,7 +48,7 @@ async def test_a_page_looks_at_a_bounded_number_of_executions_and_says_where_it_
     second = await store.list_page(replace(wanted, after=first.next))
     assert [row.created.key.execution for row in second.rows] == [name(0)]
     assert second.next is None
-    assert [row.created.priority for row in (await store.list_page(replace(wanted, descending=False))).rows] == [7]
+    assert [row.facts.priority for row in (await store.list_page(replace(wanted, descending=False))).rows] == [7]
 
 
 async def test_short_pages_together_are_the_whole_list(store):

@@ -43,6 +43,8 @@ def facts_of(execution: Execution) -> Facts:
         tuple(execution.current_tasks[:CURRENT_TASKS_KEPT]),
         _searchable_text(searchable, execution.parameters) if searchable else _NO_PARAMETERS,
         execution.execution_attempt,
+        execution.priority,
+        None if execution.labels == execution.created.labels else labels_text(execution.labels),
     )
 
 
@@ -58,7 +60,16 @@ def summary_of(execution: Execution) -> Summary:
         "" if failure is None else failure.message,
         len(execution.tasks),
         execution.finished_task_count,
+        execution.description,
+        execution.development,
     )
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Write labels as the JSON object that the store keeps."""
+    if not labels:
+        return "{}"
+    return json.dumps(dict(sorted(labels.items())), ensure_ascii=False, separators=(",", ":"))
 
 
 def _searchable_text(keys: tuple[str, ...], parameters: Mapping[str, Value]) -> str:

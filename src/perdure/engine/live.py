@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.codec.base_state import encode_base_state
 from perdure.codec.records import encode_events
+from perdure.domain import events as ev
 from perdure.domain.limits import SECOND
 from perdure.engine.facts import facts_of, summary_of
 from perdure.engine.ports import Change
@@ -17,6 +18,7 @@ from perdure.store.records import (
     ExecutionKey,
     Progressed,
 )
+from perdure.store.suspensions import SuspensionChange, SuspensionKey, SuspensionRecord, SuspensionState
 
 if TYPE_CHECKING:
     from perdure.domain.decide.transition import Transition
@@ -98,6 +100,7 @@ def record(live: Live, transition: Transition, commit: Commit, now: int) -> Step
     far = wake_time is None or wake_time > now + KEEP_IN_MEMORY
     leaves = execution.is_terminal or (far and execution.is_waiting())
     change = _record_events(live, transition, commit)
+    _record_suspensions(live, transition, commit)
     commit.progressed.append(
         Progressed(
             live.key,
@@ -139,4 +142,36 @@ def _record_events(live: Live, transition: Transition, commit: Commit) -> Change
         transition.now,
         log_position(commit.revision, place),
         len(payload),
+    )
+
+
+def _record_suspensions(live: Live, transition: Transition, commit: Commit) -> None:
+    """Add the suspensions that began, and what became of others."""
+    for event in transition.events:
+        match event:
+            case ev.SuspensionOpened():
+                commit.suspensions.append(_begun(live, event, transition.now))
+            case ev.SuspensionReminded():
+                key = SuspensionKey(*live.key, event.number)
+                commit.suspension_changes.append(SuspensionChange(key, transition.now))
+            case ev.SuspensionResolved():
+                key = SuspensionKey(*live.key, event.number)
+                state = SuspensionState.LIFTED if event.lifted else SuspensionState.REJECTED
+                change = SuspensionChange(key, transition.now, state, event.resolver, event.result)
+                commit.suspension_changes.append(change)
+
+
+def _begun(live: Live, event: ev.SuspensionOpened, now: int) -> SuspensionRecord:
+    return SuspensionRecord(
+        SuspensionKey(*live.key, event.number),
+        live.created.integration,
+        event.task_id,
+        event.kind,
+        now,
+        event.expire_time,
+        event.remind_time,
+        event.lift_when_expired,
+        event.who_may_resolve,
+        event.message,
+        event.signal,
     )

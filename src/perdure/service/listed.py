@@ -31,6 +31,7 @@ def show_row(row: ExecutionRow, location: str, now: int) -> Execution:
     shown = Execution(store_revision=row.revision, etag=etag(row.created.key.execution, row.sequence))
     _put_creation(row.created, location, shown)
     _put_facts(row.facts, shown, now)
+    put_labels(json.loads(row.labels), shown.labels)
     _put_summary(row.summary, shown)
     _put_error(row, shown)
     _put_progress(row, shown.progress)
@@ -46,9 +47,6 @@ def _put_creation(created: NewExecution, location: str, shown: Execution) -> Non
     shown.integration_revision_id = created.revision_id
     # The id of a revision begins with its ordinal.
     shown.snapshot_number = int(created.revision_id.partition("-")[0])
-    shown.priority = created.priority
-    put_labels(json.loads(created.labels), shown.labels)
-    shown.description = created.description
     if created.origin is not None:
         shown.parent = execution_name(project, location, created.parent_integration, created.origin.parent)
     root_integration = created.root_integration or created.integration
@@ -66,6 +64,7 @@ def _put_facts(facts: Facts, shown: Execution, now: int) -> None:
     shown.execution_details.state = EXECUTION_STATES[ExecutionState(facts.state)]
     put_instant(facts.update_time, shown.update_time)
     put_run(facts.start_time, facts.end_time, shown, now)
+    shown.priority = facts.priority
 
 
 def _put_summary(summary: Summary, shown: Execution) -> None:
@@ -77,6 +76,7 @@ def _put_summary(summary: Summary, shown: Execution) -> None:
         put_instant(summary.cancel_time, shown.cancel_requested_time)
         shown.cancel_reason = summary.cancel_reason
     shown.message = summary.message
+    shown.description = summary.description
 
 
 def _put_error(row: ExecutionRow, shown: Execution) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         StoreIdentity,
         WorkerSessionRecord,
     )
+    from perdure.store.suspensions import SuspensionKey, SuspensionPage, SuspensionQuery, SuspensionRow
 
 
 class Store(Protocol):
@@ -163,6 +164,18 @@ class Store(Protocol):
 
     async def due(self, until: int, limit: int) -> list[tuple[ExecutionKey, int]]:
         """Read which inactive executions have to be loaded until then, with their wake times, soonest first."""
+        ...
+
+    async def replays(self, key: ExecutionKey) -> list[str]:
+        """Read the ids of the executions that replay an execution, newest first; at most 1,000."""
+        ...
+
+    async def get_suspension(self, key: SuspensionKey) -> SuspensionRow | None:
+        """Read one suspension."""
+        ...
+
+    async def suspension_page(self, wanted: SuspensionQuery) -> SuspensionPage:
+        """Read one page of a list of suspensions, newest first."""
         ...
 
     async def children(self, parent: ExecutionKey, task: str, generation: int) -> list[ChildRow]:

@@ -7,9 +7,12 @@ store does not look into.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from perdure.domain.frozen import frozen
+
+if TYPE_CHECKING:
+    from perdure.store.suspensions import SuspensionChange, SuspensionRecord
 
 
 class ExecutionKey(NamedTuple):
@@ -48,13 +51,14 @@ class NewExecution:
     """The columns of an execution that never change after its creation.
 
     Attributes:
-        labels: JSON object of texts.
+        labels: JSON object of texts, as it was created with; see `Facts.new_labels`.
         root: Id of the topmost execution of its tree; its own id at the top.
         root_integration, parent_integration: Ids of the integrations of those above; the latter is empty
             without a parent.
         ancestors: Ids of the executions above it in its tree, topmost first; none for an orphan.
         schedule_time: When it was asked to start, for the method SCHEDULE.
         max_runtime: Longest run in microseconds; 0 for none.
+        replay_of: Id of the execution that it replays, in the same project; empty for none.
     """
 
     key: ExecutionKey
@@ -62,7 +66,6 @@ class NewExecution:
     revision_id: str
     trigger_id: str
     execution_method: int
-    priority: int
     labels: str
     create_time: int
     root: str
@@ -73,9 +76,9 @@ class NewExecution:
     ancestors: tuple[str, ...] = ()
     started_by: int = 1
     principal: str = ""
-    description: str = ""
     schedule_time: int | None = None
     max_runtime: int = 0
+    replay_of: str = ""
 
 
 class Facts(NamedTuple):
@@ -92,6 +95,7 @@ class Facts(NamedTuple):
         parameters: JSON object of the searchable parameters that have a value now: texts, numbers,
             booleans.
         execution_attempt: From 1; 0 while it is PENDING.
+        new_labels: JSON object of the labels, once they differ from those it was created with.
     """
 
     state: int
@@ -102,6 +106,12 @@ class Facts(NamedTuple):
     current_tasks: tuple[str, ...] = ()
     parameters: str = "{}"
     execution_attempt: int = 0
+    priority: int = 0
+    new_labels: str | None = None
+
+    def labels(self, created: NewExecution) -> str:
+        """JSON object of the labels as of the commit."""
+        return created.labels if self.new_labels is None else self.new_labels
 
 
 class Summary(NamedTuple):
@@ -124,6 +134,8 @@ class Summary(NamedTuple):
     error_message: str = ""
     task_count: int = 0
     finished_task_count: int = 0
+    description: str = ""
+    development: bool = False
 
 
 @frozen
@@ -263,8 +275,15 @@ class Commit:
     opened_sessions: list[WorkerSessionRecord] = field(default_factory=list)
     closed_sessions: list[str] = field(default_factory=list)
     """Worker ids whose sessions ended."""
+    suspensions: list[SuspensionRecord] = field(default_factory=list)
+    """Suspensions that began."""
+    suspension_changes: list[SuspensionChange] = field(default_factory=list)
+    """What became of suspensions, also of those that began in this commit."""
     deleted: list[ExecutionKey] = field(default_factory=list)
     """Executions to delete with all that belongs to them. One that has not ended is left alone."""
+    history_deleted: list[ExecutionKey] = field(default_factory=list)
+    """Executions whose event records are deleted while their state stays: there has to be a base state as of the
+    last event. One that has not ended is left alone."""
     forgotten: list[tuple[str, str, str]] = field(default_factory=list)
     """Request ids to forget, as (project, method, request id)."""
 
@@ -285,6 +304,7 @@ class ExecutionRow:
 
     Attributes:
         revision: Store revision of the last change.
+        history_deleted: Whether its event records are not there any more.
     """
 
     created: NewExecution
@@ -294,6 +314,12 @@ class ExecutionRow:
     wake_time: int | None
     facts: Facts
     summary: Summary
+    history_deleted: bool = False
+
+    @property
+    def labels(self) -> str:
+        """JSON object of the labels as they are now."""
+        return self.facts.labels(self.created)
 
 
 @frozen

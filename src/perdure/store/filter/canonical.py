@@ -12,7 +12,7 @@ from perdure.store.filter.tree import And, Comparison, Not, Operator, Or, parame
 
 if TYPE_CHECKING:
     from perdure.store.filter.constants import Operand
-    from perdure.store.filter.tree import Condition, Field
+    from perdure.store.filter.tree import AnyField, Condition
 
 _ESCAPED: Final = re.compile(r'[\\"*]')
 
@@ -48,7 +48,7 @@ def _comparison(comparison: Comparison) -> str:
     return f"{name}{comparison.operator.value}{_constant(comparison.field, comparison.operand)}"
 
 
-def _constant(field: Field, operand: Operand) -> str:
+def _constant(field: AnyField, operand: Operand) -> str:
     if isinstance(operand, str):
         return _quoted(operand)
     if field in NAMES:

@@ -7,7 +7,7 @@ from typing import Final
 
 from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.store.filter.constants import BOOLEAN, INSTANT, LABEL, LENGTH, REFERENCE, TEXT, WHOLE, Kind, one_of
-from perdure.store.filter.tree import Field
+from perdure.store.filter.tree import AnyField, Field
 
 STARTED_BY_PREFIX: Final = "STARTED_BY_"
 """What the names of `Execution.StartedBy` begin with; filters may leave it out."""
@@ -15,7 +15,7 @@ STARTED_BY_PREFIX: Final = "STARTED_BY_"
 KEYED: Final = frozenset({Field.LABEL, Field.PARAMETER})
 """The fields that hold a value for each of several keys."""
 
-NAMES: Final[dict[Field, dict[str, int]]] = {
+NAMES: Final[dict[AnyField, dict[str, int]]] = {
     Field.STATE: {each.name: each for each in ExecutionState},
     Field.EXECUTION_METHOD: {each.name: each for each in ExecutionMethod},
     Field.STARTED_BY: {each.name: each for each in StartedBy},
@@ -24,7 +24,7 @@ NAMES: Final[dict[Field, dict[str, int]]] = {
 
 _STARTED_BY: Final = {f"{STARTED_BY_PREFIX}{name}": number for name, number in NAMES[Field.STARTED_BY].items()}
 
-KINDS: Final[dict[Field, Kind]] = {
+KINDS: Final[dict[AnyField, Kind]] = {
     Field.EXECUTION_ID: TEXT,
     Field.STATE: one_of(NAMES[Field.STATE]),
     Field.CREATE_TIME: INSTANT,

@@ -10,7 +10,7 @@ import operator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from perdure.store.filter.tree import And, Comparison, Field, Not, Operator, Or, parameter_text
+from perdure.store.filter.tree import And, AnyField, Comparison, Field, Not, Operator, Or, parameter_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ def _read(comparison: Comparison) -> Reads:
     """Make the function that reads what is compared; it returns None if that is not set."""
     key = comparison.key
     if comparison.field is Field.LABEL:
-        return lambda created, _: _labels(created.labels).get(key)
+        return lambda created, facts: _labels(facts.labels(created)).get(key)
     if comparison.field is not Field.PARAMETER:
         return _READS[comparison.field]
     if comparison.operator in {Operator.EQUAL, Operator.PREFIX}:
@@ -123,7 +123,7 @@ def _duration(_: NewExecution, facts: Facts) -> int | None:
     return max(facts.end_time - facts.start_time, 0)
 
 
-_READS: Final[dict[Field, Reads]] = {
+_READS: Final[dict[AnyField, Reads]] = {
     Field.EXECUTION_ID: lambda created, _: created.key.execution,
     Field.STATE: lambda _, facts: facts.state,
     Field.CREATE_TIME: lambda created, _: created.create_time,
@@ -135,7 +135,7 @@ _READS: Final[dict[Field, Reads]] = {
     Field.SNAPSHOT_NUMBER: lambda created, _: int(created.revision_id.partition("-")[0]),
     Field.TRIGGER_ID: lambda created, _: created.trigger_id or None,
     Field.EXECUTION_METHOD: lambda created, _: created.execution_method,
-    Field.PRIORITY: lambda created, _: created.priority,
+    Field.PRIORITY: lambda _, facts: facts.priority,
     Field.PARENT: lambda created, _: created.origin and created.origin.parent,
     Field.ROOT: lambda created, _: created.root,
     Field.ORPHAN: lambda created, _: created.orphan,

@@ -17,7 +17,7 @@ from enum import Enum
 
 
 class Field(Enum):
-    """What can be asked for; the value is its name in a filter."""
+    """What can be asked of an execution; the value is its name in a filter."""
 
     EXECUTION_ID = "execution_id"
     STATE = "state"
@@ -39,6 +39,21 @@ class Field(Enum):
     CURRENT_TASK = "current_task"
     ERROR_CODE = "error.code"
     PARAMETER = "parameters"
+
+
+class SuspensionField(Enum):
+    """What can be asked of a suspension; the value is its name in a filter."""
+
+    STATE = "state"
+    KIND = "kind"
+    TASK_NUMBER = "task_number"
+    INTEGRATION = "integration"
+    EXECUTION_ID = "execution_id"
+    CREATE_TIME = "create_time"
+    EXPIRE_TIME = "expire_time"
+
+
+AnyField = Field | SuspensionField
 
 
 class Operator(Enum):
@@ -76,7 +91,7 @@ class Comparison:
             Texts are empty for labels and parameters only.
     """
 
-    field: Field
+    field: AnyField
     operator: Operator
     operand: str | int | float | bool | None
     key: str = ""

@@ -16,6 +16,7 @@ from perdure.store.sqlite.deletion import write_deletions
 from perdure.store.sqlite.execution_writes import Step, insert_executions, move_executions
 from perdure.store.sqlite.rows import FACTS, Row, event_facts
 from perdure.store.sqlite.statements import write
+from perdure.store.sqlite.suspension_writes import write_suspensions
 
 if TYPE_CHECKING:
     import sqlite3
@@ -82,7 +83,7 @@ def _cut_after_deletions(commits: Sequence[Commit]) -> Iterator[Sequence[Commit]
     """Cut a batch into parts of which only the last commit may delete anything."""
     begin = 0
     for end, commit in enumerate(commits, start=1):
-        if commit.deleted or commit.forgotten or end == len(commits):
+        if commit.deleted or commit.history_deleted or commit.forgotten or end == len(commits):
             yield commits[begin:end]
             begin = end
 
@@ -95,6 +96,7 @@ def _write_together(connection: sqlite3.Connection, commits: Sequence[Commit]) -
     insert_executions(connection, [(new, steps.pop(key)) for key, new in created.items()])
     move_executions(connection, list(steps.values()))
     write(connection, "events", _INSERT_EVENTS, _event_rows(commits))
+    write_suspensions(connection, commits)
     write(
         connection,
         "base_states",

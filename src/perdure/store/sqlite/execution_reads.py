@@ -56,6 +56,11 @@ _CHILDREN: Final = """
     WHERE project = ? AND parent = ? AND task = ? AND generation = ?
     ORDER BY item
 """
+REPLAYS_MAX: Final = 1_000
+_REPLAYS: Final = f"""
+    SELECT execution FROM executions WHERE project = ? AND replay_of = ?
+    ORDER BY create_time DESC, execution DESC LIMIT {REPLAYS_MAX}
+"""
 _LIVE_CHILDREN: Final = """
     SELECT child.project, child.execution, child.parent, child.task, child.generation, child.item,
            parent.execution IS NULL OR parent.end_time IS NOT NULL
@@ -123,6 +128,11 @@ def children(connection: sqlite3.Connection, parent: ExecutionKey, task: str, ge
     """Read the sub-executions of one attempt of a task, by item."""
     found = connection.execute(_CHILDREN, (*parent, task, generation))
     return [ChildRow(ExecutionKey(parent.project, execution), item, state) for execution, item, state in found]
+
+
+def replays(connection: sqlite3.Connection, key: ExecutionKey) -> list[str]:
+    """Read the ids of the newest executions that replay an execution, newest first."""
+    return [execution for (execution,) in connection.execute(_REPLAYS, key)]
 
 
 def live_children(connection: sqlite3.Connection) -> list[LiveChild]:

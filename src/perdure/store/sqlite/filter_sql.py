@@ -1,4 +1,4 @@
-"""Filters as SQL: a condition becomes a predicate over a row of `executions`, called `e`.
+"""Filters as SQL: a condition becomes a predicate over a row, by default one of `executions`, called `e`.
 
 A predicate is 1 or 0, never NULL, so that NOT is the negation everywhere (see `perdure.store.filter.tree`).
 Whatever a caller wrote is bound; only names and signs of ours are in the text.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
-from perdure.store.filter.tree import And, Comparison, Condition, Field, Not, Operator, Or
+from perdure.store.filter.tree import And, AnyField, Comparison, Condition, Field, Not, Operator, Or
 from perdure.store.sqlite.terms import label_term, parameter_term
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 EXACT_DOUBLES: Final = 2**53
 """Below it, doubles that are whole numbers read as integers; see `parameter_text`."""
@@ -27,7 +27,20 @@ class Predicate(NamedTuple):
 
 NEVER: Final = Predicate("0")
 
-_ALWAYS_SET: Final = {
+
+class Columns(NamedTuple):
+    """Where the fields of a filter are that have one value and no key.
+
+    Attributes:
+        always_set: Columns that are never NULL.
+        null_if_not_set: The others.
+    """
+
+    always_set: Mapping[AnyField, str]
+    null_if_not_set: Mapping[AnyField, str]
+
+
+_ALWAYS_SET: Final[dict[AnyField, str]] = {
     Field.EXECUTION_ID: "e.execution",
     Field.STATE: "e.state",
     Field.CREATE_TIME: "e.create_time",
@@ -41,7 +54,7 @@ _ALWAYS_SET: Final = {
     Field.ORPHAN: "e.orphan",
     Field.STARTED_BY: "e.started_by",
 }
-_NULL_IF_NOT_SET: Final = {
+_NULL_IF_NOT_SET: Final[dict[AnyField, str]] = {
     Field.START_TIME: "e.start_time",
     Field.END_TIME: "e.end_time",
     Field.DURATION: "max(e.end_time - e.start_time, 0)",
@@ -49,6 +62,7 @@ _NULL_IF_NOT_SET: Final = {
     Field.PARENT: "e.parent",
     Field.ERROR_CODE: "e.error_code",
 }
+_EXECUTIONS: Final = Columns(_ALWAYS_SET, _NULL_IF_NOT_SET)
 _SIGNS: Final = {
     Operator.EQUAL: "=",
     Operator.LESS: "<",
@@ -57,7 +71,7 @@ _SIGNS: Final = {
     Operator.GREATER_OR_EQUAL: ">=",
 }
 # A label by its key; json_each copes with every key, unlike a path.
-_OF_LABELS: Final = "EXISTS (SELECT 1 FROM json_each(e.labels) WHERE key = ?{})"
+_OF_LABELS: Final = "EXISTS (SELECT 1 FROM json_each(coalesce(e.new_labels, e.labels)) WHERE key = ?{})"
 _OF_PARAMETERS: Final = "EXISTS (SELECT 1 FROM json_each(e.parameters) AS one WHERE one.key = ?{})"
 _OF_TASKS: Final = "EXISTS (SELECT 1 FROM json_each(e.current_tasks){})"
 _HAS_TERM: Final = """EXISTS (
@@ -72,18 +86,18 @@ _PARAMETER_TEXT: Final = f"""CASE
     ELSE e.parameters -> one.fullkey END"""
 
 
-def compile_condition(condition: Condition) -> Predicate:
+def compile_condition(condition: Condition, columns: Columns = _EXECUTIONS) -> Predicate:
     """Write a condition as a predicate."""
     match condition:
         case Comparison():
-            return _comparison(condition)
+            return _comparison(condition, columns)
         case Not():
-            inner = compile_condition(condition.condition)
+            inner = compile_condition(condition.condition, columns)
             return Predicate(f"NOT {inner.sql}", inner.values)
         case And():
-            return _joined(" AND ", condition.conditions)
+            return _joined(" AND ", condition.conditions, columns)
         case Or():
-            return _joined(" OR ", condition.conditions)
+            return _joined(" OR ", condition.conditions, columns)
         case _:
             assert_never(condition)
 
@@ -94,12 +108,12 @@ def join_predicates(word: str, parts: Sequence[Predicate]) -> Predicate:
     return Predicate(f"({sql})", tuple(value for part in parts for value in part.values))
 
 
-def _joined(word: str, conditions: tuple[Condition, ...]) -> Predicate:
-    parts = [compile_condition(condition) for condition in conditions]
+def _joined(word: str, conditions: tuple[Condition, ...], columns: Columns) -> Predicate:
+    parts = [compile_condition(condition, columns) for condition in conditions]
     return join_predicates(word, parts)
 
 
-def _comparison(comparison: Comparison) -> Predicate:
+def _comparison(comparison: Comparison, columns: Columns) -> Predicate:
     match comparison.field:
         case Field.LABEL:
             return _label(comparison)
@@ -108,12 +122,12 @@ def _comparison(comparison: Comparison) -> Predicate:
         case Field.CURRENT_TASK:
             inner = _inside(comparison, "value", " WHERE ")
             return Predicate(_OF_TASKS.format(inner.sql), inner.values)
-        case field if field in _ALWAYS_SET:
+        case field if field in columns.always_set:
             if comparison.operator is Operator.SET:
                 return Predicate("1")
-            return _compared(_ALWAYS_SET[field], comparison)
+            return _compared(columns.always_set[field], comparison)
         case field:
-            column = _NULL_IF_NOT_SET[field]
+            column = columns.null_if_not_set[field]
             if comparison.operator is Operator.SET:
                 return Predicate(f"({column} IS NOT NULL)")
             compared = _compared(column, comparison)

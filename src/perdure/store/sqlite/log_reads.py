@@ -59,6 +59,9 @@ _BEFORE: Final = f"""
 _LAST_SEQUENCE: Final = "SELECT sequence FROM executions WHERE project = ? AND execution = ?"
 _FLOOR: Final = "SELECT coalesce(max(revision), 0) FROM retention_floors"
 _FLOOR_OF_PROJECT: Final = "SELECT max(revision) FROM retention_floors WHERE project = ?"
+_OWN_FLOOR: Final = """
+    SELECT revision FROM executions WHERE project = ? AND execution = ? AND history_deleted = 1
+"""
 _FLOOR_OF_TREE: Final = """
     SELECT revision FROM retention_trees
     WHERE (project, root) IN (SELECT project, root FROM executions WHERE project = ? AND execution = ?)
@@ -93,7 +96,8 @@ def log_floor(connection: sqlite3.Connection, scope: Scope) -> int:
     """
     above = scope.tree or scope.parent
     if scope.execution is not None:
-        return 0
+        own = connection.execute(_OWN_FLOOR, (scope.project, scope.execution)).fetchone()
+        return 0 if own is None else int(own[0])
     if above is not None:
         floor = connection.execute(_FLOOR_OF_TREE, (scope.project, above)).fetchone()
     elif scope.integration is None or scope.with_sub_executions:

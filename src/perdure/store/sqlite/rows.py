@@ -29,7 +29,6 @@ CREATED: Final = (
     "revision_id",
     "trigger_id",
     "execution_method",
-    "priority",
     "labels",
     "create_time",
     "root",
@@ -43,9 +42,9 @@ CREATED: Final = (
     "ancestors",
     "started_by",
     "principal",
-    "description",
     "schedule_time",
     "max_runtime",
+    "replay_of",
 )
 """Columns that never change, as `created_values` orders them."""
 
@@ -58,10 +57,12 @@ FACTS: Final = (
     "current_tasks",
     "parameters",
     "execution_attempt",
+    "priority",
+    "new_labels",
 )
 """Columns of `Facts`, in its order."""
 
-PROGRESS: Final = ("sequence", "revision", "active", "wake_time")
+PROGRESS: Final = ("sequence", "revision", "active", "wake_time", "history_deleted")
 
 SUMMARY: Final = Summary._fields
 """Columns of `Summary`, in its order."""
@@ -91,7 +92,6 @@ def created_values(new: NewExecution) -> Row:
         new.revision_id,
         new.trigger_id,
         new.execution_method,
-        new.priority,
         new.labels,
         new.create_time,
         new.root,
@@ -102,9 +102,9 @@ def created_values(new: NewExecution) -> Row:
         f"/{'/'.join(new.ancestors)}/" if new.ancestors else "",
         new.started_by,
         new.principal,
-        new.description,
         new.schedule_time,
         new.max_runtime,
+        new.replay_of or None,
     )
 
 
@@ -116,6 +116,7 @@ def state_values(progressed: Progressed, revision: int) -> Row:
         revision,
         progressed.active,
         progressed.wake_time,
+        False,
         facts.state,
         facts.update_time,
         facts.start_time,
@@ -124,6 +125,8 @@ def state_values(progressed: Progressed, revision: int) -> Row:
         write_tasks(facts.current_tasks),
         facts.parameters,
         facts.execution_attempt,
+        facts.priority,
+        facts.new_labels,
         *progressed.summary,
     )
 
@@ -139,6 +142,8 @@ def event_facts(facts: Facts) -> Row:
         write_tasks(facts.current_tasks) if facts.current_tasks else None,
         None if facts.parameters == NO_PARAMETERS else facts.parameters,
         facts.execution_attempt,
+        facts.priority,
+        facts.new_labels,
     )
 
 
@@ -155,16 +160,17 @@ def _read_tasks(tasks: str) -> tuple[str, ...]:
 
 def read_created(columns: Sequence[Any]) -> NewExecution:
     """Read what never changes of an execution from the columns `CREATED`."""
-    project, execution, integration, revision_id, trigger_id, execution_method, priority = columns[:7]
-    labels, create_time, root, parent, task, generation, item, orphan = columns[7:15]
-    root_integration, parent_integration, ancestors, *rest = columns[15:]
+    project, execution, integration, revision_id, trigger_id, execution_method = columns[:6]
+    labels, create_time, root, parent, task, generation, item, orphan = columns[6:14]
+    root_integration, parent_integration, ancestors, started_by, principal, schedule_time, max_runtime, replay_of = (
+        columns[14:]
+    )
     return NewExecution(
         ExecutionKey(project, execution),
         integration,
         revision_id,
         trigger_id,
         execution_method,
-        priority,
         labels,
         create_time,
         root,
@@ -173,13 +179,17 @@ def read_created(columns: Sequence[Any]) -> NewExecution:
         root_integration,
         parent_integration,
         tuple(ancestors[1:-1].split("/")) if ancestors else (),
-        *rest,
+        started_by,
+        principal,
+        schedule_time,
+        max_runtime,
+        replay_of or "",
     )
 
 
 def read_facts(columns: Sequence[Any]) -> Facts:
     """Read facts from the columns `FACTS`, of an execution or of an event record."""
-    state, update_time, start_time, end_time, error_code, tasks, parameters, execution_attempt = columns
+    state, update_time, start_time, end_time, error_code, tasks, parameters, *rest = columns
     return Facts(
         state,
         update_time,
@@ -188,13 +198,14 @@ def read_facts(columns: Sequence[Any]) -> Facts:
         error_code,
         () if tasks is None else _read_tasks(tasks),
         NO_PARAMETERS if parameters is None else parameters,
-        execution_attempt,
+        *rest,
     )
 
 
 def read_execution(columns: Sequence[Any]) -> ExecutionRow:
     """Read an execution from the columns `EXECUTION`."""
-    sequence, revision, active, wake_time = columns[_PROGRESS_AT:_FACTS_AT]
+    sequence, revision, active, wake_time, history_deleted = columns[_PROGRESS_AT:_FACTS_AT]
+    summary = Summary(*columns[_SUMMARY_AT:])
     return ExecutionRow(
         read_created(columns[:_PROGRESS_AT]),
         sequence,
@@ -202,5 +213,6 @@ def read_execution(columns: Sequence[Any]) -> ExecutionRow:
         bool(active),
         wake_time,
         read_facts(columns[_FACTS_AT:_SUMMARY_AT]),
-        Summary(*columns[_SUMMARY_AT:]),
+        summary._replace(development=bool(summary.development)),
+        bool(history_deleted),
     )

@@ -6,7 +6,14 @@ import sqlite3
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from perdure.store.errors import StoreBroken, StoreRefused
-from perdure.store.sqlite import execution_reads, integration_reads, list_reads, log_reads, retention_reads
+from perdure.store.sqlite import (
+    execution_reads,
+    integration_reads,
+    list_reads,
+    log_reads,
+    retention_reads,
+    suspension_reads,
+)
 from perdure.store.sqlite.database import Database, read_head, read_identity
 from perdure.store.sqlite.faults import Fault, classify
 from perdure.store.sqlite.writer import Writer
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
         StoreIdentity,
         WorkerSessionRecord,
     )
+    from perdure.store.suspensions import SuspensionKey, SuspensionPage, SuspensionQuery, SuspensionRow
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -183,6 +191,18 @@ class SqliteStore:
     async def due(self, until: int, limit: int) -> list[tuple[ExecutionKey, int]]:
         """Read which inactive executions have to be loaded until then, soonest first."""
         return await self._read(execution_reads.due, until, limit)
+
+    async def replays(self, key: ExecutionKey) -> list[str]:
+        """Read the ids of the executions that replay an execution, newest first; see `Store.replays`."""
+        return await self._read(execution_reads.replays, key)
+
+    async def get_suspension(self, key: SuspensionKey) -> SuspensionRow | None:
+        """Read one suspension."""
+        return await self._read(suspension_reads.get_suspension, key)
+
+    async def suspension_page(self, wanted: SuspensionQuery) -> SuspensionPage:
+        """Read one page of a list of suspensions, newest first."""
+        return await self._read(suspension_reads.suspension_page, wanted)
 
     async def children(self, parent: ExecutionKey, task: str, generation: int) -> list[ChildRow]:
         """Read the sub-executions that one attempt of a task started, by item."""

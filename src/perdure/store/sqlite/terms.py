@@ -24,7 +24,12 @@ def parameter_term(key: str, text: str) -> str | None:
     return _term("p", key, text)
 
 
-def label_terms(labels: str) -> set[str]:
+def terms_of(labels: str, new_labels: str | None, parameters: str) -> set[str]:
+    """Collect the terms of an execution, from the JSON objects in its columns."""
+    return _label_terms(labels if new_labels is None else new_labels) | _parameter_terms(parameters)
+
+
+def _label_terms(labels: str) -> set[str]:
     """Collect the terms of a JSON object of labels."""
     if labels == "{}":
         return set()
@@ -32,7 +37,7 @@ def label_terms(labels: str) -> set[str]:
     return {term for key, text in texts.items() if (term := label_term(key, text)) is not None}
 
 
-def parameter_terms(parameters: str) -> set[str]:
+def _parameter_terms(parameters: str) -> set[str]:
     """Collect the terms of a JSON object of searchable parameters."""
     if parameters == "{}":
         return set()

@@ -116,7 +116,6 @@ def _columns(name: str, event: ExecutionEvent, ancestors: tuple[str, ...]) -> Ne
         revision_id=created.integration_revision_id,
         trigger_id=created.trigger_id,
         execution_method=created.execution_method,
-        priority=created.priority,
         labels=json.dumps(dict(created.labels)),
         create_time=event.event_time.ToMicroseconds(),
         root=key_of(created.root or name).execution,
@@ -186,6 +185,8 @@ class _Progress:
         self._inputs: dict[str, ValueType] = {}
         self._parameters: dict[str, ValueType] = {}
         self._parameter_text = "{}"
+        self._priority = 0
+        self._new_labels: str | None = None
 
     def take(self, event: ExecutionEvent) -> None:
         """Take the next event."""
@@ -195,6 +196,7 @@ class _Progress:
                 self._inputs = dict(event.created.request_parameters)
                 self._set_parameters(self._inputs)
                 self._enter(event.created.state)
+                self._priority = event.created.priority
             case "state_change":
                 self._take_state(event.state_change)
             case "task_change":
@@ -202,6 +204,14 @@ class _Progress:
                 self._tasks.setdefault(number, _Task(TaskState.PENDING_EXECUTION)).take(event)
             case "parameters_change":
                 self._set_parameters({**self._parameters, **event.parameters_change.parameters})
+            case "update_change":
+                self._take_update(event.update_change)
+
+    def _take_update(self, change: ExecutionEvent.UpdateChange) -> None:
+        if change.HasField("priority"):
+            self._priority = change.priority
+        if change.labels_changed:
+            self._new_labels = json.dumps(dict(change.labels))
 
     def _take_state(self, change: ExecutionEvent.StateChange) -> None:
         self._enter(change.state)
@@ -234,6 +244,8 @@ class _Progress:
             error_code=self._error_code,
             current_tasks=tuple(self._current_tasks()[:_TASKS_TOLD]),
             parameters=self._parameter_text,
+            priority=self._priority,
+            new_labels=self._new_labels,
         )
 
     def _current_tasks(self) -> list[str]:

@@ -64,7 +64,6 @@ CREATE TABLE executions (
     revision_id        TEXT    NOT NULL,
     trigger_id         TEXT    NOT NULL,
     execution_method   INTEGER NOT NULL CHECK (execution_method BETWEEN 0 AND 3),
-    priority           INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 999),
     labels             TEXT    NOT NULL,
     create_time        INTEGER NOT NULL,
     root               TEXT    NOT NULL,
@@ -79,15 +78,16 @@ CREATE TABLE executions (
     ancestors          TEXT    NOT NULL,
     started_by         INTEGER NOT NULL,
     principal          TEXT    NOT NULL,
-    description        TEXT    NOT NULL,
     schedule_time      INTEGER,
     max_runtime        INTEGER NOT NULL,
+    replay_of          TEXT,
 
     sequence           INTEGER NOT NULL CHECK (sequence >= 1),
     revision           INTEGER NOT NULL CHECK (revision >= 1),
     state              INTEGER NOT NULL CHECK (state BETWEEN 1 AND 7),
     active             INTEGER NOT NULL CHECK (active IN (0, 1)),
     wake_time          INTEGER,
+    history_deleted    INTEGER NOT NULL CHECK (history_deleted IN (0, 1)),
 
     update_time        INTEGER NOT NULL,
     start_time         INTEGER,
@@ -96,6 +96,9 @@ CREATE TABLE executions (
     current_tasks      TEXT    NOT NULL,
     parameters         TEXT    NOT NULL,
     execution_attempt  INTEGER NOT NULL,
+    priority           INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 999),
+    -- NULL as long as labels says what they are.
+    new_labels         TEXT,
 
     deadline            INTEGER,
     next_execution_time INTEGER,
@@ -105,6 +108,8 @@ CREATE TABLE executions (
     error_message       TEXT    NOT NULL,
     task_count          INTEGER NOT NULL,
     finished_task_count INTEGER NOT NULL,
+    description         TEXT    NOT NULL,
+    development         INTEGER NOT NULL CHECK (development IN (0, 1)),
 
     PRIMARY KEY (project, execution),
     CHECK ((parent IS NULL) = (task IS NULL)
@@ -134,6 +139,9 @@ CREATE INDEX executions_by_root ON executions (project, root, create_time, execu
 -- column is there so that the condition is found in the index.
 CREATE INDEX executions_by_root_integration ON executions
     (project, root_integration, create_time, execution, integration) WHERE root_integration <> integration;
+-- The replays of an execution.
+CREATE INDEX executions_by_replay_of ON executions (project, replay_of, create_time, execution)
+    WHERE replay_of IS NOT NULL;
 -- A child is never created twice.
 CREATE UNIQUE INDEX executions_by_origin ON executions (project, parent, task, generation, item)
     WHERE parent IS NOT NULL;
@@ -169,9 +177,44 @@ CREATE TABLE base_states (
     FOREIGN KEY (project, execution) REFERENCES executions
 ) STRICT;
 
+-- What executions wait for from outside, also after it was decided. kind and state are numbers of the contract;
+-- who_may_resolve is a JSON array of texts. Nothing of the first group of columns ever changes.
+CREATE TABLE suspensions (
+    project           TEXT    NOT NULL,
+    execution         TEXT    NOT NULL,
+    number            INTEGER NOT NULL CHECK (number >= 1),
+    integration       TEXT    NOT NULL,
+    task              TEXT    NOT NULL,
+    kind              INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 2),
+    create_time       INTEGER NOT NULL,
+    expire_time       INTEGER,
+    lift_when_expired INTEGER NOT NULL CHECK (lift_when_expired IN (0, 1)),
+    who_may_resolve   TEXT    NOT NULL,
+    message           TEXT    NOT NULL,
+    signal            TEXT    NOT NULL,
+
+    state              INTEGER NOT NULL CHECK (state BETWEEN 1 AND 3),
+    update_time        INTEGER NOT NULL,
+    remind_time        INTEGER,
+    last_reminder_time INTEGER,
+    resolve_time       INTEGER,
+    resolver           TEXT    NOT NULL,
+    result             TEXT    NOT NULL,
+
+    PRIMARY KEY (project, execution, number),
+    FOREIGN KEY (project, execution) REFERENCES executions
+) STRICT, WITHOUT ROWID;
+
+-- Lists are in the order of create_time, execution and number. Those that wait are few among many that are decided.
+CREATE INDEX suspensions_by_create_time ON suspensions (project, create_time, execution, number);
+CREATE INDEX suspensions_by_integration ON suspensions (project, integration, create_time, execution, number);
+CREATE INDEX suspensions_pending ON suspensions (project, create_time, execution, number) WHERE state = 1;
+CREATE INDEX suspensions_pending_by_integration ON suspensions (project, integration, create_time, execution, number)
+    WHERE state = 1;
+
 -- position is the store revision times 65536 plus the place in the commit, so that the table is in commit order.
 -- The last group of columns says what the record left of the execution, so that a filtered watch can go on from any
--- place; current_tasks and parameters are as in executions, and NULL if they are empty.
+-- place; current_tasks, parameters and new_labels are as in executions, the first two NULL if they are empty.
 CREATE TABLE events (
     position          INTEGER NOT NULL PRIMARY KEY,
     project           TEXT    NOT NULL,
@@ -186,6 +229,8 @@ CREATE TABLE events (
     current_tasks     TEXT,
     parameters        TEXT,
     execution_attempt INTEGER NOT NULL,
+    priority          INTEGER NOT NULL,
+    new_labels        TEXT,
     payload           BLOB    NOT NULL,
     UNIQUE (project, execution, first_sequence),
     FOREIGN KEY (project, execution) REFERENCES executions
