@@ -252,7 +252,10 @@ class Stage:
         )
         self._orders = count(1)
 
-    def offer(self, task_id, handler="work", *, priority=0, project="default", attempt=1, order=None, **inputs):
+    def offer(
+        self, task_id, handler="work", *, priority=0, project="default", attempt=1, order=None, undo=None, **inputs
+    ):
+        """Offers an attempt; `undo` has the outputs of the task that it is to undo."""
         self.dispatcher.offer(
             Offer(
                 key=key_of(project),
@@ -270,6 +273,10 @@ class Stage:
                 idempotency_key=f"e1/1/{task_id}",
                 trace_parent="",
                 trace_state="",
+                development=undo is not None,
+                rollback=undo is not None,
+                forward_outputs={name: encode_python(value) for name, value in (undo or {}).items()},
+                forward_outcome_unknown=undo == {},
             )
         )
 

@@ -23,6 +23,33 @@ async def test_an_assignment_carries_what_the_handler_needs(stage):
     assert decode_value(Value(ValueKind.INT, assignment.inputs["count"].SerializeToString())) == 3
 
 
+async def test_an_assignment_to_undo_carries_what_the_task_was_given_and_returned(stage):
+    peer = await stage.connect()
+    await peer.credit(work=3)
+    stage.offer("a", sku="x", undo={"count": 3})
+    stage.offer("b", sku="x", undo={})
+    stage.offer("c", sku="x")
+    await settle()
+    undo, unknown, forward = peer.assignments
+    assert (undo.rollback, undo.forward_outcome_unknown, undo.development) == (True, False, True)
+    assert (undo.inputs["sku"].string_value, undo.forward_outputs["count"].int_value) == ("x", 3)
+    assert (unknown.rollback, unknown.forward_outcome_unknown, dict(unknown.forward_outputs)) == (True, True, {})
+    assert not forward.rollback and not forward.forward_outcome_unknown and not forward.development
+
+
+async def test_an_attempt_that_waits_is_queued_by_the_priority_of_its_newest_offer(stage):
+    stage.offer("late", order=9)
+    stage.offer("early", order=2)
+    stage.offer("late", order=9, priority=1)
+    peer = await stage.connect()
+    await peer.credit(work=1)
+    stage.offer("late", order=9, priority=0)
+    await peer.credit(work=1)
+    assert peer.tasks == ["late", "early"]
+    await peer.credit(work=1)
+    assert peer.tasks == ["late", "early"]
+
+
 async def test_without_credit_nothing_is_assigned(stage):
     peer = await stage.connect()
     stage.offer("a")

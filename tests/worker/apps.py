@@ -94,6 +94,18 @@ def die_in_process() -> None:
 
 
 @app.task()
+async def forget(ctx: TaskContext, sku: str, result: int, note: str = "none") -> str:
+    """Undoes something that was given a `sku` and perhaps a `note`, and returned a number."""
+    assert ctx.rollback is not None
+    return f"{sku}/{result}/{note} of {ctx.rollback.inputs} and {ctx.rollback.outputs}, {ctx.rollback.outcome_unknown}"
+
+
+@app.task(executor="process")
+def forget_in_process(ctx: TaskContext, sku: str) -> str:
+    return f"{sku} {ctx.development} {ctx.rollback}"
+
+
+@app.task()
 async def receipt(ctx: TaskContext, number: int) -> Receipt:
     ctx.logger.debug("working")
     return Receipt(number, f"{ctx.task}/{ctx.attempt}/{ctx.idempotency_key}")

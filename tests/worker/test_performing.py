@@ -10,6 +10,9 @@ from perdure.codec.values import decode_value
 from tests.dispatch.harness import settle
 
 
+ANY_RESULT = "argument result: nothing is given for it"
+
+
 async def outcome(stage):
     """Wait for the next end of an attempt, and return its kind and what was reported."""
     while True:
@@ -46,6 +49,36 @@ async def test_a_dataclass_becomes_one_output_a_field_and_the_context_knows_the_
     await start_worker()
     stage.offer("t", "receipt", attempt=4, number=7)
     assert await outputs(stage) == {"number": 7, "text": "t/4/e1/1/t"}
+
+
+async def test_an_undo_gets_those_inputs_and_outputs_that_it_names_and_may_look_at_all(stage, start_worker):
+    await start_worker()
+    stage.offer("t", "forget", sku="x", count=2, undo={"result": 7, "sku": "other"})
+    everything = "{'count': 2, 'sku': 'x'} and {'result': 7, 'sku': 'other'}, False"
+    assert await outputs(stage) == {"result": f"x/7/none of {everything}"}
+    stage.offer("u", "forget", sku="x", note="fragile", undo={"result": 7})
+    assert (await outputs(stage))["result"].startswith("x/7/fragile of ")
+
+
+async def test_an_undo_that_needs_what_is_not_known_has_failed_for_good(stage, start_worker):
+    await start_worker()
+    stage.offer("t", "forget", sku="x", undo={})
+    told = await failure(stage)
+    assert (told.code, told.message, told.retryable) == ("INVALID_INPUT", ANY_RESULT, False)
+
+
+async def test_a_task_that_is_performed_has_nothing_to_undo(stage, start_worker):
+    await start_worker()
+    stage.offer("t", "forget", sku="x", result=1)
+    assert (await failure(stage)).message.startswith("AssertionError")
+
+
+@pytest.mark.slow
+async def test_a_process_knows_what_it_undoes(stage, start_worker):
+    await start_worker(processes=1)
+    stage.offer("t", "forget_in_process", sku="x", undo={"result": 7})
+    expected = "RollbackFacts(inputs={'sku': 'x'}, outputs={'result': 7}, outcome_unknown=False)"
+    assert await outputs(stage) == {"result": f"x True {expected}"}
 
 
 async def test_a_blocking_handler_runs_in_a_thread(stage, start_worker, gates):

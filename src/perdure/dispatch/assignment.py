@@ -28,13 +28,18 @@ def write_assignment(attempt: LiveAttempt) -> Assignment:
         trace_state=offer.trace_state,
         integration=offer.integration,
         integration_revision_id=offer.revision_id,
+        rollback=offer.rollback,
+        forward_outcome_unknown=offer.forward_outcome_unknown,
+        development=offer.development,
     )
     if offer.deadline is not None:
         message.deadline.seconds, microseconds = divmod(offer.deadline, _SECOND)
         message.deadline.nanos = microseconds * 1_000
+    # The encoded form of a value is the serialised message itself.
     for name, value in offer.inputs.items():
-        # The encoded form is the serialised message itself.
         message.inputs[name].ParseFromString(value.encoded)
+    for name, value in offer.forward_outputs.items():
+        message.forward_outputs[name].ParseFromString(value.encoded)
     return message
 
 

@@ -58,7 +58,7 @@ class Leases:
         self._takers: dict[tuple[str, str], dict[Session, None]] = {}
 
     def offer(self, offer: Offer) -> None:
-        """Take on an attempt; one that is known is left where it is."""
+        """Take on an attempt; one that is known is left where it is, but may change its place in the queue."""
         name = AttemptKey(offer.key, offer.task_id, offer.execution_attempt, offer.attempt)
         attempt = self._attempts.get(name)
         if attempt is None:
@@ -66,6 +66,10 @@ class Leases:
             self._place(attempt)
         elif attempt.offer is None:
             attempt.offer = offer
+        elif attempt.is_queued and attempt.offer != offer:
+            self._queues.remove(attempt)
+            attempt.offer = offer
+            self._queues.push(attempt)
 
     def stop(self, name: AttemptKey, reason: str, grace: int) -> Stopped:
         """Withdraw an attempt: off the queue, or tell its worker."""

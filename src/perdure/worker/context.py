@@ -10,17 +10,34 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.domain.limits import TEXT_MAX_CHARACTERS
+from perdure.codec.values import decode_value, value_from_message
+from perdure.domain.limits import TEXT_MAX_CHARACTERS, VALUE_MAX_BYTES
 from perdure.worker.text import fit_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from perdure.v1.value_pb2 import ValueType
     from perdure.v1.worker_service_pb2 import Assignment
 
     ProgressSink = Callable[[int | None, str | None], None]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackFacts:
+    """What an attempt to undo a task is told of the task.
+
+    Attributes:
+        inputs: What it was done with, by name.
+        outputs: What it returned, by name; empty if that is not known.
+        outcome_unknown: Whether nobody knows if it was done, in full or in part.
+    """
+
+    inputs: Mapping[str, object]
+    outputs: Mapping[str, object]
+    outcome_unknown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +50,13 @@ class AttemptFacts:
         attempt: From 1; a retry has the next number.
         execution_attempt: From 1; a restart of the whole integration has the next number.
         idempotency_key: The same for every attempt of this task, and for no other: pass it on to systems
-            that recognise a repetition by a key.
+            that recognise a repetition by a key. Attempts to undo the task have another one.
         integration: Resource name of the integration.
         deadline: When the attempt times out, UTC; None for never.
         trace_parent: The `traceparent` of the call that started the execution, or empty.
         trace_state: The `tracestate` that came with it.
+        development: Whether the execution is in development mode.
+        rollback: Set if the attempt is to undo the task.
     """
 
     execution: str
@@ -49,6 +68,8 @@ class AttemptFacts:
     deadline: datetime | None
     trace_parent: str
     trace_state: str
+    development: bool = False
+    rollback: RollbackFacts | None = None
 
 
 def facts_of(assignment: Assignment) -> AttemptFacts:
@@ -66,7 +87,19 @@ def facts_of(assignment: Assignment) -> AttemptFacts:
         deadline=deadline,
         trace_parent=assignment.trace_parent,
         trace_state=assignment.trace_state,
+        development=assignment.development,
+        rollback=_rollback_of(assignment) if assignment.rollback else None,
     )
+
+
+def _rollback_of(assignment: Assignment) -> RollbackFacts:
+    return RollbackFacts(
+        _plain(assignment.inputs), _plain(assignment.forward_outputs), assignment.forward_outcome_unknown
+    )
+
+
+def _plain(values: Mapping[str, ValueType]) -> dict[str, object]:
+    return {name: decode_value(value_from_message(values[name], VALUE_MAX_BYTES)) for name in sorted(values)}
 
 
 class TaskContext:
@@ -107,7 +140,7 @@ class TaskContext:
 
     @property
     def idempotency_key(self) -> str:
-        """A key that is the same for every attempt of this task, and for no other task."""
+        """A key that is the same for every attempt of this task, and for no other task; undoing it has its own."""
         return self.facts.idempotency_key
 
     @property
@@ -119,6 +152,16 @@ class TaskContext:
     def deadline(self) -> datetime | None:
         """When the attempt times out, UTC; None for never."""
         return self.facts.deadline
+
+    @property
+    def development(self) -> bool:
+        """Whether the execution is in development mode."""
+        return self.facts.development
+
+    @property
+    def rollback(self) -> RollbackFacts | None:
+        """What is to be undone; None if the attempt is to perform the task."""
+        return self.facts.rollback
 
     @property
     def cancelled(self) -> bool:

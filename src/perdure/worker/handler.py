@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from perdure.v1.value_pb2 import ValueType
 
@@ -28,6 +28,7 @@ class Handler:
         name: What the task of an integration calls it.
         function: User code.
         takes_context: Whether the first argument is a `TaskContext`.
+        arguments: Names of the other arguments.
         bind: Makes the keyword arguments; raises `ConversionError`.
         outputs: Makes the outputs by name; raises `ConversionError`.
     """
@@ -36,5 +37,6 @@ class Handler:
     function: Callable[..., Any]
     place: Place
     takes_context: bool
+    arguments: Collection[str]
     bind: Callable[[Mapping[str, ValueType]], Mapping[str, Any]]
     outputs: Callable[[Any], Mapping[str, ValueType]]

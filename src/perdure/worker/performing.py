@@ -16,8 +16,9 @@ from perdure.worker.errors import TaskError
 from perdure.worker.text import fit_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from perdure.v1.value_pb2 import ValueType
     from perdure.v1.worker_service_pb2 import Assignment
     from perdure.worker.context import TaskContext
     from perdure.worker.handler import Handler
@@ -112,10 +113,21 @@ class _InvalidInput(Exception):
 
 def _call(handler: Handler, assignment: Assignment, context: TaskContext) -> object:
     try:
-        arguments = handler.bind(assignment.inputs)
+        arguments = handler.bind(_given(handler, assignment))
     except ConversionError as error:
         raise _InvalidInput(str(error)) from None
     return handler.function(context, **arguments) if handler.takes_context else handler.function(**arguments)
+
+
+def _given(handler: Handler, assignment: Assignment) -> Mapping[str, ValueType]:
+    """Choose what the arguments are made of: all inputs; or, of a task that is to be undone, what they name.
+
+    An undo rarely wants all of a task, so what no argument names is left out. An input goes before an output.
+    """
+    if not assignment.rollback:
+        return assignment.inputs
+    known = {**assignment.forward_outputs, **assignment.inputs}
+    return {name: known[name] for name in handler.arguments if name in known}
 
 
 def _succeeded(handler: Handler, assignment: Assignment, returned: object) -> TaskResult:

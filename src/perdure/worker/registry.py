@@ -65,6 +65,7 @@ def handler_of(task: TaskDefinition) -> Handler:
         function=task.handler,
         place=place,
         takes_context=bool(task.signature.context),
+        arguments=tuple(task.signature.arguments),
         bind=partial(bind_inputs, task.signature),
         outputs=Outputs(task.signature.returns).of,
     )
