@@ -34,7 +34,9 @@ async def test_an_assignment_to_undo_carries_what_the_task_was_given_and_returne
     assert (undo.rollback, undo.forward_outcome_unknown, undo.development) == (True, False, True)
     assert (undo.inputs["sku"].string_value, undo.forward_outputs["count"].int_value) == ("x", 3)
     assert (unknown.rollback, unknown.forward_outcome_unknown, dict(unknown.forward_outputs)) == (True, True, {})
-    assert not forward.rollback and not forward.forward_outcome_unknown and not forward.development
+    assert not forward.rollback
+    assert not forward.forward_outcome_unknown
+    assert not forward.development
 
 
 async def test_an_attempt_that_waits_is_queued_by_the_priority_of_its_newest_offer(stage):

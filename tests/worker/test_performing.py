@@ -9,7 +9,6 @@ import pytest
 from perdure.codec.values import decode_value
 from tests.dispatch.harness import settle
 
-
 ANY_RESULT = "argument result: nothing is given for it"
 
 
