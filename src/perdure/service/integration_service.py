@@ -150,7 +150,7 @@ class IntegrationServicer:
         before = int(wanted.key[0]) if wanted.key else None
         key = IntegrationKey(parent.project, parent.integration)
         found = await self._integrations.list_revisions(key, before, wanted.size + 1)
-        revisions = [self._show_revision(each) for each in found[: wanted.size]]
+        revisions = [show_revision(each, self._location) for each in found[: wanted.size]]
         shown = fitting(revisions)
         response = ListIntegrationRevisionsResponse(
             integration_revisions=revisions[:shown], store_revision=wanted.store_revision
@@ -163,7 +163,7 @@ class IntegrationServicer:
         """Get one revision."""
         name = self._names.revision(request.name, "name")
         key = IntegrationKey(name.project, name.integration)
-        return self._show_revision(await self._integrations.get_revision(key, name.revision))
+        return show_revision(await self._integrations.get_revision(key, name.revision), self._location)
 
     async def _draft(self, key: IntegrationKey, integration: Integration) -> Draft:
         """Check a definition whole and make what is kept of it.
@@ -201,15 +201,17 @@ class IntegrationServicer:
         shown.snapshot_number = revision.ordinal
         return shown
 
-    def _show_revision(self, record: RevisionRecord) -> IntegrationRevision:
-        key = record.key
-        shown = IntegrationRevision(
-            name=revision_name(key.project, self._location, key.integration, record.revision_id),
-            integration=decode_revision(record.payload),
-            snapshot_number=record.ordinal,
-            principal=record.principal,
-            expression_dialect=revision_dialect(record.payload),
-            store_revision=record.store_revision,
-        )
-        put_instant(record.create_time, shown.create_time)
-        return shown
+
+def show_revision(record: RevisionRecord, location: str) -> IntegrationRevision:
+    """Show a revision of an integration, with its definition."""
+    key = record.key
+    shown = IntegrationRevision(
+        name=revision_name(key.project, location, key.integration, record.revision_id),
+        integration=decode_revision(record.payload),
+        snapshot_number=record.ordinal,
+        principal=record.principal,
+        expression_dialect=revision_dialect(record.payload),
+        store_revision=record.store_revision,
+    )
+    put_instant(record.create_time, shown.create_time)
+    return shown

@@ -1,4 +1,4 @@
-"""Snapshots of executions, made by folding their histories (row 29)."""
+"""Snapshots of executions, made by folding their histories (row 29), as far as they are kept (row 49)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perdure.codec.lineage import Ancestor
 from perdure.codec.revisions import decode_revision
 from perdure.codec.snapshots import NewestSnapshots, SnapshotFold
+from perdure.domain.errors import NotFound
 from perdure.domain.events import ExecutionCreated
-from perdure.domain.integration import ForEach
+from perdure.domain.integration import ForEach, SavepointRetention
 from perdure.store.records import ExecutionKey, IntegrationKey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from perdure.domain.events import Event
+    from perdure.codec.names import SnapshotName
     from perdure.domain.graph import Graph
     from perdure.engine.engine import Engine
     from perdure.v1.execution_pb2 import ExecutionSnapshot
@@ -33,7 +34,7 @@ class Extent(NamedTuple):
 
     Attributes:
         sequence: Of its last event.
-        snapshots: How many it had.
+        snapshots: How many of its snapshots were kept.
         final: Whether it had ended, so that there will be no more.
         create_time: Tells it from an earlier one of the same id that was deleted.
     """
@@ -80,7 +81,7 @@ class SnapshotReader:
             self._kept.move_to_end(wanted)
             return kept
         collected = NewestSnapshots(max_bytes)
-        async with aclosing(self._snapshots(key, extent, 1, with_params=with_params)) as snapshots:
+        async with aclosing(self.oldest_first(key, extent, 1, with_params=with_params)) as snapshots:
             async for _, snapshot in snapshots:
                 collected.add(snapshot)
         newest = collected.shown()
@@ -91,14 +92,37 @@ class SnapshotReader:
     async def some(
         self, key: ExecutionKey, extent: Extent, first: int, last: int, *, with_params: bool
     ) -> list[ExecutionSnapshot]:
-        """Read the snapshots with the numbers `first` to `last`, oldest first."""
+        """Read snapshots by their places among those that are kept, `first` to `last` from 1, oldest first."""
         found: list[ExecutionSnapshot] = []
-        async with aclosing(self._snapshots(key, extent, first, with_params=with_params)) as snapshots:
-            async for number, snapshot in snapshots:
+        async with aclosing(self.oldest_first(key, extent, first, with_params=with_params)) as snapshots:
+            async for _, snapshot in snapshots:
                 found.append(snapshot)
-                if number == last:
+                if len(found) > last - first:
                     break
         return found
+
+    async def one(self, name: SnapshotName, extent: Extent) -> ExecutionSnapshot:
+        """Read one snapshot.
+
+        Raises:
+            NotFound: It was never taken, or is not kept.
+        """
+        return (await self.with_former(name, extent, name.number))[-1]
+
+    async def with_former(self, name: SnapshotName, extent: Extent, first: int) -> list[ExecutionSnapshot]:
+        """Read a snapshot and those that are kept before it, from the number `first` on, oldest first.
+
+        Raises:
+            NotFound: It was never taken, or is not kept.
+        """
+        found: list[ExecutionSnapshot] = []
+        key = ExecutionKey(name.project, name.execution)
+        async with aclosing(self.oldest_first(key, extent, first, with_params=True)) as snapshots:
+            async for number, snapshot in snapshots:
+                found.append(snapshot)
+                if number == name.number:
+                    return found
+        raise NotFound("snapshot", str(name), reason="SNAPSHOT_NOT_FOUND")
 
     def _keep(self, key: _Wanted, newest: list[ExecutionSnapshot]) -> None:
         self._kept[key] = newest
@@ -107,10 +131,12 @@ class SnapshotReader:
             _, oldest = self._kept.popitem(last=False)
             self._kept_bytes -= _shown_bytes(oldest)
 
-    async def _snapshots(
+    async def oldest_first(
         self, key: ExecutionKey, extent: Extent, first: int, *, with_params: bool
     ) -> AsyncGenerator[tuple[int, ExecutionSnapshot]]:
-        """Fold the history and yield number and snapshot at each marker on the way, from a number on."""
+        """Fold the history and yield number and snapshot at each marker that is kept, from a number on."""
+        newest: tuple[int, ExecutionSnapshot] | None = None
+        retention = SavepointRetention.ALL
         fold: SnapshotFold | None = None
         position = 0
         while position < extent.sequence:
@@ -118,13 +144,22 @@ class SnapshotReader:
             page = await self._engine.queries.history(key, position, wanted)
             for each in page.events:
                 position = each.sequence
-                fold = fold or await self._begin(key, page.graph, each.event)
+                if fold is None:
+                    assert isinstance(each.event, ExecutionCreated), "a history begins with the creation"
+                    retention = each.event.savepoint_retention
+                    fold = await self._begin(key, page.graph, each.event)
                 marker = fold.add(each.event, each.time)
-                if marker is not None and marker.number >= first:
-                    yield marker.number, fold.show(with_params=with_params)
+                if marker is None or marker.number < first:
+                    continue
+                shown = marker.number, fold.show(with_params=with_params)
+                if retention is SavepointRetention.ALL:
+                    yield shown
+                else:
+                    newest = shown
+        if newest is not None:
+            yield newest
 
-    async def _begin(self, key: ExecutionKey, graph: Graph, first: Event) -> SnapshotFold:
-        assert isinstance(first, ExecutionCreated), "a history begins with the creation"
+    async def _begin(self, key: ExecutionKey, graph: Graph, first: ExecutionCreated) -> SnapshotFold:
         return SnapshotFold(
             graph,
             project=key.project,
