@@ -13,7 +13,6 @@ from perdure.domain.breakpoints import Breakpoint, Breakpoints, Position, StepAc
 from perdure.domain.graph import Graph, build_graph
 from perdure.domain.integration import (
     Assign,
-    Callback,
     Edge,
     ErrorCatcher,
     ForEach,
@@ -21,7 +20,6 @@ from perdure.domain.integration import (
     Rollback,
     SavepointRetention,
     SubIntegration,
-    SuspensionConfig,
     TaskConfig,
     Timer,
 )
@@ -56,9 +54,7 @@ GRAPH: Graph = build_graph(
             ),
             "bill": TaskConfig("bill", "sub-integration", built_in=SubIntegration("billing"), edges=(Edge("wait"),)),
             "each": TaskConfig("each", "for-each", built_in=ForEach("params.items", "item", handler="shop.pack")),
-            "wait": TaskConfig("wait", "timer", built_in=Timer(duration=5), edges=(Edge("approve"),)),
-            "approve": TaskConfig("approve", "suspend", built_in=SuspensionConfig(), edges=(Edge("paid"),)),
-            "paid": TaskConfig("paid", "callback", built_in=Callback("payment")),
+            "wait": TaskConfig("wait", "timer", built_in=Timer(duration=5)),
             "apologise": TaskConfig("apologise", "shop.apologise", edges=(Edge("refund"),)),
             "refund": TaskConfig("refund", "shop.refund"),
             "note": TaskConfig("note", "assign", built_in=Assign((("noted", "true"),))),
@@ -298,7 +294,8 @@ class _Course:
     """
 
     def __init__(self, created: ev.ExecutionCreated) -> None:
-        self._begun = set(created.replay.copied if created.replay is not None else ())
+        self._copied = frozenset(created.replay.copied if created.replay is not None else ())
+        self._begun = set(self._copied)
         self._joined: set[ev.Event] = set()
         self._snapshots = 0
         self._suspensions = 0
@@ -320,7 +317,7 @@ class _Course:
         return event if fit is None else fit(self, event)
 
     def _restarted(self, event: ev.ExecutionRestarted) -> ev.Event:
-        self._begun.clear()
+        self._begun = set(self._copied)
         self._joined.clear()
         self._open.clear()
         return event

@@ -189,7 +189,13 @@ def test_the_basic_view_is_the_full_one_less_parameters_errors_snapshots_and_chi
     basic = show_execution(execution, location="local", full=False, store_revision=1, now=1, snapshots=snapshots)
     assert [child.name for child in full.direct_sub_executions] == ["c"]
     assert [snapshot.name for snapshot in full.execution_details.execution_snapshots] == ["s"]
-    for field in ("request_parameters", "response_parameters", "errors", "direct_sub_executions"):
+    for field in (
+        "request_parameters",
+        "response_parameters",
+        "current_parameters",
+        "errors",
+        "direct_sub_executions",
+    ):
         full.ClearField(field)
     full.execution_details.ClearField("execution_snapshots")
     if full.HasField("error"):

@@ -6,10 +6,11 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from perdure.codec.errors import ERROR_INFO, error_info_value, final_failure, put_error, put_error_entry
-from perdure.codec.lineage import parent_name, root_name
+from perdure.codec.lineage import parent_name, put_replay, root_name
 from perdure.codec.message_parts import (
     EXECUTION_STATES,
     METHODS,
+    SAVEPOINT_RETENTIONS,
     STARTED_BY,
     put_attempt,
     put_instant,
@@ -18,6 +19,9 @@ from perdure.codec.message_parts import (
     put_value_messages,
 )
 from perdure.codec.names import execution_name
+from perdure.codec.rollbacks import put_rollback
+from perdure.codec.stops import put_breakpoints, put_stop
+from perdure.codec.usage import execution_usage, put_usage
 from perdure.domain.states import ExecutionMethod
 from perdure.v1 import execution_pb2
 
@@ -39,7 +43,7 @@ def show_execution(
     snapshots: NewestSnapshots | None = None,
     children: Iterable[execution_pb2.Execution] = (),
 ) -> execution_pb2.Execution:
-    """Show an execution.
+    """Show an execution; `put_replays` adds what replays it.
 
     Args:
         execution: Its state, as committed.
@@ -53,12 +57,15 @@ def show_execution(
     shown = execution_pb2.Execution()
     _put_creation(execution, location, shown)
     _put_state(execution, shown, now)
+    _put_control(execution, shown)
     _put_error(execution, shown, brief=not full)
     _put_progress(execution, shown.progress)
     shown.store_revision = store_revision
     if full:
         put_value_messages(execution.created.inputs, shown.request_parameters)
         put_value_messages(response_parameters(execution), shown.response_parameters)
+        if not execution.is_terminal:
+            put_value_messages(execution.parameters, shown.current_parameters)
         for entry in execution.errors:
             put_error_entry(entry, shown.errors.add())
         if snapshots is not None:
@@ -105,9 +112,6 @@ def _put_creation(execution: Execution, location: str, shown: execution_pb2.Exec
     put_instant(execution.create_time, shown.create_time)
     shown.snapshot_number = created.ordinal
     shown.integration_revision_id = created.revision_id
-    put_labels(created.labels, shown.labels)
-    shown.priority = created.priority
-    shown.description = created.description
     shown.parent = parent_name(created, project, location)
     shown.root = root_name(created, project, location)
     shown.orphan = created.orphan
@@ -117,6 +121,9 @@ def _put_creation(execution: Execution, location: str, shown: execution_pb2.Exec
         put_instant(created.schedule_time, shown.schedule_time)
     if created.max_runtime:
         put_length(created.max_runtime, shown.max_runtime)
+    shown.savepoint_retention = SAVEPOINT_RETENTIONS[created.savepoint_retention]
+    if created.replay is not None:
+        put_replay(created.replay, project, location, shown.replay_info)
 
 
 def _put_state(execution: Execution, shown: execution_pb2.Execution, now: int) -> None:
@@ -138,6 +145,27 @@ def _put_state(execution: Execution, shown: execution_pb2.Execution, now: int) -
         shown.cancel_reason = execution.cancel_reason
     shown.message = execution.message
     shown.etag = etag(execution.id, execution.sequence)
+    put_rollback(execution, details.rollback)
+    put_usage(execution_usage(execution, now), shown.resource_usage)
+
+
+def _put_control(execution: Execution, shown: execution_pb2.Execution) -> None:
+    """Write what callers may change, and where they have made it stand still."""
+    put_labels(execution.labels, shown.labels)
+    shown.priority = execution.priority
+    shown.description = execution.description
+    shown.development = execution.development
+    if execution.pause is not None:
+        shown.paused = True
+        put_instant(execution.pause.time, shown.pause_time)
+        shown.pause_reason = execution.pause.reason
+    if execution.breakpoints is not None:
+        put_breakpoints(execution.breakpoints, shown.breakpoints)
+    if execution.stop is not None:
+        stop = execution.stop
+        put_stop(stop.task_id, stop.position, shown.stopped_at_breakpoint)
+        put_instant(stop.time, shown.stopped_at_breakpoint.stop_time)
+        put_instant(stop.due, shown.stopped_at_breakpoint.expire_time)
 
 
 def _put_error(execution: Execution, shown: execution_pb2.Execution, *, brief: bool) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.states import ExecutionMethod, ExecutionState, Severity, StartedBy, TaskState
+from perdure.domain.integration import SavepointRetention
+from perdure.domain.states import ExecutionMethod, ExecutionState, ReplayMode, Severity, StartedBy, TaskState
 from perdure.v1 import error_pb2, execution_pb2
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ TASK_STATES: Final = {
 METHODS: Final = {method: execution_pb2.Execution.ExecutionMethod.Value(method.name) for method in ExecutionMethod}
 STARTED_BY: Final = {
     starter: execution_pb2.Execution.StartedBy.Value(f"STARTED_BY_{starter.name}") for starter in StartedBy
+}
+REPLAY_MODES: Final = {
+    mode: execution_pb2.Execution.ReplayMode.Value(f"REPLAY_MODE_{mode.name}") for mode in ReplayMode
+}
+SAVEPOINT_RETENTIONS: Final = {
+    kept: execution_pb2.Execution.SavepointRetention.Value(f"SAVEPOINT_RETENTION_{kept.name}")
+    for kept in SavepointRetention
 }
 SEVERITIES: Final = {
     severity: error_pb2.ErrorEntry.Severity.Value(f"SEVERITY_{severity.name}") for severity in Severity

@@ -78,7 +78,8 @@ class SnapshotFold:
         put_instant(marker.time, shown.snapshot_time)
         self._put_metadata(marker, integration, shown)
         for run in execution.tasks.values():
-            put_task_details(run, shown.task_execution_details.add())
+            details = shown.task_execution_details.add()
+            put_task_details(execution, run, details, location=self._location, now=marker.time)
         if with_params:
             put_value_messages(execution.parameters, shown.params)
         return shown
