@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.codec.executions import show_execution
+from perdure.codec.lineage import put_replays
 from perdure.codec.names import WILDCARD, ExecutionName
 from perdure.domain.errors import NotFound
 from perdure.service.listed import show_row
@@ -82,6 +83,7 @@ class Views:
     async def complete(self, key: ExecutionKey, shown: Shown, contents: Contents) -> Shown:
         """Add what is wanted and the state of an execution does not tell, and cut off what is not wanted."""
         message = shown.message
+        put_replays(await self._engine.replayer.replays(key), message)
         if contents.children:
             rows = await self._engine.queries.children(key, CHILDREN_SHOWN)
             message.direct_sub_executions.extend(self.show_row(row) for row in rows)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.domain.apply import apply, first_state
-from perdure.domain.errors import NotFound, WrongState
+from perdure.domain.errors import NotFound
 from perdure.domain.events import CopiedTask, ExecutionCreated, OutcomeDecided
 from perdure.domain.frozen import frozen
 from perdure.domain.states import ExecutionState, ReplayMode, TaskState
@@ -120,8 +120,7 @@ class Originals:
                     apply(execution, each.event, each.time)
                 if position == sequence or (sequence is None and isinstance(each.event, OutcomeDecided)):
                     return execution
-            if not page.events:
-                raise WrongState(f"the events of execution {key.execution} were deleted", reason="HISTORY_DELETED")
+            assert page.events, "what was seen of an execution is in its history"
 
 
 def _taken(execution: Execution) -> Original:
