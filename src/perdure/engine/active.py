@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from perdure.engine.live import Step
     from perdure.engine.ports import Publisher
     from perdure.store.records import (
+        BaseState,
         ExecutionKey,
         NewExecution,
         RequestRecord,
@@ -217,6 +218,22 @@ class ActiveSet:
                 self._publisher.deleted(commit.deleted, commit.revision)
         finally:
             flight.land()
+
+    async def delete_histories(self, states: Sequence[BaseState]) -> None:
+        """Delete the events of executions that have ended; returns when that is durable.
+
+        Args:
+            states: Of each of them, as of its last event.
+
+        Raises:
+            Unavailable: The store refused; nothing has changed.
+        """
+        keys = [state.key for state in states]
+        commit = Commit(self._next_revision(), base_states=list(states), history_deleted=keys)
+        try:
+            await self._give(commit)
+        except StoreError as error:
+            raise Unavailable("the store refused to write") from error
 
     def next_commit(self) -> Commit:
         """Begin a commit that concerns no execution."""

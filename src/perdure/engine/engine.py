@@ -9,6 +9,7 @@ from perdure.domain.commands import Cancel
 from perdure.engine.active import ActiveSet
 from perdure.engine.controlling import Controls
 from perdure.engine.definitions import Definitions
+from perdure.engine.deleting import Deleter
 from perdure.engine.effects import Performer
 from perdure.engine.fan_out import FanOut
 from perdure.engine.integrations import Integrations
@@ -41,6 +42,7 @@ class Engine:
         queries: Reads lists and histories.
         replayer: Replays executions.
         integrations: Keeps definitions.
+        deleter: Deletes executions at a caller's wish.
         reports: Takes what workers report; the dispatcher calls it.
         recovered: How many executions were taken up at the start.
     """
@@ -56,6 +58,7 @@ class Engine:
         self.queries = Queries(environment, self._definitions)
         self.replayer = Replayer(environment, self._definitions, self._active, self.queries, self.ended)
         self.integrations = Integrations(environment, self._definitions, self._active)
+        self.deleter = Deleter(self._active, self.queries, self.delete)
         self.reports = EngineReports(environment, self._active, self._reunion)
         self.recovered = 0
 

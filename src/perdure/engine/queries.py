@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from perdure.codec.records import decode_events, first_created
-from perdure.domain.errors import NotFound, Unavailable
+from perdure.domain.errors import NotFound, Unavailable, WrongState
 from perdure.domain.value import NO_VALUES
 from perdure.store.errors import StoreError
 from perdure.store.queries import ListQuery, Scope
@@ -108,13 +108,17 @@ class Queries:
 
         Raises:
             NotFound: There is no such execution.
+            WrongState: Its history was deleted.
         """
         row = await self.row(key)
+        require_history(row)
         records = await _read(
             self._store.event_page(key, after_sequence, max_records=max_events, max_bytes=HISTORY_PAGE_BYTES)
         )
         if not records and row.sequence > after_sequence:
-            raise NotFound("execution", key.execution)  # Deleted after its row was read.
+            # Deleted after its row was read, as a whole or only the history.
+            require_history(await self.row(key))
+            raise NotFound("execution", key.execution)
         events: list[HistoryEvent] = []
         for record in records:
             time, decoded = decode_events(record.payload)
@@ -155,6 +159,18 @@ class Queries:
         self._deletions += 1
         for key in keys:
             self._created.pop(key, None)
+
+
+def require_history(row: ExecutionRow) -> None:
+    """Refuse to tell what happened to an execution whose history was deleted (row 50).
+
+    Raises:
+        WrongState: It was.
+    """
+    if row.history_deleted:
+        execution = row.created.key.execution
+        message = f"the history of execution {execution} was deleted; its final state is still there"
+        raise WrongState(message, reason="HISTORY_DELETED", execution=execution)
 
 
 async def _read(reading: Awaitable[T]) -> T:
