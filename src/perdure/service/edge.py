@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from perdure.dispatch.servicer import WorkerServicer
 from perdure.service.admission import MethodClass
+from perdure.service.comparison import ComparisonServicer
 from perdure.service.controls import ControlServicer
 from perdure.service.execute import Executor
 from perdure.service.execution_lists import ExecutionLists
 from perdure.service.execution_service import ExecutionServicer
 from perdure.service.finding import ExecutionFinder
 from perdure.service.health import Health
+from perdure.service.inspection import inspection_methods
 from perdure.service.integration_service import IntegrationServicer
 from perdure.service.names import NameReader
 from perdure.service.paging import Pager
@@ -60,7 +62,7 @@ class Edge:
         self.watches = Watches(engine, hub, tokens)
         self._executor = Executor(engine, NameReader(engine.environment.location))
         services = [
-            *_contract_services(engine, self.watches, tokens, self._executor),
+            *_contract_services(engine, dispatcher, self.watches, tokens, self._executor),
             ServerServicer(engine.environment, dispatch, admission).service(),
             _worker_service(engine, dispatcher),
         ]
@@ -77,7 +79,9 @@ class Edge:
         self._executor.draining = True
 
 
-def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, executor: Executor) -> list[Service]:
+def _contract_services(
+    engine: Engine, dispatcher: Dispatcher, watches: Watches, tokens: TokenCodec, executor: Executor
+) -> list[Service]:
     names = NameReader(engine.environment.location)
     pager = Pager(tokens)
     snapshots = SnapshotReader(engine)
@@ -88,9 +92,13 @@ def _contract_services(engine: Engine, watches: Watches, tokens: TokenCodec, exe
     lists = ExecutionLists(engine, names, views, snapshots, pager)
     controls = ControlServicer(engine, names, views)
     replays = ReplayServicer(engine, names, executor)
+    comparisons = ComparisonServicer(engine, names, views, snapshots)
+    inspection = inspection_methods(engine, dispatcher, names, views, snapshots, pager)
     integrations = IntegrationServicer(engine, names, pager)
     return [
-        executions.service(executor, finder, lists, watching, controls.methods(), replays.methods()),
+        executions.service(
+            executor, finder, lists, watching, controls.methods(), replays.methods(), comparisons.methods(), inspection
+        ),
         integrations.service(Renderer(engine, names, views)),
     ]
 
