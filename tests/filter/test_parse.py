@@ -209,7 +209,7 @@ def test_an_integer_stays_one_and_a_whole_double_becomes_one():
         ("duration > 5m", 12, "a number of seconds and an s"),
         ("parent = run-*", 10, "the id or the full name of an execution"),
         ("parent = projects/p/executions/run-1", 10, "the id or the full name"),
-        ("trigger_id = ''", 14, "write NOT trigger_id:* for executions without trigger_id"),
+        ("trigger_id = ''", 14, "write NOT trigger_id:* to find what has no trigger_id"),
         ("trigger_id = a*b", 15, "stands for more characters at the end of a text only"),
         ("trigger_id = **", 14, "at the end of a text only"),
         ('trigger_id = "a*b*"', 16, "at the end of a text only"),

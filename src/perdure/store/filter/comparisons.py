@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from perdure.store.filter.constants import plain_number, read_parameter
-from perdure.store.filter.fields import KEYED, KINDS
+from perdure.store.filter.fields import KEYED
 from perdure.store.filter.scanner import refuse, shown
-from perdure.store.filter.tree import Comparison, Field, Not, Operator, parameter_text
+from perdure.store.filter.tree import Comparison, Not, Operator, parameter_text
 
 if TYPE_CHECKING:
-    from perdure.store.filter.constants import Operand
+    from perdure.store.filter.constants import Kind, Operand
     from perdure.store.filter.scanner import Constant
-    from perdure.store.filter.tree import Condition
+    from perdure.store.filter.tree import AnyField, Condition
 
 _ORDERS: Final = {
     "<": Operator.LESS,
@@ -29,11 +29,13 @@ class Place:
 
     Attributes:
         offset: Where it is named, in characters from 0.
+        kind: What it is compared with; None for a parameter, which can be of several kinds.
         key: Of the label or the parameter; empty if none was given, and for other fields.
     """
 
     offset: int
-    field: Field
+    field: AnyField
+    kind: Kind | None
     key: str = ""
 
     @property
@@ -82,12 +84,12 @@ def _presence_of_key(place: Place, comparator: str, at: int, constant: Constant)
 
 
 def _ordered(place: Place, operator: Operator, at: int, constant: Constant) -> Comparison:
-    if place.field is not Field.PARAMETER and not KINDS[place.field].ordered:
+    if place.kind is not None and not place.kind.ordered:
         refuse(at, f"{place.name} has no order; compare it by = or !=")
     if constant.prefix:
         refuse(constant.offset, f"a * at the end goes with =, != and : only, not with {operator.value}")
-    if place.field is not Field.PARAMETER:
-        return Comparison(place.field, operator, _operand(place, constant), place.key)
+    if place.kind is not None:
+        return Comparison(place.field, operator, _operand(place, place.kind, constant), place.key)
     value = _parameter_value(constant)
     if isinstance(value, bool):
         refuse(at, "true and false have no order; compare by = or !=, or quote a text")
@@ -95,22 +97,21 @@ def _ordered(place: Place, operator: Operator, at: int, constant: Constant) -> C
 
 
 def _prefix(place: Place, constant: Constant) -> Comparison:
-    if place.field is not Field.PARAMETER and not KINDS[place.field].prefixes:
-        refuse(constant.offset, f"found {shown(constant.text)}*; {place.name} {KINDS[place.field].allowed}")
+    if place.kind is not None and not place.kind.prefixes:
+        refuse(constant.offset, f"found {shown(constant.text)}*; {place.name} {place.kind.allowed}")
     return Comparison(place.field, Operator.PREFIX, constant.text, place.key)
 
 
 def _equal_operand(place: Place, constant: Constant) -> Operand:
-    if place.field is Field.PARAMETER:
+    if place.kind is None:
         return parameter_text(_parameter_value(constant))
-    return _operand(place, constant)
+    return _operand(place, place.kind, constant)
 
 
-def _operand(place: Place, constant: Constant) -> Operand:
-    kind = KINDS[place.field]
+def _operand(place: Place, kind: Kind, constant: Constant) -> Operand:
     operand = kind.read(constant.text)
     if operand is None and not constant.text:
-        refuse(constant.offset, f"found an empty text; write NOT {place.name}:* for executions without {place.name}")
+        refuse(constant.offset, f"found an empty text; write NOT {place.name}:* to find what has no {place.name}")
     if operand is None:
         refuse(constant.offset, f"found {shown(constant.text)}; {place.name} {kind.allowed}")
     return operand

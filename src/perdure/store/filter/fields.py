@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from perdure.domain.events import SuspensionKind
 from perdure.domain.states import ExecutionMethod, ExecutionState, StartedBy
 from perdure.store.filter.constants import BOOLEAN, INSTANT, LABEL, LENGTH, REFERENCE, TEXT, WHOLE, Kind, one_of
-from perdure.store.filter.tree import AnyField, Field
+from perdure.store.filter.tree import AnyField, Field, SuspensionField
+from perdure.store.suspensions import SuspensionState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 STARTED_BY_PREFIX: Final = "STARTED_BY_"
 """What the names of `Execution.StartedBy` begin with; filters may leave it out."""
@@ -52,8 +58,43 @@ def _camel_case(name: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
 
 
-FIELDS: Final = {field.value: field for field in Field} | {_camel_case(field.value): field for field in Field}
-"""Fields by the names that they have in filters, in snake case and in camel case."""
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What can be asked of things of one sort.
 
-FIELD_LIST: Final = ", ".join(f"{field.value}.KEY" if field in KEYED else field.value for field in Field)
-"""All fields, for people."""
+    Attributes:
+        kinds: What each field is compared with; a parameter has no kind of its own.
+        example: A comparison, for those who wrote none.
+        fields: The fields by their names, in the spellings that are understood.
+        listing: The names of all fields, for people.
+    """
+
+    kinds: Mapping[AnyField, Kind]
+    example: str
+    fields: Mapping[str, AnyField]
+    listing: str
+
+
+def _vocabulary(fields: Iterable[AnyField], kinds: Mapping[AnyField, Kind], example: str) -> Vocabulary:
+    spellings = {spelling: field for field in fields for spelling in (field.value, _camel_case(field.value))}
+    listing = ", ".join(f"{field.value}.KEY" if field in KEYED else field.value for field in fields)
+    return Vocabulary(kinds, example, spellings, listing)
+
+
+EXECUTIONS: Final = _vocabulary(Field, KINDS, "state = FAILED")
+"""What can be asked of executions (semantics.md row 23)."""
+
+SUSPENSIONS: Final = _vocabulary(
+    SuspensionField,
+    {
+        SuspensionField.STATE: one_of({each.name: each for each in SuspensionState}),
+        SuspensionField.KIND: one_of({each.name: each for each in SuspensionKind}),
+        SuspensionField.TASK_NUMBER: TEXT,
+        SuspensionField.INTEGRATION: TEXT,
+        SuspensionField.EXECUTION_ID: TEXT,
+        SuspensionField.CREATE_TIME: INSTANT,
+        SuspensionField.EXPIRE_TIME: INSTANT,
+    },
+    "state = PENDING",
+)
+"""What can be asked of suspensions."""

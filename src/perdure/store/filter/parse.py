@@ -14,13 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from perdure.store.filter.comparisons import Place, compare
-from perdure.store.filter.fields import FIELD_LIST, FIELDS, KEYED
+from perdure.store.filter.fields import EXECUTIONS, KEYED
 from perdure.store.filter.filter import Filter
 from perdure.store.filter.match import compile_condition
 from perdure.store.filter.scanner import Scanner, refuse, shown
 from perdure.store.filter.tree import And, Not, Or
 
 if TYPE_CHECKING:
+    from perdure.store.filter.fields import Vocabulary
     from perdure.store.filter.tree import Condition
 
 MAX_CHARACTERS: Final = 4_096
@@ -34,11 +35,10 @@ MAX_NESTING: Final = 32
 
 _KEYWORDS: Final = frozenset({"AND", "OR", "NOT"})
 _COMPARATORS: Final = "=, !=, <, <=, >, >= or :"
-_EXAMPLE: Final = "a comparison is expected, such as state = FAILED"
 
 
 def parse_filter(text: str) -> Filter | None:
-    """Read a filter.
+    """Read a filter over executions.
 
     Returns:
         None for a text of nothing but blanks, which every execution matches.
@@ -47,17 +47,24 @@ def parse_filter(text: str) -> Filter | None:
         InvalidRequest: It is too long, not well formed or asks for what cannot be asked (`FILTER_INVALID`); the
             metadata `position` counts characters from 1, and the end of the text as one more.
     """
+    condition = parse_condition(text, EXECUTIONS)
+    return None if condition is None else Filter(condition, compile_condition(condition))
+
+
+def parse_condition(text: str, vocabulary: Vocabulary) -> Condition | None:
+    """Read what a filter over things of some sort says; None and errors as for `parse_filter`."""
     if len(text) > MAX_CHARACTERS:
         refuse(MAX_CHARACTERS, f"the filter has {len(text)} characters, the limit is {MAX_CHARACTERS}; shorten it")
-    condition = _Parser(text).parse()
-    return None if condition is None else Filter(condition, compile_condition(condition))
+    return _Parser(text, vocabulary).parse()
 
 
 class _Parser:
     """Reads one filter."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self._scanner = Scanner(text)
+        self._vocabulary = vocabulary
+        self._expected = f"a comparison is expected, such as {vocabulary.example}"
         self._comparisons = 0
 
     def parse(self) -> Condition | None:
@@ -139,14 +146,15 @@ class _Parser:
         name = self._scanner.take_name()
         if not name or name in _KEYWORDS:
             self._scanner.offset = begin
-            refuse(begin, f"{self._scanner.found()}, but {_EXAMPLE}")
+            refuse(begin, f"{self._scanner.found()}, but {self._expected}")
         if name == "error" and self._scanner.take("."):
             name = f"error.{self._scanner.take_name()}"
-        field = FIELDS.get(name)
+        field = self._vocabulary.fields.get(name)
         if field is None:
             self._refuse_name(begin, name)
+        kind = self._vocabulary.kinds.get(field)
         if not self._scanner.take("."):
-            return Place(begin, field)
+            return Place(begin, field, kind)
         if field not in KEYED:
             refuse(self._scanner.offset - 1, f"{field.value} has no fields of its own; compare {field.value} itself")
         key = self._scanner.take_key()
@@ -155,7 +163,7 @@ class _Parser:
         if self._scanner.peek() in {".", "/"}:
             allowed = "letters, digits, _ and -"
             refuse(self._scanner.offset, f'a key of more than {allowed} has to be quoted: {field.value}."KEY"')
-        return Place(begin, field, key)
+        return Place(begin, field, kind, key)
 
     def _refuse_name(self, begin: int, name: str) -> NoReturn:
         """Refuse a name that is not of a field, by what was probably meant."""
@@ -164,11 +172,11 @@ class _Parser:
         while self._scanner.take("."):
             name = f"{name}.{self._scanner.take_name()}"
         if self._scanner.peek() == "(":
-            refuse(begin, f"found the function {shown(name)}; there are no functions, {_EXAMPLE}")
+            refuse(begin, f"found the function {shown(name)}; there are no functions, {self._expected}")
         self._scanner.skip_blanks()
         if self._scanner.take_comparator():
-            refuse(begin, f"there is no field {shown(name)}; the fields are {FIELD_LIST}")
-        refuse(begin, f"found {shown(name)}, which is not compared with anything; {_EXAMPLE}")
+            refuse(begin, f"there is no field {shown(name)}; the fields are {self._vocabulary.listing}")
+        refuse(begin, f"found {shown(name)}, which is not compared with anything; {self._expected}")
 
     def _refuse_without_comparator(self, place: Place) -> NoReturn:
         refuse(
