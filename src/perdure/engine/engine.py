@@ -18,6 +18,7 @@ from perdure.engine.recovery import Recovery, Reunion
 from perdure.engine.replaying import Replayer
 from perdure.engine.reports import EngineReports
 from perdure.engine.starting import Starter
+from perdure.engine.suspensions import Suspensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ class Engine:
         controls: Intervenes in executions that have not ended.
         queries: Reads lists and histories.
         replayer: Replays executions.
+        suspensions: Lists and decides suspensions, and takes signals.
         integrations: Keeps definitions.
         deleter: Deletes executions at a caller's wish.
         reports: Takes what workers report; the dispatcher calls it.
@@ -57,6 +59,7 @@ class Engine:
         self.controls = Controls(environment, self._active, self._perform)
         self.queries = Queries(environment, self._definitions)
         self.replayer = Replayer(environment, self._definitions, self._active, self.queries, self.ended)
+        self.suspensions = Suspensions(environment, self._active)
         self.integrations = Integrations(environment, self._definitions, self._active)
         self.deleter = Deleter(self._active, self.queries, self.delete)
         self.reports = EngineReports(environment, self._active, self._reunion)

@@ -23,6 +23,7 @@ from perdure.service.rendering import Renderer
 from perdure.service.replay import ReplayServicer
 from perdure.service.server_service import ServerServicer
 from perdure.service.snapshot_reading import SnapshotReader
+from perdure.service.suspension_service import SuspensionServicer
 from perdure.service.views import Views
 from perdure.service.watches import WatchServicer
 from perdure.v1 import worker_service_pb2
@@ -100,6 +101,7 @@ def _contract_services(
             executor, finder, lists, watching, controls.methods(), replays.methods(), comparisons.methods(), inspection
         ),
         integrations.service(Renderer(engine, names, views)),
+        SuspensionServicer(engine, names, pager).service(),
     ]
 
 

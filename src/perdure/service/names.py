@@ -8,7 +8,14 @@ from perdure.codec import names
 from perdure.domain.errors import FieldViolation, InvalidRequest
 
 if TYPE_CHECKING:
-    from perdure.codec.names import ExecutionName, IntegrationName, LocationName, RevisionName, SnapshotName
+    from perdure.codec.names import (
+        ExecutionName,
+        IntegrationName,
+        LocationName,
+        RevisionName,
+        SnapshotName,
+        SuspensionName,
+    )
 
 
 class NameReader:
@@ -50,6 +57,12 @@ class NameReader:
     def snapshot(self, text: str, path: str) -> SnapshotName:
         """Read the name of a snapshot."""
         name = names.parse_snapshot(text, path)
+        self._check(name.location, path)
+        return name
+
+    def suspension(self, text: str, path: str) -> SuspensionName:
+        """Read the name of a suspension."""
+        name = names.parse_suspension(text, path)
         self._check(name.location, path)
         return name
 
