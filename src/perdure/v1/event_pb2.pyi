@@ -631,7 +631,7 @@ class ExecutionEvent(_message.Message):
         """Output only. For `STEPPED` and `RETRIED`: the task that runs."""
         @_builtins.property
         def stop(self) -> _breakpoint_pb2.BreakpointStop:
-            """Output only. For `STOPPED` where it is stopped; else where it was."""
+            """Output only. For `STOPPED`: where it is stopped. The changes after that are about the same stop."""
 
         def __init__(
             self,
@@ -767,7 +767,7 @@ class ExecutionEvent(_message.Message):
         """Output only. True for a reminder: the suspension is open as before."""
         @_builtins.property
         def expire_time(self) -> _timestamp_pb2.Timestamp:
-            """Output only. When it is decided by itself; unset if it is not."""
+            """Output only. For one that began: when it is decided by itself; unset if it is not."""
 
         def __init__(
             self,
@@ -826,7 +826,7 @@ class ExecutionEvent(_message.Message):
         """Output only. The task that took it; empty while it is kept for a later one."""
         @_builtins.property
         def payload(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
-            """Output only. What it brought, by name."""
+            """Output only. For one that came: what it brought, by name."""
 
         def __init__(
             self,
