@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -11,9 +12,11 @@ from perdure.definition.arguments import signature_of
 from perdure.definition.errors import DefinitionError
 from perdure.definition.integrations import IntegrationOptions, TracedIntegration
 from perdure.definition.lengths import duration
-from perdure.definition.retention import Retention, retention_message
-from perdure.definition.retries import Retry
+from perdure.definition.retention import SAVEPOINT_RETENTIONS, Retention, SavepointRetention, retention_message
+from perdure.definition.retries import Retry, conditional_policy
+from perdure.definition.suspending import check_beside_decision, suspension_message
 from perdure.definition.tasks import Executor, Task, TaskOptions
+from perdure.definition.undoing import Rollback, rollback_message
 from perdure.domain.limits import PRIORITY_MAX
 from perdure.domain.validation import (
     HANDLER_NAME,
@@ -27,7 +30,11 @@ from perdure.domain.validation import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
+    from perdure.definition.arguments import Signature
     from perdure.definition.lengths import LengthOfTime
+    from perdure.definition.retries import RetryIf
+    from perdure.definition.suspending import Suspension
+    from perdure.v1.task_config_pb2 import RollbackConfig
     from perdure.worker.context import TaskContext
 
 P = ParamSpec("P")
@@ -96,8 +103,11 @@ class App:
         timeout: LengthOfTime | None = None,
         checkpoint: bool = True,
         executor: Executor | None = None,
+        retry_if: Sequence[RetryIf] = (),
+        rollback: Task[..., Any] | Rollback | None = None,
+        suspend_after: Suspension | None = None,
     ) -> _TaskDecorator: ...
-    def task(
+    def task(  # noqa: PLR0913 - named options, each of which most tasks leave out
         self,
         handler: Callable[..., Any] | None = None,
         *,
@@ -107,6 +117,9 @@ class App:
         timeout: LengthOfTime | None = None,
         checkpoint: bool = True,
         executor: Executor | None = None,
+        retry_if: Sequence[RetryIf] = (),
+        rollback: Task[..., Any] | Rollback | None = None,
+        suspend_after: Suspension | None = None,
     ) -> Task[..., Any] | _TaskDecorator:
         """Make a task of a handler: `@app.task`, or `@app.task(retry=...)` with options.
 
@@ -118,6 +131,10 @@ class App:
             timeout: Longest time of one attempt; by default without limit.
             checkpoint: Whether a snapshot is taken after it succeeded.
             executor: Where the handler runs; by default `async` for a coroutine function, else `thread`.
+            retry_if: What follows certain failures, tried in order before `retry` and `synchronous_retry`.
+            rollback: The task that undoes it when its execution fails or is cancelled; by default none does.
+            suspend_after: How it waits for a person after it was performed; by default it does not. `decision_of` tells
+                what was decided.
 
         Raises:
             DefinitionError: The decorator raises it for a name that is taken or not allowed, a signature
@@ -128,6 +145,8 @@ class App:
             synchronous_retry=_checked(retry if synchronous_retry is None else synchronous_retry),
             timeout=None if timeout is None else duration(timeout),
             checkpoint=checkpoint,
+            conditional=tuple(conditional_policy(one) for one in retry_if),
+            suspension=None if suspend_after is None else suspension_message(suspend_after),
         )
 
         def make(function: Callable[..., Any]) -> Task[..., Any]:
@@ -137,11 +156,23 @@ class App:
             if chosen in self._tasks:
                 raise DefinitionError(f"the app has a task {chosen} already")
             runs_in = _executor(function, executor)
-            task: Task[..., Any] = Task(chosen, function, signature_of(function), runs_in, options)
+            signature = signature_of(function)
+            if suspend_after is not None:
+                check_beside_decision(signature)
+            undone = replace(options, rollback=None if rollback is None else self._undoing(rollback, signature))
+            task: Task[..., Any] = Task(chosen, function, signature, runs_in, undone)
             self._tasks[chosen] = task
             return task
 
         return cast("_TaskDecorator", make) if handler is None else make(handler)
+
+    def _undoing(self, rollback: Task[..., Any] | Rollback, forward: Signature) -> RollbackConfig:
+        whole = rollback if isinstance(rollback, Rollback) else Rollback(rollback)
+        if not isinstance(whole.task, Task):
+            raise DefinitionError(f"{rollback!r} undoes nothing: name a task, as in rollback=release")
+        if self._tasks.get(whole.task.name) is not whole.task:
+            raise DefinitionError(f"{whole.task.name} cannot undo {forward.name}: it is no task of the app {self.name}")
+        return rollback_message(whole, forward)
 
     @overload
     def integration(self, function: Callable[P, R], /) -> TracedIntegration[P, R]: ...
@@ -156,6 +187,8 @@ class App:
         labels: Mapping[str, str] | None = None,
         retention: Retention | None = None,
         searchable: Sequence[str] = (),
+        criteria: Callable[..., object] | None = None,
+        savepoint_retention: SavepointRetention = "all",
     ) -> Callable[[Callable[P, R]], TracedIntegration[P, R]]: ...
     def integration(  # noqa: PLR0913 - named options, each of which most integrations leave out
         self,
@@ -168,6 +201,8 @@ class App:
         labels: Mapping[str, str] | None = None,
         retention: Retention | None = None,
         searchable: Sequence[str] = (),
+        criteria: Callable[..., object] | None = None,
+        savepoint_retention: SavepointRetention = "all",
     ) -> TracedIntegration[P, R] | Callable[[Callable[P, R]], TracedIntegration[P, R]]:
         """Make an integration of a function that calls tasks: `@app.integration`, or with options.
 
@@ -181,6 +216,10 @@ class App:
             retention: How long executions are kept after their end; by default as long as the server says.
             searchable: Inputs and outputs by whose values executions can be found, at most 16 texts, numbers or
                 truth values; `result` is the output of a function that returns no dataclass.
+            criteria: Is called once with those inputs that it has arguments for, and yields whether an execution may
+                start, such as `lambda amount: amount > 0`; by default every one may.
+            savepoint_retention: Which snapshots of an execution are kept unless the call says otherwise: `all`, the
+                `last`, or `none`.
 
         Raises:
             DefinitionError: The decorator raises it for an id that is taken or not allowed, for a
@@ -188,6 +227,8 @@ class App:
         """
         if not 0 <= priority <= PRIORITY_MAX:
             raise DefinitionError(f"priority {priority} is out of range, 0 to {PRIORITY_MAX} are allowed")
+        if savepoint_retention not in SAVEPOINT_RETENTIONS:
+            raise DefinitionError(f"{savepoint_retention!r} keeps nothing; one of {', '.join(SAVEPOINT_RETENTIONS)}")
         if isinstance(searchable, str):
             raise DefinitionError(f"searchable is a list of names; write searchable=[{searchable!r}]")
 
@@ -204,6 +245,8 @@ class App:
                 labels=dict(labels or {}),
                 retention=None if retention is None else retention_message(retention),
                 searchable=tuple(searchable),
+                criteria=criteria,
+                savepoint_retention=savepoint_retention,
             )
             if not TRIGGER_ID.fullmatch(options.trigger):
                 raise DefinitionError(f"{trigger!r} cannot be the id of a trigger: {TRIGGER_ID_RULE}")

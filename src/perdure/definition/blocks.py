@@ -105,6 +105,7 @@ def for_each(
     loop = config.for_each
     loop.item_parameter = _item_parameter(target.signature, values)
     if isinstance(target, Task):
+        _check_item_options(target)
         loop.task = target.name
         target.options.apply(config)
     else:
@@ -120,6 +121,15 @@ def for_each(
     name = target.name if isinstance(target, Task) else target.id
     chosen = trace.record(config, f"{name}_each", reads, task_id=task_id)
     return cast("list[R]", _loop_result(chosen, target.signature))
+
+
+def _check_item_options(task: Task[..., Any]) -> None:
+    """Refuse options that need the inputs of one item, which the task of the loop does not have."""
+    for option, name in ((task.options.rollback, "rollback"), (task.options.suspension, "suspend_after")):
+        if option is not None:
+            raise TracingError(
+                f"{task.name} has {name}=, which a loop over it has not: call it in an integration and loop over that"
+            )
 
 
 def _item_parameter(signature: Signature, fixed: Mapping[str, object]) -> str:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from perdure.codec.values import message_from_value
 from perdure.definition.conversion import encode, kind_of
 from perdure.definition.errors import ConversionError, DefinitionError
+from perdure.definition.retention import SAVEPOINT_RETENTIONS, SavepointRetention
 from perdure.definition.returning import declare_outputs
 from perdure.definition.steps import add_inputs, bind_call, outputs_of_task, split_id
 from perdure.definition.terms import Term, selected
 from perdure.definition.trace import current_trace, recording
-from perdure.definition.traced import Traced
+from perdure.definition.traced import Traced, to_term
 from perdure.domain.limits import TEXT_MAX_CHARACTERS
 from perdure.v1 import integration_pb2 as v1
 from perdure.v1.task_config_pb2 import TaskConfig
@@ -40,6 +41,8 @@ class IntegrationOptions:
         priority: Of its executions unless the call says otherwise, 0 to 999.
         retention: How long its executions are kept; None for as long as the server says.
         searchable: Names of the inputs and outputs by which executions can be found.
+        criteria: Yields from traced inputs whether an execution may start; None for always.
+        savepoint_retention: Which snapshots of its executions are kept.
     """
 
     trigger: str
@@ -48,6 +51,8 @@ class IntegrationOptions:
     labels: Mapping[str, str]
     retention: v1.Integration.Retention | None
     searchable: tuple[str, ...]
+    criteria: Callable[..., object] | None
+    savepoint_retention: SavepointRetention
 
 
 class TracedIntegration(Generic[P, R]):
@@ -103,7 +108,8 @@ class TracedIntegration(Generic[P, R]):
             description=_summary(self.function),
             default_priority=self.options.priority,
             labels=self.options.labels,
-            triggers=[v1.TriggerConfig(trigger_id=self.options.trigger)],
+            triggers=[v1.TriggerConfig(trigger_id=self.options.trigger, criteria=self._criteria())],
+            savepoint_retention=SAVEPOINT_RETENTIONS[self.options.savepoint_retention],
             parameters=[self._parameter(name) for name in self.signature.arguments],
         )
         if self.options.max_runtime is not None:
@@ -114,11 +120,25 @@ class TracedIntegration(Generic[P, R]):
         with recording() as trace:
             returned = function(**self._traced_arguments())
             declare_outputs(message, trace, returned, self.signature)
-            message.tasks.extend(trace.tasks)
+            trace.write(message)
         if not message.tasks:
             raise DefinitionError(f"{self.signature.name} calls no task")
         self._mark_searchable(message)
         return message
+
+    def _criteria(self) -> str:
+        criteria = self.options.criteria
+        if criteria is None:
+            return ""
+        known = self._traced_arguments()
+        names = inspect.signature(criteria).parameters
+        unknown = ", ".join(name for name in names if name not in known)
+        if unknown:
+            raise DefinitionError(f"{self.signature.name}: criteria={unknown} is no input")
+        holds = criteria(**{name: known[name] for name in names})
+        if not isinstance(holds, Traced):
+            raise DefinitionError(f"{self.signature.name}: the criteria are known already, whatever the inputs are")
+        return to_term(holds).text
 
     def _mark_searchable(self, message: v1.Integration) -> None:
         parameters = {parameter.key: parameter for parameter in message.parameters}

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from perdure.definition.errors import DefinitionError
 from perdure.definition.lengths import LengthOfTime, duration
 from perdure.v1 import integration_pb2 as v1
+from perdure.v1.execution_pb2 import Execution
+
+SavepointRetention = Literal["all", "last", "none"]
+"""Which snapshots of an execution are kept."""
+
+SAVEPOINT_RETENTIONS: Final = {
+    # The default is left unset, as by authors of YAML.
+    "all": Execution.SAVEPOINT_RETENTION_UNSPECIFIED,
+    "last": Execution.SAVEPOINT_RETENTION_LAST,
+    "none": Execution.SAVEPOINT_RETENTION_NONE,
+}
 
 
 @dataclass(frozen=True, slots=True)

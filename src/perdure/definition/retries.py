@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
+from perdure.definition.errors import DefinitionError
 from perdure.definition.lengths import LengthOfTime, duration
+from perdure.definition.parts import Failure
+from perdure.definition.terms import Term
+from perdure.definition.traced import Traced, to_term
 from perdure.v1.task_config_pb2 import FailurePolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,20 @@ class Fatal:
 
 Retry = Fixed | Linear | Exponential | Restart | Ignore | Fatal
 
+
+@dataclass(frozen=True, slots=True)
+class RetryIf:
+    """Choose what follows a failure by what went wrong: `RetryIf(lambda error: error.code == "GONE", Ignore())`.
+
+    Attributes:
+        condition: Is called once with a traced failure, and yields whether this applies.
+        retry: What follows then; None for nothing but the failure of the task.
+    """
+
+    condition: Callable[[Failure], object]
+    retry: Retry | None
+
+
 _STRATEGIES = {
     Fixed: FailurePolicy.RETRY_STRATEGY_FIXED_INTERVAL,
     Linear: FailurePolicy.RETRY_STRATEGY_LINEAR_BACKOFF,
@@ -101,4 +123,21 @@ def failure_policy(retry: Retry) -> FailurePolicy:
     message.interval.CopyFrom(duration(retry.interval))
     if not isinstance(retry, Fixed) and retry.max_interval is not None:
         message.max_interval.CopyFrom(duration(retry.max_interval))
+    return message
+
+
+def conditional_policy(chosen: RetryIf) -> FailurePolicy:
+    """Make the contract's message.
+
+    Raises:
+        DefinitionError: A delay is no length of time, or the condition is known before any failure.
+    """
+    condition: Any = chosen.condition(cast("Failure", Traced(Term("error", Failure))))
+    if not isinstance(condition, Traced):
+        raise DefinitionError("the condition of a RetryIf says nothing about the failure")
+    if chosen.retry is None:
+        message = FailurePolicy(retry_strategy=FailurePolicy.RETRY_STRATEGY_NONE)
+    else:
+        message = failure_policy(chosen.retry)
+    message.condition = to_term(condition).text
     return message

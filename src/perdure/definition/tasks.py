@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cas
 from perdure.definition.retries import failure_policy
 from perdure.definition.steps import add_inputs, bind_call, outputs_of_task, split_id
 from perdure.definition.trace import current_trace
-from perdure.v1.task_config_pb2 import TaskConfig
+from perdure.v1.task_config_pb2 import SuccessPolicy, TaskConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from perdure.definition.arguments import Signature
     from perdure.definition.retries import Retry
+    from perdure.v1.task_config_pb2 import FailurePolicy, RollbackConfig, SuspensionConfig
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,15 +35,28 @@ class TaskOptions:
         synchronous_retry: After a failure while a caller waits.
         timeout: Longest time of one attempt; None for no limit.
         checkpoint: Whether a snapshot is taken after it succeeded.
+        conditional: Policies that are tried in order before the other two.
+        rollback: How it is undone; None for not at all.
+        suspension: How it waits for a decision after it was performed; None for not at all.
     """
 
     retry: Retry | None
     synchronous_retry: Retry | None
     timeout: Duration | None
     checkpoint: bool
+    conditional: tuple[FailurePolicy, ...] = ()
+    rollback: RollbackConfig | None = None
+    suspension: SuspensionConfig | None = None
 
     def apply(self, config: TaskConfig) -> None:
         """Write the options into a task of a definition."""
+        for policy in self.conditional:
+            config.conditional_failure_policies.failure_policies.append(policy)
+        if self.rollback is not None:
+            config.rollback.CopyFrom(self.rollback)
+        if self.suspension is not None:
+            config.success_policy.final_state = SuccessPolicy.FINAL_STATE_SUSPENDED
+            config.suspension_config.CopyFrom(self.suspension)
         if self.retry is not None:
             config.failure_policy.CopyFrom(failure_policy(self.retry))
         if self.synchronous_retry is not None:

@@ -11,6 +11,11 @@ to its task and becomes the tail itself.
 
 Where a condition would have several tails, or none because nothing has run yet, a timer without delay is put
 in: it gathers the tails, and its one edge carries the condition.
+
+- `catching`: the tails before the block stay tails after it, so that what follows runs when the failure is handled.
+
+Every task of a `when` or `catching` block is a tail after it, not only the last: what follows must not run if an
+earlier one has failed.
 """
 
 from __future__ import annotations
@@ -18,57 +23,24 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.definition.errors import TracingError
+from perdure.definition.parts import Caught, Part, present
+from perdure.definition.tails import Parallel, Statements, Tail, both, merged
 from perdure.domain.validation import TASK_ID, TASK_ID_RULE
+from perdure.v1 import integration_pb2 as v1
 from perdure.v1.task_config_pb2 import TaskConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Sequence
 
     from perdure.definition.terms import Term
 
 _GATE: Final = "gate"
+_CATCHER: Final = "on_failure"
 _NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]")
-
-
-@dataclass(frozen=True, slots=True)
-class _Tail:
-    """A task after which the next statement runs, if the condition holds; an empty one always does."""
-
-    task_id: str
-    condition: str = ""
-
-
-@dataclass(slots=True)
-class _Sequence:
-    """Statements one after the other."""
-
-    tails: list[_Tail]
-
-    def begin(self, reads: frozenset[str]) -> list[_Tail]:
-        return self.tails
-
-    def end(self, tails: list[_Tail]) -> None:
-        self.tails = tails
-
-
-@dataclass(slots=True)
-class _Parallel:
-    """Statements side by side, but after those of the block whose results they read."""
-
-    entry: list[_Tail]
-    tails: list[_Tail] = field(default_factory=list)
-
-    def begin(self, reads: frozenset[str]) -> list[_Tail]:
-        before = {tail.task_id for tail in self.entry}
-        beside = [_Tail(tail.task_id) for tail in self.tails if tail.task_id in reads - before]
-        return beside or self.entry
-
-    def end(self, tails: list[_Tail]) -> None:
-        self.tails = _merged([*self.tails, *tails])
 
 
 @dataclass(slots=True)
@@ -78,13 +50,14 @@ class _Recorded:
     Attributes:
         bit: Its bit in sets of tasks.
         before: The tasks that lead to it, as bits.
-        branch: The `when` blocks around it, outermost first.
+        branch: The `when` and `catching` blocks around it, outermost first.
     """
 
     config: TaskConfig
     bit: int
     before: int
     branch: tuple[int, ...]
+    part: Part
 
 
 class Trace:
@@ -92,14 +65,29 @@ class Trace:
 
     def __init__(self) -> None:
         self._tasks: dict[str, _Recorded] = {}
-        self._blocks: list[_Sequence | _Parallel] = [_Sequence([])]
+        self._blocks: list[Statements | Parallel] = [Statements([])]
         self._branch: tuple[int, ...] = ()
         self._branches = 0
+        self._part = Part(0)
+        self._parts = 1
+        self._teardown: list[TaskConfig] = []
+        self._catchers: list[v1.ErrorCatcherConfig] = []
+        self._whole_catcher = ""
+        self._caught: list[Caught] = []
 
-    @property
-    def tasks(self) -> list[TaskConfig]:
-        """The tasks, in the order in which they were recorded."""
-        return [recorded.config for recorded in self._tasks.values()]
+    def write(self, message: v1.Integration) -> None:
+        """Complete a definition with all that was recorded, in the order in which it was.
+
+        Raises:
+            TracingError: Nothing handles the failures of a `catching` block.
+        """
+        for caught in self._caught:
+            if not caught.handled:
+                raise caught.unhandled
+        message.tasks.extend(one.config for one in self._tasks.values() if not one.part.is_teardown)
+        message.teardown_tasks.extend(self._teardown)
+        message.error_catchers.extend(self._catchers)
+        message.error_catcher_id = self._whole_catcher
 
     def task(self, task_id: str) -> TaskConfig:
         """Hand out a recorded task, to complete it."""
@@ -115,75 +103,212 @@ class Trace:
             task_id: Its id, chosen by the author.
 
         Raises:
-            TracingError: The id is taken or not allowed, or it reads what may not be there.
+            TracingError: The id is taken or not allowed, it reads what may not be there, or it cannot be in this
+                part of an integration.
         """
+        self._part.check(config)
+        if self._part.is_teardown:
+            return self._record_teardown(config, self._choose_id(name, task_id), reads)
         block = self._blocks[-1]
         tails = block.begin(reads)
         added = self._add(config, self._choose_id(name, task_id), tails)
-        self._check_reads(reads, added.before)
-        block.end([_Tail(config.task_id)])
+        config.precondition = present(self._uncertain(reads, added.before))
+        block.end([Tail(config.task_id)])
         return config.task_id
+
+    def _record_teardown(self, config: TaskConfig, task_id: str, reads: frozenset[str]) -> str:
+        asked = present(self._uncertain(reads, 0))
+        conditions = [condition.operand for condition in self._part.conditions]
+        config.precondition = " && ".join([*conditions, *([asked] if asked else [])])
+        self._add(config, task_id, [])
+        self._teardown.append(config)
+        return task_id
 
     @contextmanager
     def when(self, condition: Term) -> Iterator[None]:
         """Record statements that run only if a condition holds."""
+        if self._part.is_teardown:
+            self._part.conditions.append(self._asking(condition, 0))
+            yield
+            self._part.conditions.pop()
+            return
         outer = self._blocks[-1]
-        entry = outer.begin(condition.tasks)
-        if len(entry) != 1:
-            gate = TaskConfig(checkpoint=False)
-            gate.timer.delay.SetInParent()
-            self._add(gate, self._choose_id(_GATE, ""), entry)
-            entry = [_Tail(gate.task_id)]
+        entry = self._gathered(outer.begin(condition.tasks))
         (tail,) = entry
         recorded = self._tasks[tail.task_id]
-        self._check_reads(condition.tasks, recorded.before | recorded.bit)
+        condition = self._asking(condition, recorded.before | recorded.bit)
+        with self._passable([Tail(tail.task_id, both(tail.condition, condition))], entry, outer):
+            yield
+
+    @contextmanager
+    def catching(self) -> Iterator[Caught]:
+        """Record statements whose failure is handled, so that what follows runs all the same."""
+        if not self._part.is_forward:
+            raise TracingError("what follows a failure is not caught itself: a catching() block stands outside of it")
+        outer = self._blocks[-1]
+        entry = outer.begin(frozenset()) or self._gathered([])
+        before = 0
+        for tail in entry:
+            recorded = self._tasks[tail.task_id]
+            before |= recorded.before | recorded.bit
+        unhandled = TracingError("nothing handles what is caught here: add `with on_failure(...)` after the block")
+        caught = Caught(before, self._branch, unhandled)
+        self._caught.append(caught)
+        known = len(self._tasks)
+        with self._passable(entry, entry, outer):
+            yield caught
+        inside = [one.config for one in list(self._tasks.values())[known:] if one.part is self._part]
+        # Those of a block in this one have their own catcher already.
+        caught.tasks = [config for config in inside if not config.error_catcher_id]
+        if not caught.tasks:
+            raise TracingError("a catching() block calls no task whose failure could be caught")
+
+    @contextmanager
+    def catcher(self, caught: Sequence[Caught], name: str) -> Iterator[Term]:
+        """Record what runs after the failure of some blocks, or of the execution if none are given."""
+        self._check_place(caught)
+        part = Part(self._parts)
+        part.certain = self._common(caught)
+        catcher_id = self._choose_catcher_id(name)
+        with self._apart(part):
+            yield part.failure
+        if not part.start_tasks:
+            raise TracingError("an on_failure() block calls no task")
+        starts = [v1.ErrorCatcherConfig.StartErrorTask(task_id=task_id) for task_id in part.start_tasks]
+        self._catchers.append(v1.ErrorCatcherConfig(error_catcher_id=catcher_id, start_error_tasks=starts))
+        for one in caught:
+            one.handled = True
+            for config in one.tasks:
+                config.error_catcher_id = catcher_id
+        if not caught:
+            self._whole_catcher = catcher_id
+
+    @contextmanager
+    def teardown(self) -> Iterator[Term]:
+        """Record what runs before every end."""
+        self._check_alone("teardown()")
+        part = Part(self._parts, is_teardown=True)
+        with self._apart(part):
+            yield part.failure
+
+    def _check_place(self, caught: Sequence[Caught]) -> None:
+        if not caught:
+            self._check_alone("on_failure() of the execution")
+            if self._whole_catcher:
+                raise TracingError("there is an on_failure() block of the execution already")
+        for one in caught:
+            if one not in self._caught:
+                raise TracingError("what is handled here was caught in another integration")
+            if one.handled:
+                raise TracingError("an on_failure() block handles this already")
+            if one.branch != self._branch or not self._part.is_forward or not one.tasks:
+                raise TracingError("an on_failure() block stands after its catching() block, side by side with it")
+
+    def _check_alone(self, what: str) -> None:
+        if not self._part.is_forward or len(self._blocks) > 1:
+            raise TracingError(f"{what} is for the whole execution: it stands in no other block")
+
+    @staticmethod
+    def _common(caught: Sequence[Caught]) -> int:
+        """Collect the tasks that have ended before any of the blocks begins, as bits."""
+        common = -1 if caught else 0
+        for one in caught:
+            common &= one.entry
+        return common
+
+    @contextmanager
+    def _apart(self, part: Part) -> Iterator[None]:
+        """Record statements that nothing before them leads to."""
+        around = self._blocks, self._branch, self._part
+        self._blocks, self._branch, self._part = [Statements([])], (), part
+        self._parts += 1
+        yield
+        self._blocks, self._branch, self._part = around
+
+    @contextmanager
+    def _passable(self, entry: list[Tail], around: list[Tail], outer: Statements | Parallel) -> Iterator[None]:
+        """Record statements that may be passed by, without what follows them minding."""
         self._branches += 1
         self._branch = (*self._branch, self._branches)
-        inner = _Sequence([_Tail(tail.task_id, _both(tail.condition, condition))])
+        inner = Statements(entry)
+        known = len(self._tasks)
         with self._inside(inner):
             yield
         self._branch = self._branch[:-1]
-        outer.end(_merged([*inner.tails, tail]))
+        inside = [Tail(one.config.task_id) for one in list(self._tasks.values())[known:] if one.part is self._part]
+        outer.end(merged([*inner.tails, *inside, *around] if inside else around))
+
+    def _gathered(self, tails: list[Tail]) -> list[Tail]:
+        """Put a gate behind tails, unless there is just one."""
+        if len(tails) == 1:
+            return tails
+        gate = TaskConfig(checkpoint=False)
+        gate.timer.delay.SetInParent()
+        self._add(gate, self._choose_id(_GATE, ""), tails)
+        return [Tail(gate.task_id)]
 
     @contextmanager
     def parallel(self) -> Iterator[None]:
         """Record statements that run side by side."""
+        if self._part.is_teardown:
+            raise TracingError("teardown tasks run one after another")
         outer = self._blocks[-1]
-        inner = _Parallel(outer.begin(frozenset()))
+        inner = Parallel(outer.begin(frozenset()))
         with self._inside(inner):
             yield
         outer.end(inner.tails or inner.entry)
 
     @contextmanager
-    def _inside(self, block: _Sequence | _Parallel) -> Iterator[None]:
+    def _inside(self, block: Statements | Parallel) -> Iterator[None]:
         self._blocks.append(block)
         yield
         # Not in `finally`: a statement that raised ends the whole trace.
         self._blocks.pop()
 
-    def _add(self, config: TaskConfig, task_id: str, tails: list[_Tail]) -> _Recorded:
+    def _add(self, config: TaskConfig, task_id: str, tails: list[Tail]) -> _Recorded:
         config.task_id = task_id
-        before = 0
+        before = self._part.certain
         for tail in tails:
             source = self._tasks[tail.task_id]
             source.config.next_tasks.add(task_id=task_id, condition=tail.condition)
             before |= source.before | source.bit
-        added = self._tasks[task_id] = _Recorded(config, 1 << len(self._tasks), before, self._branch)
+        if not tails:
+            self._part.start_tasks.append(task_id)
+        added = self._tasks[task_id] = _Recorded(config, 1 << len(self._tasks), before, self._branch, self._part)
         return added
 
-    def _check_reads(self, reads: frozenset[str], before: int) -> None:
-        for task_id in sorted(reads):
+    def _asking(self, condition: Term, before: int) -> Term:
+        """Make a condition false where what it reads is not there."""
+        asked = present(self._uncertain(condition.tasks, before))
+        return replace(condition, text=f"{asked} && {condition.operand}", atomic=False) if asked else condition
+
+    def _uncertain(self, reads: frozenset[str], before: int) -> set[str]:
+        """Check what is read; returns the tasks of which only a run can tell whether their results are there."""
+        uncertain: set[str] = set()
+        for task_id in sorted(reads - {self._part.mark}):
             read = self._tasks.get(task_id)
             if read is None:
-                raise TracingError(f"a result of {task_id} belongs to another integration")
-            if not self._is_open(read.branch):
-                raise TracingError(
-                    f"{task_id} may not have run: its result can only be used inside its `with when` block"
-                )
-            if not read.bit & before:
-                raise TracingError(
-                    f"{task_id} runs side by side with this: use its result after the `with parallel` block"
-                )
+                raise TracingError(f"a result of {task_id} belongs to another integration or on_failure block")
+            if (
+                read.part is not self._part
+                and not self._part.is_forward
+                and (read.part.is_forward or self._part.is_teardown)
+            ):
+                if not read.bit & before:
+                    uncertain.add(task_id)
+            elif read.part is self._part and self._part.is_teardown:
+                uncertain.add(task_id)
+            else:
+                self._check_read(task_id, read, before)
+        return uncertain
+
+    def _check_read(self, task_id: str, read: _Recorded, before: int) -> None:
+        if read.part is not self._part:
+            raise TracingError(f"{task_id} runs only in its on_failure or teardown block: its result stays there")
+        if not self._is_open(read.branch):
+            raise TracingError(f"{task_id} may not have run: its result can only be used inside its `with` block")
+        if not read.bit & before:
+            raise TracingError(f"{task_id} runs side by side with this: use its result after the `with parallel` block")
 
     def _is_open(self, branch: tuple[int, ...]) -> bool:
         return self._branch[: len(branch)] == branch
@@ -196,12 +321,15 @@ class Trace:
                 raise TracingError(f"the id {task_id} is taken")
             return task_id
         base = _NOT_IN_ID.sub("_", name)[:58]
-        base = base if TASK_ID.fullmatch(base) else f"_{base}"
-        number, chosen = 1, base
-        while chosen in self._tasks:
-            number += 1
-            chosen = f"{base}_{number}"
-        return chosen
+        return _free(base if TASK_ID.fullmatch(base) else f"_{base}", self._tasks)
+
+    def _choose_catcher_id(self, name: str) -> str:
+        taken = {catcher.error_catcher_id for catcher in self._catchers}
+        if name and not TASK_ID.fullmatch(name):
+            raise TracingError(f"{name!r} cannot be the id of an on_failure block: {TASK_ID_RULE}")
+        if name in taken:
+            raise TracingError(f"the id {name} is taken")
+        return name or _free(_CATCHER, taken)
 
 
 _CURRENT: Final[ContextVar[Trace | None]] = ContextVar("perdure_trace", default=None)
@@ -230,18 +358,9 @@ def recording() -> Iterator[Trace]:
         _CURRENT.reset(token)
 
 
-def _both(first: str, second: Term) -> str:
-    return f"({first}) && {second.operand}" if first else second.text
-
-
-def _merged(tails: list[_Tail]) -> list[_Tail]:
-    """Keep one tail for each task: it leads on if one of its conditions holds."""
-    conditions: dict[str, str] = {}
-    for tail in tails:
-        if tail.task_id not in conditions:
-            conditions[tail.task_id] = tail.condition
-        elif not conditions[tail.task_id] or not tail.condition:
-            conditions[tail.task_id] = ""
-        elif conditions[tail.task_id] != tail.condition:
-            conditions[tail.task_id] = f"({conditions[tail.task_id]}) || ({tail.condition})"
-    return [_Tail(task_id, condition) for task_id, condition in conditions.items()]
+def _free(base: str, taken: Container[str]) -> str:
+    number, chosen = 1, base
+    while chosen in taken:
+        number += 1
+        chosen = f"{base}_{number}"
+    return chosen
