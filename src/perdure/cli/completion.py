@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from click.shell_completion import CompletionItem
@@ -16,7 +17,7 @@ from perdure.client.errors import ClientError
 from perdure.client.names import last_part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     import click
 
@@ -36,6 +37,16 @@ def complete_integration(context: click.Context, _: click.Parameter, incomplete:
 def complete_execution(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Complete the id of an execution, newest first."""
     return asyncio.run(_found(context, incomplete, _executions))
+
+
+def complete_task(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Complete a task of the execution, or of the integration, that was named before."""
+    return asyncio.run(_found(context, incomplete, partial(_tasks, context.params)))
+
+
+def complete_suspension(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Complete the number of an open suspension of the execution that was named before."""
+    return asyncio.run(_found(context, incomplete, partial(_suspensions, context.params.get("execution"))))
 
 
 def complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
@@ -73,3 +84,26 @@ async def _executions(client: Client, incomplete: str) -> AsyncIterator[str]:
     begun = f'execution_id = "{incomplete}*"' if incomplete else ""
     async for execution in client.list(filter=begun, page_size=_AT_MOST):
         yield execution.name
+
+
+async def _tasks(params: Mapping[str, str | None], client: Client, incomplete: str) -> AsyncIterator[str]:
+    execution, integration = params.get("execution"), params.get("integration")
+    if execution:
+        found = await client.get(execution, read_mask=["name", "integration_revision_id"])
+        of = found.name.partition("/executions/")[0]
+        drawn = (await client.integrations.revision(of, found.integration_revision_id)).integration
+    elif integration:
+        drawn = await client.integrations.get(integration)
+    else:
+        return
+    for task in (*drawn.tasks, *drawn.teardown_tasks):
+        if task.task_id.startswith(incomplete):
+            yield task.task_id
+
+
+async def _suspensions(execution: str | None, client: Client, incomplete: str) -> AsyncIterator[str]:
+    if execution is None:
+        return
+    async for suspension in client.suspensions.list(execution, filter="state = PENDING"):
+        if last_part(suspension.name).startswith(incomplete):
+            yield suspension.name

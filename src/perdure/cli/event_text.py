@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.cli.change_text import catcher_text, rollback_text, signal_text, stop_text, suspension_text
+from perdure.cli.output import json_form
 from perdure.cli.text import instant_text, shortened
 from perdure.v1.execution_pb2 import ExecutionDetails, TaskExecutionDetails
 
 if TYPE_CHECKING:
     from perdure.v1.event_pb2 import ExecutionEvent
+    from perdure.v1.event_summary_pb2 import EventSummary
 
 
 def row(event: ExecutionEvent) -> tuple[str, ...]:
@@ -16,6 +19,18 @@ def row(event: ExecutionEvent) -> tuple[str, ...]:
     change = event.WhichOneof("change") or "unknown"
     task_number = getattr(getattr(event, change, None), "task_number", "")
     return str(event.sequence), instant_text(event.event_time), change, task_number, shortened(_what(event, change), 80)
+
+
+def summary_row(summary: EventSummary) -> tuple[str, ...]:
+    """Write a summary as the cells of a row: last time, count, change, task, reason, and what the last event says."""
+    return (
+        instant_text(summary.last_time),
+        str(summary.count),
+        summary.kind,
+        summary.task_number,
+        summary.reason,
+        summary.message,
+    )
 
 
 def _what(event: ExecutionEvent, change: str) -> str:
@@ -36,5 +51,14 @@ def _what(event: ExecutionEvent, change: str) -> str:
         "cancel_requested": event.cancel_requested.cancel_reason,
         "sub_execution_change": event.sub_execution_change.execution,
         "message_change": event.message_change.message,
+        "pause_change": f"paused {event.pause_change.pause_reason}" if event.pause_change.paused else "resumed",
+        "breakpoint_change": stop_text(event.breakpoint_change),
+        "update_change": ", ".join(sorted(json_form(event.update_change))),
+        "suspension_change": suspension_text(event.suspension_change),
+        "signal_change": signal_text(event.signal_change),
+        "error_catcher_change": catcher_text(event.error_catcher_change),
+        "outcome_change": f"will be {ExecutionDetails.State.Name(event.outcome_change.state)}",
+        "rollback_change": rollback_text(event.rollback_change),
+        "teardown_change": ", ".join(event.teardown_change.task_numbers),
         "left_filter": ExecutionDetails.State.Name(event.left_filter.state),
     }.get(change, "")

@@ -25,7 +25,7 @@ _EXIT_CODES: Final = {
     ExecutionDetails.FAILED: ExitCode.EXECUTION_FAILED,
     ExecutionDetails.CANCELLED: ExitCode.EXECUTION_CANCELLED,
 }
-_UNSHOWN: Final = frozenset({"snapshot_taken", "parameters_change"})
+_UNSHOWN: Final = frozenset({"snapshot_taken", "parameters_change", "update_change", "signal_change"})
 """Changes that say nothing to someone who looks on."""
 
 
@@ -62,7 +62,8 @@ def _print_line(board: Board, event: ExecutionEvent, *, to_stderr: bool) -> None
     task_number = getattr(getattr(event, change), "task_number", "")
     row = board.tasks.get(task_number)
     if row is None:
-        click.echo(f"{at}  execution  {board.state}  {board.note}".rstrip(), err=to_stderr)
+        said = "  ".join(part for part in (board.state, board.standing, board.note) if part)
+        click.echo(f"{at}  execution  {said}", err=to_stderr)
         return
     attempt = f"  attempt {row.attempt}" if row.attempt > 1 else ""
     length = f"  {row.length(board.latest)}" if row.ended is not None else ""

@@ -14,12 +14,13 @@ from perdure.domain.value import ValueKind
 from perdure.v1.integration_pb2 import IntegrationParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from perdure.v1.integration_pb2 import Integration
     from perdure.v1.value_pb2 import ValueType
 
 _INPUTS: Final = frozenset({IntegrationParameter.INPUT_OUTPUT_TYPE_IN, IntegrationParameter.INPUT_OUTPUT_TYPE_IN_OUT})
+_DIRECTIONS: Final = tuple(IntegrationParameter.InputOutputType.values())
 _TRUTHS: Final = {"true": True, "false": False}
 _ELEMENT_KINDS: Final = {
     ValueKind.STRING_ARRAY: ValueKind.STRING,
@@ -46,40 +47,63 @@ def read_inputs(
     Raises:
         click.UsageError: Something cannot be read; all faults are named.
     """
-    kinds = None if integration is None else _declared(integration)
-    inputs: dict[str, ValueType] = {}
+    kinds = None if integration is None else _declared(integration, _INPUTS)
+    return _read(assignments, _document(document), kinds, "input")
+
+
+def read_parameters(assignments: Sequence[str], integration: Integration | None) -> dict[str, ValueType]:
+    """Make new values for parameters of an execution, any of which may be given.
+
+    Args:
+        assignments: `key=value` each.
+        integration: What declares the types. None lets each value be what it looks like.
+
+    Raises:
+        click.UsageError: Something cannot be read; all faults are named.
+    """
+    kinds = None if integration is None else _declared(integration, frozenset(_DIRECTIONS))
+    return _read(assignments, {}, kinds, "parameter")
+
+
+def read_payload(assignments: Sequence[str], document: str | None) -> dict[str, ValueType]:
+    """Make values that nothing declares, so that each is what it looks like.
+
+    Args:
+        assignments: `key=value` each.
+        document: As for `read_inputs`.
+
+    Raises:
+        click.UsageError: Something cannot be read; all faults are named.
+    """
+    return _read(assignments, _document(document), None, "value")
+
+
+def _read(
+    assignments: Sequence[str], document: Mapping[str, object], kinds: Mapping[str, ValueKind] | None, noun: str
+) -> dict[str, ValueType]:
+    values: dict[str, ValueType] = {}
     faults: list[str] = []
-    for key, texts in _grouped(assignments).items():
-        _read_one(inputs, faults, key, partial(_from_texts, texts), kinds)
-    for key, value in _document(document).items():
-        if key not in inputs:
-            _read_one(inputs, faults, key, partial(_encoded, value), kinds)
+    texts_by_key = _grouped(assignments)
+    reading = {key: partial(_from_texts, texts) for key, texts in texts_by_key.items()}
+    reading |= {key: partial(_encoded, value) for key, value in document.items() if key not in texts_by_key}
+    for key, read in reading.items():
+        if kinds is not None and key not in kinds:
+            faults.append(f"there is no {noun} {key!r}; the {noun}s are: {', '.join(kinds) or 'none'}")
+            continue
+        try:
+            values[key] = read(None if kinds is None else kinds[key])
+        except (InvalidValue, InvalidJson, OSError, UnicodeDecodeError) as error:
+            faults.append(f"{noun} {key!r}: {error}")
     if faults:
         raise click.UsageError("\n".join(faults))
-    return inputs
+    return values
 
 
-def _read_one(
-    inputs: dict[str, ValueType],
-    faults: list[str],
-    key: str,
-    read: Callable[[ValueKind | None], ValueType],
-    kinds: Mapping[str, ValueKind] | None,
-) -> None:
-    if kinds is not None and key not in kinds:
-        faults.append(f"there is no input {key!r}; the inputs are: {', '.join(kinds) or 'none'}")
-        return
-    try:
-        inputs[key] = read(None if kinds is None else kinds[key])
-    except (InvalidValue, InvalidJson, OSError, UnicodeDecodeError) as error:
-        faults.append(f"input {key!r}: {error}")
-
-
-def _declared(integration: Integration) -> dict[str, ValueKind]:
+def _declared(integration: Integration, directions: frozenset[int]) -> dict[str, ValueKind]:
     return {
         parameter.key: ValueKind(parameter.data_type)
         for parameter in integration.parameters
-        if parameter.input_output_type in _INPUTS
+        if parameter.input_output_type in directions
     }
 
 

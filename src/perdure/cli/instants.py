@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from perdure.codec.lengths import read_length
 from perdure.runtime.clock import SystemClock
 
 _LENGTH: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw])")
@@ -48,6 +49,20 @@ def read_since(context: click.Context, parameter: click.Parameter, text: str | N
         message = f"{text!r} is before 1970, when there were no executions; give less, or leave it out"
         raise click.BadParameter(message, context, parameter)
     return since
+
+
+def read_length_option(context: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """Read a length of time such as `30s`, as the callback of an option.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if text is None:
+        return None
+    try:
+        return read_length(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
 
 
 def instant_operand(instant: datetime) -> str:

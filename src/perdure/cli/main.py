@@ -26,17 +26,37 @@ COMMANDS: Final = {
     "run": "Run an integration of an app with everything it needs.",
     "deploy": "Put integrations on a server.",
     "execute": "Execute an integration that is on a server.",
+    "replay": "Start an execution anew, in full or from where it failed.",
     "get": "Show an execution.",
     "list": "List executions, newest first.",
     "count": "Count executions.",
     "watch": "Follow one execution or many as it happens.",
-    "cancel": "Cancel an execution.",
+    "explain": "Say what an execution waits for.",
     "events": "Show the history of an execution.",
+    "steps": "Show each attempt of each task of an execution.",
     "snapshots": "Show the snapshots of an execution.",
+    "compare": "Show what changed between two snapshots.",
+    "render": "Draw an integration, or how far an execution has come in it.",
+    "export": "Write everything about an execution to a file.",
+    "cancel": "Cancel an execution.",
+    "pause": "Pause an execution.",
+    "resume": "Let a paused execution go on.",
+    "break": "Set, clear or list the breakpoints of an execution.",
+    "step": "Let an execution that stopped at a breakpoint do its next step.",
+    "update": "Change fields of an execution that has not ended.",
+    "suspensions": "List what waits for a decision or a signal.",
+    "lift": "Decide a suspension with yes.",
+    "reject": "Decide a suspension with no.",
+    "signal": "Send a signal to an execution.",
+    "undo": "Decide about a task that could not be undone.",
+    "delete": "Delete executions that have ended.",
     "version": "Show the versions of this program and of the server.",
     "completion": "Print the completion script of a shell.",
 }
 """Each command with the first line of its help."""
+
+_MODULES: Final = {"break": "breakpoints"}
+"""The modules of commands whose names are keywords of Python."""
 
 EPILOG: Final = f"""\b
 Examples:
@@ -45,6 +65,7 @@ Examples:
   perdure execute fulfil order_id=A1 sku=X -o json
   perdure list --filter 'state=FAILED' --since 1h
   perdure watch --integration fulfil
+  perdure explain order-A1
 
 {MEANINGS}"""
 
@@ -60,7 +81,8 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"perdure.cli.commands.{cmd_name}").command
+        module = _MODULES.get(cmd_name, cmd_name)
+        command: click.Command = importlib.import_module(f"perdure.cli.commands.{module}").command
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:

@@ -36,6 +36,9 @@ _SPELLED_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066
 class Rich(Protocol):
     """What `perdure.cli.rich_output` offers."""
 
+    def print_styled(self, lines: Sequence[Sequence[tuple[str, str]]]) -> None:
+        """Print lines that are made of pieces with a style each."""
+
     def print_table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: bool = False) -> None:
         """Print a table."""
 
@@ -102,6 +105,21 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: b
         lines = [shortened(line, room) for line in lines]
     for line in lines:
         click.echo(line)
+
+
+def print_styled(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Print lines that are made of pieces, each with its style; styles are for a terminal.
+
+    Args:
+        lines: For each line its pieces: a text and a style of `rich`, which may be empty.
+    """
+    safe_lines = [[(safe(text), style) for text, style in line] for line in lines]
+    rich = rich_output()
+    if rich is not None:
+        rich.print_styled(safe_lines)
+        return
+    for line in safe_lines:
+        click.echo("".join(text for text, _ in line).rstrip())
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,11 +9,14 @@ import click
 
 from perdure.cli.output import print_facts, print_json
 from perdure.cli.text import safe
+from perdure.client.values import all_to_python
+from perdure.v1.execution_pb2 import ExecutionDetails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perdure.v1.error_pb2 import Error
+    from perdure.v1.execution_pb2 import Execution
 
 
 def print_outputs(execution: str, outputs: Mapping[str, object], output: str) -> None:
@@ -38,6 +41,18 @@ def print_error(error: Error) -> None:
     click.echo(f"  reason: {safe(error.code)}", err=True)
     if error.context:
         click.echo(f"  context: {safe(error.context)}", err=True)
+
+
+def print_end(ended: Execution, output: str) -> None:
+    """Print how an execution that was followed has ended: its outputs, or why it has none."""
+    if output == "table":
+        click.echo()
+    if ended.HasField("error"):
+        state = ExecutionDetails.State.Name(ended.execution_details.state)
+        print_unsuccessful(ended.name, state, ended.error.code, ended.error.message, output)
+        print_error(ended.error)
+        return
+    print_outputs(ended.name, all_to_python(ended.response_parameters), output)
 
 
 def value_text(value: object) -> str:

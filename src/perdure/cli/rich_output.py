@@ -29,6 +29,9 @@ _COLOURS: Final = {
     "SUSPENDED": "yellow",
     "IN_PROCESS": "cyan",
     "PROCESSING": "cyan",
+    "PENDING_ROLLBACK": "yellow",
+    "ROLLBACK_IN_PROCESS": "yellow",
+    "ROLLEDBACK": "magenta",
     "SKIPPED": "dim",
     "PENDING": "dim",
     "PENDING_EXECUTION": "dim",
@@ -56,6 +59,13 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, cut: b
     console.print(table)
 
 
+def print_styled(lines: Sequence[Sequence[tuple[str, str]]]) -> None:
+    """Print lines that are made of pieces with a style each; states have their colour."""
+    console = Console()
+    for line in lines:
+        console.print(Text.assemble(*((text, style or _COLOURS.get(text, "")) for text, style in line)))
+
+
 def show_board(board: Board, link: Link) -> Live:
     """Show a board until the context ends; it stays on the terminal as it was last."""
     return Live(get_renderable=lambda: _rendered_board(board, link), refresh_per_second=_REFRESHES_PER_SECOND)
@@ -79,6 +89,8 @@ def _rendered_board(board: Board, link: Link) -> Group:
         f"  {execution_id}  ",
         (board.state, _COLOURS.get(board.state, "")),
         "  ",
+        (board.standing, "yellow"),
+        "  " if board.standing else "",
         (board.note, "red"),
     )
     table = Table("task", "state", "attempt", "time", "", box=None, header_style="bold", pad_edge=False)

@@ -17,24 +17,29 @@ from perdure.v1.execution_pb2 import ExecutionDetails
     epilog="""\b
 Examples:
   perdure cancel order-A1 --reason "ordered twice"
-  perdure cancel order-A1 --wait""",
+  perdure cancel order-A1 --wait
+  perdure cancel order-A1 --force""",
 )
 @click.argument("execution", shell_complete=complete_execution)
 @click.option("--reason", default="", help="Why; it is kept with the execution.")
 @click.option("--wait", is_flag=True, help="Wait until it has ended.")
+@click.option("--force", is_flag=True, help="Wait for nothing more: neither for what runs nor for what is undone.")
 @output_option
 @connection_options
-def command(execution: str, reason: str, wait: bool, output: str, connection: Connection) -> None:
+def command(execution: str, reason: str, wait: bool, force: bool, output: str, connection: Connection) -> None:
     """Cancel an execution and those of its sub-executions that are no orphans.
 
-    One that has ended already stays as it is.
+    Running attempts are asked to stop; then what was done is undone, and the teardown tasks run. One that has ended
+    already stays as it is.
     """
-    run(_cancel(connection, execution, reason, wait=wait, output=output), connection.server)
+    run(_cancel(connection, execution, reason, output, wait=wait, force=force), connection.server)
 
 
-async def _cancel(connection: Connection, execution: str, reason: str, *, wait: bool, output: str) -> ExitCode:
+async def _cancel(
+    connection: Connection, execution: str, reason: str, output: str, *, wait: bool, force: bool
+) -> ExitCode:
     async with connection.client() as client:
-        cancelled = await client.cancel(execution, reason)
+        cancelled = await client.cancel(execution, reason, force=force)
         if wait:
             cancelled = await client.wait(execution)
     if output == "json":

@@ -9,10 +9,12 @@ import click
 
 from perdure.cli.completion import complete_integration
 from perdure.cli.connection import Connection, connection_options
+from perdure.cli.debugging import debugging, debugging_options, start_breakpoint_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.inputs import HELP as INPUTS_HELP
 from perdure.cli.inputs import read_inputs
 from perdure.cli.instants import read_instant
+from perdure.cli.labels import read_labels
 from perdure.cli.output import output_option, print_facts, print_json
 from perdure.cli.results import print_outputs, print_unsuccessful
 from perdure.cli.running import run
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from perdure.client import Client
     from perdure.client.options import ExecuteOptions
     from perdure.client.results import ExecuteResult
+    from perdure.v1.breakpoint_pb2 import Breakpoints
     from perdure.v1.value_pb2 import ValueType
 
 _WITH_HELD: Final = frozenset({"integration", "held", "output", "connection"})
@@ -50,6 +53,9 @@ class _Arguments(TypedDict):
     description: str | None
     do_not_propagate_error: bool
     validate_only: bool
+    breakpoints: Breakpoints | None
+    development: bool
+    savepoints: str | None
     output: str
     connection: Connection
 
@@ -65,7 +71,8 @@ Examples:
   perdure execute fulfil order_id=A1 --async -o json
   perdure execute report --json @inputs.json --at 2030-01-01T06:00:00Z
   perdure execute --held 019a1f4e-6d0c-7c4b-9b3d-2f0d8f6a1c55
-  perdure execute fulfil order_id=A1 --request-id order-A1 --label shop=north --priority 500""",
+  perdure execute fulfil order_id=A1 --request-id order-A1 --label shop=north --priority 500
+  perdure execute fulfil order_id=A1 --async --break-before charge --break-if 'count > 5'""",
 )
 @click.argument("integration", metavar="INTEGRATION|EXECUTION", shell_complete=complete_integration)
 @click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
@@ -90,6 +97,8 @@ Examples:
     "--do-not-propagate-error", is_flag=True, help="Take a failed execution as done, with ErrorInfo as its output."
 )
 @click.option("--validate-only", is_flag=True, help="Only check the request; start nothing.")
+@start_breakpoint_options
+@debugging_options
 @output_option
 @connection_options
 def command(**arguments: Unpack[_Arguments]) -> None:
@@ -151,13 +160,14 @@ async def _call(client: Client, arguments: _Arguments, inputs: dict[str, ValueTy
 
 
 def _options(arguments: _Arguments) -> ExecuteOptions:
-    options: ExecuteOptions = {
+    options = debugging(arguments["breakpoints"], arguments["savepoints"], development=arguments["development"])
+    options |= {
         "trigger_id": arguments["trigger"] or "",
         "request_id": arguments["request_id"] or "",
         "user_execution_id": arguments["execution_id"] or "",
         "revision_id": arguments["revision"] or "",
         "description": arguments["description"] or "",
-        "labels": _labels(arguments["labels"]),
+        "labels": read_labels(arguments["labels"]),
         "do_not_propagate_error": arguments["do_not_propagate_error"],
         "validate_only": arguments["validate_only"],
     }
@@ -166,18 +176,6 @@ def _options(arguments: _Arguments) -> ExecuteOptions:
     if arguments["max_runtime"] is not None:
         options["max_runtime"] = timedelta(seconds=arguments["max_runtime"])
     return options
-
-
-def _labels(labels: Sequence[str]) -> dict[str, str]:
-    parsed = {}
-    for label in labels:
-        key, equals, value = label.partition("=")
-        if not equals:
-            raise click.UsageError(f"--label {label!r} is not of the form key=value")
-        if key in parsed:
-            raise click.UsageError(f"--label {key!r} is given several times; a label has one value")
-        parsed[key] = value
-    return parsed
 
 
 def _print_unsuccessful(error: ExecutionUnsuccessful, output: str) -> None:

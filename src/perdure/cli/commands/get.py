@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,7 +13,9 @@ from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_facts, print_json, print_table
 from perdure.cli.results import value_text
 from perdure.cli.running import run
+from perdure.cli.standing import standing_facts
 from perdure.cli.text import instant_text, length_text
+from perdure.client.errors import FailedPrecondition
 from perdure.client.names import last_part
 from perdure.client.values import to_python
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from perdure.client import Client
     from perdure.v1.value_pb2 import ValueType
+
+_DELETED: Final = "HISTORY_DELETED"
 
 
 @click.command(
@@ -57,8 +61,13 @@ async def _get(connection: Connection, execution: str, view: Execution.View.Valu
 async def _print_tasks(client: Client, execution: str) -> None:
     """Show the tasks as the history has them; the newest snapshot may be older than that."""
     board = Board(execution)
-    async for event in client.events(execution):
-        board.take(event)
+    try:
+        async for event in client.events(execution):
+            board.take(event)
+    except FailedPrecondition as error:
+        if error.reason != _DELETED:
+            raise
+        click.echo("\nthe history of its tasks is deleted")
     if board.tasks:
         click.echo("")
         rows = board.tasks.values()
@@ -69,6 +78,7 @@ async def _print_tasks(client: Client, execution: str) -> None:
 def _facts(execution: Execution) -> Iterator[tuple[str, str]]:
     yield "name", execution.name
     yield "state", ExecutionDetails.State.Name(execution.execution_details.state)
+    yield from standing_facts(execution)
     yield "revision", execution.integration_revision_id
     yield "trigger", execution.trigger_id
     yield "created", instant_text(execution.create_time)

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from perdure.cli.apps import Target, load_target
+from perdure.cli.debugging import debugging, debugging_options, start_breakpoint_options
 from perdure.cli.following import follow, outcome
 from perdure.cli.inputs import HELP as INPUTS_HELP
 from perdure.cli.inputs import read_inputs
 from perdure.cli.output import output_option
-from perdure.cli.results import print_error, print_outputs, print_unsuccessful
+from perdure.cli.results import print_end
 from perdure.cli.running import run
 from perdure.cli.serving import read_settings, start_server
 from perdure.client import Client
-from perdure.client.values import all_to_python
 from perdure.runtime.logs import log_to_stderr
-from perdure.v1.execution_pb2 import ExecutionDetails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from perdure.cli.exit_codes import ExitCode
     from perdure.config import Settings
-    from perdure.v1.execution_pb2 import Execution
+    from perdure.v1.breakpoint_pb2 import Breakpoints
 
 
 class _Arguments(TypedDict):
@@ -41,6 +40,9 @@ class _Arguments(TypedDict):
     data: Path | None
     workers: str
     execution_id: str | None
+    breakpoints: Breakpoints | None
+    development: bool
+    savepoints: str | None
     output: str
 
 
@@ -54,7 +56,8 @@ outputs and ends everything again. No server has to be there. {INPUTS_HELP}""",
 Examples:
   perdure run shop.orders:fulfil order_id=A1 sku=X count=2
   perdure run shop.orders:fulfil --json @order.json -o json
-  perdure run shop.orders:fulfil order_id=A1 sku=X --data ./data""",
+  perdure run shop.orders:fulfil order_id=A1 sku=X --data ./data
+  perdure run shop.orders:fulfil order_id=A1 sku=X --step-through""",
 )
 @click.argument("target", metavar="APP:INTEGRATION")
 @click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
@@ -72,6 +75,8 @@ Examples:
     help="Who performs the tasks.",
 )
 @click.option("--id", "execution_id", help="Id of the execution.")
+@start_breakpoint_options
+@debugging_options
 @output_option
 def command(**arguments: Unpack[_Arguments]) -> None:
     """Run an integration."""
@@ -97,10 +102,15 @@ async def _run(arguments: _Arguments, target: Target) -> ExitCode:
         client = await stack.enter_async_context(await _serve(stack, settings))
         for integration in target.app.integrations.values():
             await client.deploy(integration)
-        started = await client.start(target.integration.id, inputs, user_execution_id=arguments["execution_id"] or "")
+        options = debugging(arguments["breakpoints"], arguments["savepoints"], development=arguments["development"])
+        options["user_execution_id"] = arguments["execution_id"] or ""
+        started = await client.start(target.integration.id, inputs, **options)
+        if arguments["breakpoints"] is not None:
+            how = f"perdure step {started.execution_id} --server {client.target}"
+            click.echo(f"perdure: where it stops, `{how}` goes on", err=True)
         await follow(client, started.name, to_stderr=arguments["output"] == "json")
         ended = await client.get(started.name)
-        _print_end(ended, arguments["output"])
+        print_end(ended, arguments["output"])
         return outcome(ended)
 
 
@@ -114,14 +124,3 @@ def _end_on_sigterm() -> None:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-def _print_end(ended: Execution, output: str) -> None:
-    if output == "table":
-        click.echo()
-    if ended.HasField("error"):
-        state = ExecutionDetails.State.Name(ended.execution_details.state)
-        print_unsuccessful(ended.name, state, ended.error.code, ended.error.message, output)
-        print_error(ended.error)
-        return
-    print_outputs(ended.name, all_to_python(ended.response_parameters), output)
