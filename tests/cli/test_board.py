@@ -1,9 +1,11 @@
 """A board shows the latest state of each task."""
 
 from perdure.cli.board import Board
+from perdure.v1.breakpoint_pb2 import Breakpoint, BreakpointStop
 from perdure.v1.error_pb2 import Error
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import ExecutionDetails, TaskExecutionDetails
+from perdure.v1.suspension_pb2 import Suspension
 
 
 def event(seconds, **change):
@@ -63,3 +65,65 @@ def test_the_end_says_why():
     assert board.state == "PROCESSING"
     board.take(event(2, state_change=failed))
     assert (board.state, board.note) == ("FAILED", "HANDLER_ERROR: no stock")
+
+
+def test_a_pause_and_a_stop_show_until_they_end():
+    board = board_of(event(1, pause_change=ExecutionEvent.PauseChange(paused=True, pause_reason="look")))
+    assert board.standing == "paused look"
+    board.take(event(2, pause_change=ExecutionEvent.PauseChange()))
+    stop = BreakpointStop(task_number="charge", position=Breakpoint.POSITION_BEFORE)
+    board.take(event(3, breakpoint_change=stopped(ExecutionEvent.BreakpointChange.CAUSE_STOPPED, stop)))
+    assert board.standing == "stopped before charge"
+    board.take(event(4, breakpoint_change=stopped(ExecutionEvent.BreakpointChange.CAUSE_CONTINUED, stop)))
+    assert board.standing == ""
+
+
+def stopped(cause, stop):
+    return ExecutionEvent.BreakpointChange(cause=cause, stop=stop)
+
+
+def test_an_open_suspension_shows_until_it_is_decided():
+    change = ExecutionEvent.SuspensionChange(task_number="ask", suspension_number=2)
+    change.state = Suspension.RESOLUTION_STATE_PENDING
+    board = board_of(event(1, suspension_change=change))
+    assert board.standing == "ask waits (2)"
+    assert board.tasks["ask"].note == "suspension 2 waits"
+    change.state, change.resolver = Suspension.RESOLUTION_STATE_LIFTED, "bob"
+    board.take(event(2, suspension_change=change))
+    assert board.standing == ""
+    assert board.tasks["ask"].note == "suspension 2 LIFTED by bob"
+
+
+def test_undoing_shows_how_far_it_is_and_a_task_keeps_its_time_until_then():
+    begun = ExecutionEvent.RollbackChange(
+        outcome=ExecutionDetails.Rollback.OUTCOME_IN_PROGRESS, pending_tasks=["charge", "reserve"]
+    )
+    board = board_of(
+        task(1, TaskExecutionDetails.IN_PROCESS),
+        task(3, TaskExecutionDetails.SUCCEED),
+        event(4, rollback_change=begun),
+        task(4, TaskExecutionDetails.PENDING_ROLLBACK),
+    )
+    assert board.standing == "undoing 0 of 2"
+    assert board.tasks["charge"].length(99_000_000) == "2.0s"
+    board.take(task(5, TaskExecutionDetails.ROLLBACK_IN_PROCESS, attempt=2))
+    assert board.tasks["charge"].length(6_000_000) == "1.0s"
+    board.take(task(7, TaskExecutionDetails.ROLLEDBACK, attempt=2))
+    assert (board.standing, board.tasks["charge"].length(99_000_000)) == ("undoing 1 of 2", "2.0s")
+    ended = ExecutionEvent.RollbackChange(
+        outcome=ExecutionDetails.Rollback.OUTCOME_INCOMPLETE, not_undone_tasks=["reserve"]
+    )
+    board.take(event(8, rollback_change=ended))
+    assert board.standing == "rollback: not undone: reserve"
+    board.take(event(9, teardown_change=ExecutionEvent.TeardownChange(task_numbers=["clean"])))
+    assert board.standing == "tearing down"
+    board.take(event(10, state_change=ExecutionEvent.StateChange(state=ExecutionDetails.FAILED)))
+    assert board.standing == ""
+
+
+def test_the_outcome_is_known_before_the_end():
+    decided = ExecutionEvent.OutcomeChange(
+        state=ExecutionDetails.FAILED, error=Error(code="HANDLER_ERROR", message="no stock")
+    )
+    board = board_of(event(1, outcome_change=decided))
+    assert (board.standing, board.note) == ("will be FAILED", "HANDLER_ERROR: no stock")
