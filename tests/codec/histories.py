@@ -290,7 +290,7 @@ class _Course:
 
     In each execution attempt a task begins once, before anything else happens to it, and a catcher and the
     teardown begin once. Snapshots and suspensions are numbered in order; what is reminded of, resolved or
-    taken is there.
+    taken is there, and an undo that is decided on waits for that.
     """
 
     def __init__(self, created: ev.ExecutionCreated) -> None:
@@ -302,6 +302,7 @@ class _Course:
         self._open: list[tuple[int, str]] = []
         self._signals: list[str] = []
         self._rolls_back = False
+        self._held: set[str] = set()
 
     def fit(self, event: ev.Event) -> ev.Event | None:
         """Change an event so that it can happen next; None if it cannot happen."""
@@ -311,8 +312,10 @@ class _Course:
                 return None
             self._begun.add(task_id)
             return event
-        if type(event) in TASK_EVENTS and task_id not in self._begun:
-            return None
+        if type(event) is not ev.UndoResolved and type(event) in TASK_EVENTS:
+            if task_id not in self._begun:
+                return None
+            self._held.discard(task_id)
         fit = self._FITS.get(type(event))
         return event if fit is None else fit(self, event)
 
@@ -320,6 +323,7 @@ class _Course:
         self._begun = set(self._copied)
         self._joined.clear()
         self._open.clear()
+        self._held.clear()
         return event
 
     def _join(self, event: ev.ErrorCatcherStarted | ev.TeardownStarted) -> ev.Event | None:
@@ -333,7 +337,20 @@ class _Course:
 
     def _rollback_started(self, event: ev.RollbackStarted) -> ev.Event:
         self._rolls_back = True
+        self._held.clear()
         return replace(event, task_ids=tuple(task_id for task_id in event.task_ids if task_id in self._begun))
+
+    def _undo_failed(self, event: ev.UndoAttemptFailed) -> ev.Event:
+        if event.resolution is not ev.UndoResolution.GIVE_UP:
+            self._held.add(event.task_id)
+        return event
+
+    def _undo_resolved(self, event: ev.UndoResolved) -> ev.Event | None:
+        if not self._held:
+            return None
+        task_id = min(self._held)
+        self._held.remove(task_id)
+        return replace(event, task_id=task_id)
 
     def _rollback_ended(self, event: ev.RollbackEnded) -> ev.Event | None:
         return event if self._rolls_back else None
@@ -369,6 +386,8 @@ class _Course:
         ev.TeardownStarted: _join,
         ev.ErrorCatcherEnded: _catcher_ended,
         ev.RollbackStarted: _rollback_started,
+        ev.UndoAttemptFailed: _undo_failed,
+        ev.UndoResolved: _undo_resolved,
         ev.RollbackEnded: _rollback_ended,
         ev.SnapshotTaken: _snapshot,
         ev.SuspensionOpened: _suspension_opened,

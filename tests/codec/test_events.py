@@ -1,7 +1,7 @@
 """Each domain event is shown as one contract event, with the facts that the state around it tells."""
 
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 
 from perdure.codec import events as shown_events
@@ -12,6 +12,7 @@ from perdure.domain import events as ev
 from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails
+from perdure.v1.suspension_pb2 import Suspension
 from tests.codec.histories import EVENT_TYPES, EVENTS, GRAPH, Step, fold, histories
 
 BASE = "projects/default/locations/local/integrations/order"
@@ -64,6 +65,17 @@ def test_every_type_of_event_can_be_shown(event_type: type, data: st.DataObject)
 
 def test_the_table_has_each_type_of_event():
     assert set(shown_events._SHOW) == set(EVENT_TYPES)
+
+
+def test_every_kind_of_change_is_that_of_some_event():
+    examples = [find(EVENTS[event_type], lambda _: True) for event_type in EVENT_TYPES]
+    started = ev.SubExecutionStarted("bill", "e2")
+    shown = {
+        _show(started if isinstance(each, ev.SubExecutionStarted) else each).WhichOneof("change") for each in examples
+    }
+    kinds = {field.name for field in ExecutionEvent.DESCRIPTOR.oneofs_by_name["change"].fields}
+    # Only a watch knows that an execution has left its filter.
+    assert shown == kinds - {"left_filter"}
 
 
 def test_every_event_says_where_when_and_by_whom():
@@ -136,6 +148,14 @@ def test_an_attempt_is_shown_in_the_state_that_the_fold_reaches(history: list[St
         if shown.HasField("task_change"):
             run = execution.tasks[shown.task_change.task_number]
             assert shown.task_change.state == TASK_STATES[run.state]
+        if shown.HasField("suspension_change"):
+            number = shown.suspension_change.suspension_number
+            pending = shown.suspension_change.state == Suspension.RESOLUTION_STATE_PENDING
+            assert (number in execution.suspensions) == pending
+        if shown.HasField("pause_change"):
+            assert shown.pause_change.paused == (execution.pause is not None)
+        if shown.HasField("breakpoint_change"):
+            assert shown.breakpoint_change.HasField("stop") == (execution.stop is not None)
         if shown.HasField("state_change"):
             assert shown.state_change.state == EXECUTION_STATES[execution.state]
 

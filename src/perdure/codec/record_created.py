@@ -50,7 +50,7 @@ def put_created(created: ExecutionCreated, target: record_pb2.Created) -> None:
 
 
 def _put_ways(created: ExecutionCreated, target: record_pb2.Created) -> None:
-    """Write in which unusual ways it runs; most executions have none."""
+    """Write what is special about how it runs; for most executions that is nothing."""
     if created.replay is not None:
         _put_replay(created.replay, target.replay)
     if created.breakpoints is not None:

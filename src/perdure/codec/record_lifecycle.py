@@ -64,7 +64,8 @@ def _put_snapshot_taken(event: ev.SnapshotTaken, target: record_pb2.Event) -> No
     record = target.snapshot_taken
     record.number = event.number
     record.task_id = event.task_id
-    record.only = event.only
+    if event.only:
+        record.only = True
 
 
 def _put_outcome_decided(event: ev.OutcomeDecided, target: record_pb2.Event) -> None:
