@@ -11,6 +11,7 @@ from perdure.v1 import (
     execution_service_pb2,
     integration_service_pb2,
     server_service_pb2,
+    suspension_service_pb2,
     worker_service_pb2,
 )
 from tests.service.serving import refusal, serving
@@ -19,6 +20,7 @@ FILES = (
     execution_service_pb2,
     integration_service_pb2,
     server_service_pb2,
+    suspension_service_pb2,
     worker_service_pb2,
     health_pb2,
     reflection_pb2,

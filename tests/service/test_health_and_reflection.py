@@ -28,6 +28,7 @@ async def test_every_service_is_healthy(stubs):
             EXECUTIONS,
             "perdure.v1.IntegrationService",
             "perdure.v1.ServerService",
+            "perdure.v1.SuspensionService",
             "perdure.v1.WorkerService",
         ),
         SERVING,

@@ -114,14 +114,13 @@ class SuspensionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResolveSuspension(self, request, context):
-        """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_NOT_DECIDABLE`),
-        for only its signal ends it.
+        """Decides a suspension, and so lets the execution go on. A callback is refused, for only its signal ends it.
 
         The same decision by the same resolver again changes nothing and is answered OK; the first result
         stays.
 
         Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SUSPENSION_NOT_FOUND`); `FAILED_PRECONDITION`
-        (`SUSPENSION_RESOLVED`); `PERMISSION_DENIED` (`NOT_A_RESOLVER`).
+        (`SUSPENSION_RESOLVED`, `SUSPENSION_NOT_DECIDABLE`); `PERMISSION_DENIED` (`NOT_A_RESOLVER`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

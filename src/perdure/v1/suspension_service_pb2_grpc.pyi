@@ -44,14 +44,13 @@ class SuspensionServiceStub:
     Errors: those of `ResolveSuspension`.
     """
     ResolveSuspension: _aio.UnaryUnaryMultiCallable[_suspension_service_pb2.ResolveSuspensionRequest, _suspension_pb2.Suspension]
-    """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_NOT_DECIDABLE`),
-    for only its signal ends it.
+    """Decides a suspension, and so lets the execution go on. A callback is refused, for only its signal ends it.
 
     The same decision by the same resolver again changes nothing and is answered OK; the first result
     stays.
 
     Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SUSPENSION_NOT_FOUND`); `FAILED_PRECONDITION`
-    (`SUSPENSION_RESOLVED`); `PERMISSION_DENIED` (`NOT_A_RESOLVER`).
+    (`SUSPENSION_RESOLVED`, `SUSPENSION_NOT_DECIDABLE`); `PERMISSION_DENIED` (`NOT_A_RESOLVER`).
     """
     SignalExecution: _aio.UnaryUnaryMultiCallable[_suspension_service_pb2.SignalExecutionRequest, _suspension_service_pb2.SignalExecutionResponse]
     """Sends a signal to an execution. The callback that waits for it consumes it; one that nothing waits for
@@ -116,14 +115,13 @@ class SuspensionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _suspension_service_pb2.ResolveSuspensionRequest,
         context: _aio.ServicerContext[_suspension_service_pb2.ResolveSuspensionRequest, _abc.Awaitable[_suspension_pb2.Suspension]],
     ) -> _abc.Awaitable[_suspension_pb2.Suspension]:
-        """Decides a suspension, and so lets the execution go on. A callback is refused (`SUSPENSION_NOT_DECIDABLE`),
-        for only its signal ends it.
+        """Decides a suspension, and so lets the execution go on. A callback is refused, for only its signal ends it.
 
         The same decision by the same resolver again changes nothing and is answered OK; the first result
         stays.
 
         Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `SUSPENSION_NOT_FOUND`); `FAILED_PRECONDITION`
-        (`SUSPENSION_RESOLVED`); `PERMISSION_DENIED` (`NOT_A_RESOLVER`).
+        (`SUSPENSION_RESOLVED`, `SUSPENSION_NOT_DECIDABLE`); `PERMISSION_DENIED` (`NOT_A_RESOLVER`).
         """
 
     @_abc_1.abstractmethod
