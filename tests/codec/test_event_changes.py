@@ -7,7 +7,7 @@ from perdure.codec.values import encode_python
 from perdure.domain import events as ev
 from perdure.domain.breakpoints import Breakpoint, Breakpoints, Position, StepAction
 from perdure.domain.integration import SavepointRetention
-from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, ReplayMode, StartedBy
+from perdure.domain.states import ExecutionState, Failure, ReplayMode
 from perdure.v1.breakpoint_pb2 import Breakpoint as ShownBreakpoint
 from perdure.v1.breakpoint_pb2 import Breakpoints as ShownBreakpoints
 from perdure.v1.breakpoint_pb2 import BreakpointStop
@@ -15,50 +15,36 @@ from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails
 from perdure.v1.suspension_pb2 import Suspension
 from tests.codec.histories import GRAPH
+from tests.codec.orders import BASE, make_created
 
-EXECUTION = "projects/default/locations/local/integrations/order/executions/e1"
+EXECUTION = f"{BASE}/order/executions/e1"
 FAILURE = Failure("OUT_OF_STOCK", "none left")
 STOPS = Breakpoints((Breakpoint("bill", Position.ON_FAILURE, 'error.code == "X"'),), step_through=True, expire_after=90)
 
 
-def _created(**changes: object) -> ev.ExecutionCreated:
-    facts: dict[str, object] = {
-        "integration": "order",
-        "revision_id": "000003-a4d",
-        "ordinal": 3,
-        "trigger_id": "",
-        "method": ExecutionMethod.POST,
-        "state": ExecutionState.PROCESSING,
-        "inputs": {},
-        "parameters": {},
-        "principal": "owner",
-        "started_by": StartedBy.REPLAY,
-        "root": "e1",
-    }
-    return ev.ExecutionCreated(**{**facts, **changes})  # type: ignore[arg-type]  # every value has its field's type
-
-
 def _show(event: ev.Event) -> ExecutionEvent:
-    context = EventContext(_created(), GRAPH, project="default", location="local", execution_id="e1")
+    context = EventContext(
+        make_created(principal="owner"), GRAPH, project="default", location="local", execution_id="e1"
+    )
     return show_event(event, context, sequence=4, store_revision=17, time=7_000_000)
 
 
 def test_the_creation_of_a_replay_names_what_it_replays_and_which_tasks_count_as_done():
     replay = ev.Replay("e0", "order", ReplayMode.FROM_SNAPSHOT, "wrong price", 2, {"reserve": ev.CopiedTask()})
-    created = _show(_created(replay=replay)).created
+    created = _show(make_created(replay=replay)).created
     assert created.replay_info == Execution.ReplayInfo(
         original_execution_info_id="e0",
-        original_execution="projects/default/locations/local/integrations/order/executions/e0",
+        original_execution=f"{BASE}/order/executions/e0",
         replay_reason="wrong price",
         replay_mode=Execution.REPLAY_MODE_FROM_SNAPSHOT,
         snapshot_number=2,
     )
     assert list(created.copied_tasks) == ["reserve"]
-    assert not _show(_created()).created.HasField("replay_info")
+    assert not _show(make_created()).created.HasField("replay_info")
 
 
 def test_the_creation_tells_where_the_execution_stops_and_what_is_kept_of_it():
-    special = _created(breakpoints=STOPS, development=True, savepoint_retention=SavepointRetention.LAST)
+    special = make_created(breakpoints=STOPS, development=True, savepoint_retention=SavepointRetention.LAST)
     created = _show(special).created
     assert created.development
     assert created.savepoint_retention == Execution.SAVEPOINT_RETENTION_LAST
@@ -67,7 +53,7 @@ def test_the_creation_tells_where_the_execution_stops_and_what_is_kept_of_it():
     assert list(created.breakpoints.breakpoints) == [
         ShownBreakpoint(task_number="bill", position=ShownBreakpoint.POSITION_ON_FAILURE, condition='error.code == "X"')
     ]
-    plain = _show(_created()).created
+    plain = _show(make_created()).created
     assert plain.savepoint_retention == Execution.SAVEPOINT_RETENTION_ALL
     assert not plain.HasField("breakpoints")
 

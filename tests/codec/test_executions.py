@@ -7,48 +7,14 @@ from perdure.codec.executions import show_execution
 from perdure.codec.snapshots import NewestSnapshots
 from perdure.codec.values import decode_value, encode_python, value_from_message
 from perdure.domain import events as ev
-from perdure.domain.execution import Execution
-from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy
+from perdure.domain.states import ExecutionMethod, ExecutionState, Failure
 from perdure.v1 import execution_pb2 as v1
 from tests.codec.histories import Step, fold, histories
+from tests.codec.orders import BASE, SECOND, folded, make_created, show
 
-BASE = "projects/default/locations/local/integrations"
-SECOND = 1_000_000
 FAILURE = Failure("OUT_OF_STOCK", "none left", '{"sku":"X"}', "", "a trace")
-
-
-def _created(**changes: object) -> ev.ExecutionCreated:
-    facts: dict[str, object] = {
-        "integration": "order",
-        "revision_id": "000003-a4d",
-        "ordinal": 3,
-        "trigger_id": "api_trigger/order",
-        "method": ExecutionMethod.POST_TO_QUEUE,
-        "state": ExecutionState.PENDING,
-        "inputs": {"count": encode_python(2)},
-        "parameters": {"count": encode_python(2)},
-        "principal": "local",
-        "started_by": StartedBy.CALL,
-        "root": "e1",
-        "root_integration": "order",
-        "priority": 7,
-        "labels": {"team": "shop"},
-        "description": "an order",
-        "max_runtime": 60 * SECOND,
-    }
-    return ev.ExecutionCreated(**{**facts, **changes})  # type: ignore[arg-type]  # every value has its field's type
-
-
-def _fold(*events: ev.Event) -> Execution:
-    return fold([(number, event, number * SECOND) for number, event in enumerate(events, 1)])
-
-
-def _show(execution: Execution, *, full: bool = True) -> v1.Execution:
-    return show_execution(execution, location="local", full=full, store_revision=17, now=30 * SECOND)
-
-
 SUCCEEDED = (
-    _created(),
+    make_created(),
     ev.ExecutionStarted(),
     ev.TaskStarted("reserve", {}),
     ev.TaskSucceeded("reserve", 1, {}, (False, False), "w1"),
@@ -60,7 +26,7 @@ SUCCEEDED = (
 
 
 def test_an_execution_reads_like_the_mirrored_resource_in_json():
-    shown = MessageToDict(_show(_fold(*SUCCEEDED)))
+    shown = MessageToDict(show(folded(*SUCCEEDED)))
     assert shown["name"] == f"{BASE}/order/executions/e1"
     assert shown["triggerId"] == "api_trigger/order"
     assert shown["executionMethod"] == "POST_TO_QUEUE"
@@ -89,15 +55,15 @@ def test_an_execution_reads_like_the_mirrored_resource_in_json():
 
 
 def test_the_progress_counts_tasks_that_have_ended_and_names_what_ran_last():
-    progress = _show(_fold(*SUCCEEDED)).progress
+    progress = show(folded(*SUCCEEDED)).progress
     assert (progress.percent, progress.task_count, progress.finished_task_count) == (100, 4, 4)
     assert list(progress.current_tasks) == ["reserve"]
 
 
 def test_a_live_execution_shows_what_it_does_now_and_how_long_it_has_lasted():
-    shown = _show(
-        _fold(
-            _created(),
+    shown = show(
+        folded(
+            make_created(),
             ev.ExecutionStarted(),
             ev.TaskStarted("reserve", {}),
             ev.TaskSucceeded("reserve", 1, {}, (True, True)),
@@ -116,14 +82,14 @@ def test_a_live_execution_shows_what_it_does_now_and_how_long_it_has_lasted():
 
 
 def test_a_failed_execution_shows_its_error_its_errors_and_the_error_among_the_outputs():
-    execution = _fold(
-        _created(),
+    execution = folded(
+        make_created(),
         ev.ExecutionStarted(),
         ev.TaskStarted("reserve", {}),
         ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.FAIL, worker="w1"),
         ev.ExecutionFailed(FAILURE, {"count": encode_python(2)}),
     )
-    shown = _show(execution)
+    shown = show(execution)
     assert (shown.error.code, shown.error.payload, shown.error.stack_trace) == (
         "OUT_OF_STOCK",
         '{"sku":"X"}',
@@ -136,7 +102,9 @@ def test_a_failed_execution_shows_its_error_its_errors_and_the_error_among_the_o
 
 
 def test_a_cancelled_execution_shows_when_and_why():
-    shown = _show(_fold(_created(), ev.CancelRequested("not needed", "alice", 99 * SECOND), ev.ExecutionCancelled()))
+    shown = show(
+        folded(make_created(), ev.CancelRequested("not needed", "alice", 99 * SECOND), ev.ExecutionCancelled())
+    )
     assert shown.cancel_requested_time.ToMicroseconds() == 2 * SECOND
     assert shown.cancel_reason == "not needed"
     assert (shown.error.code, shown.error.message) == ("EXECUTION_CANCELLED", "not needed")
@@ -146,27 +114,29 @@ def test_a_cancelled_execution_shows_when_and_why():
 
 
 def test_a_scheduled_execution_says_when_it_starts():
-    shown = _show(_fold(_created(method=ExecutionMethod.SCHEDULE, schedule_time=77 * SECOND)))
+    shown = show(folded(make_created(method=ExecutionMethod.SCHEDULE, schedule_time=77 * SECOND)))
     assert shown.schedule_time.ToMicroseconds() == 77 * SECOND
     assert shown.next_execution_time.ToMicroseconds() == 77 * SECOND
 
 
 def test_an_execution_that_waits_says_when_it_goes_on():
-    begin = (_created(), ev.ExecutionStarted(), ev.TaskStarted("reserve", {}))
+    begin = (make_created(), ev.ExecutionStarted(), ev.TaskStarted("reserve", {}))
     retry = ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.RETRY, 50 * SECOND)
-    on_hold = _fold(*begin, retry, ev.ExecutionStateChanged(ExecutionState.RETRY_ON_HOLD, 50 * SECOND))
-    assert _show(on_hold).next_execution_time.ToMicroseconds() == 50 * SECOND
+    on_hold = folded(*begin, retry, ev.ExecutionStateChanged(ExecutionState.RETRY_ON_HOLD, 50 * SECOND))
+    assert show(on_hold).next_execution_time.ToMicroseconds() == 50 * SECOND
     timer = (ev.TaskStarted("wait", {}), ev.TaskSuspended("wait", 60 * SECOND))
-    suspended = _fold(*begin, *timer, retry, ev.ExecutionStateChanged(ExecutionState.SUSPENDED))
-    assert _show(suspended).next_execution_time.ToMicroseconds() == 60 * SECOND
+    suspended = folded(*begin, *timer, retry, ev.ExecutionStateChanged(ExecutionState.SUSPENDED))
+    assert show(suspended).next_execution_time.ToMicroseconds() == 60 * SECOND
     restart = ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.RESTART, 70 * SECOND)
-    restarting = _fold(*begin, restart, ev.ExecutionStateChanged(ExecutionState.RETRY_ON_HOLD, 70 * SECOND))
-    assert _show(restarting).next_execution_time.ToMicroseconds() == 70 * SECOND
+    restarting = folded(*begin, restart, ev.ExecutionStateChanged(ExecutionState.RETRY_ON_HOLD, 70 * SECOND))
+    assert show(restarting).next_execution_time.ToMicroseconds() == 70 * SECOND
 
 
 def test_a_sub_execution_names_its_parent_and_its_root_with_their_integrations():
-    created = _created(parent="e9", parent_integration="basket", root="e0", root_integration="checkout", orphan=True)
-    shown = _show(_fold(created))
+    created = make_created(
+        parent="e9", parent_integration="basket", root="e0", root_integration="checkout", orphan=True
+    )
+    shown = show(folded(created))
     assert shown.parent == f"{BASE}/basket/executions/e9"
     assert shown.root == f"{BASE}/checkout/executions/e0"
     assert shown.orphan
@@ -204,7 +174,7 @@ def test_the_basic_view_is_the_full_one_less_parameters_errors_snapshots_and_chi
 
 
 def test_the_etag_changes_with_every_event():
-    states = [_fold(*SUCCEEDED[:length]) for length in range(1, len(SUCCEEDED) + 1)]
-    etags = {_show(execution, full=False).etag for execution in states}
+    states = [folded(*SUCCEEDED[:length]) for length in range(1, len(SUCCEEDED) + 1)]
+    etags = {show(execution, full=False).etag for execution in states}
     assert len(etags) == len(states)
-    assert _show(states[0]).etag == _show(_fold(_created())).etag
+    assert show(states[0]).etag == show(folded(make_created())).etag
