@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from perdure.cli.text import length_text
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from perdure.v1.error_pb2 import Error
     from perdure.v1.explanation_pb2 import Blocker, ExplainExecutionResponse
 
     Line = Sequence[tuple[str, str]]
@@ -22,196 +20,134 @@ if TYPE_CHECKING:
 _BY_PEOPLE: Final = frozenset(
     {"suspension", "callback", "paused", "breakpoint", "no_worker", "on_hold", "rollback_held"}
 )
-"""Kinds that end only when somebody does something."""
-_MARKS: Final = {True: ("! ", "bold yellow"), False: ("  ", "")}
+"""Kinds for which somebody has to do something."""
 _WHOLE: Final = "execution"
-
-
-@dataclass(frozen=True, slots=True)
-class _Note:
-    """What is worth saying of a blocker beyond its message.
-
-    Attributes:
-        text: When it ends by itself, or what it is about.
-        command: What ends it, or tells more.
-    """
-
-    text: str = ""
-    command: str = ""
+_ENDS: Final = {
+    "retry": "retry_time",
+    "restart": "restart_time",
+    "schedule": "start_time",
+    "suspension": "expire_time",
+    "callback": "expire_time",
+    "timer": "end_time",
+    "breakpoint": "expire_time",
+    "worker_silent": "lease_end_time",
+    "cancelling": "force_time",
+}
+"""For each kind that ends by itself the field that tells when."""
 
 
 def explanation_lines(explained: ExplainExecutionResponse, now: int) -> Iterator[Line]:
     """Write an explanation as lines of styled pieces.
 
-    First comes the execution with its state, then all in one sentence, then a line for each blocker: `!` where
-    somebody has to act, the task, for how long, what it is; and below it when it ends by itself and the command that
-    ends it.
+    First comes the execution with its state and what there is to say of it as a whole, then a line for each blocker:
+    `!` where somebody has to act, the task, for how long, what it is, and in how much time it ends by itself; below it
+    the command that ends it, or tells more.
 
     Args:
         explained: The answer of the server.
         now: The present instant in microseconds since the epoch.
     """
-    execution_id = last_part(explained.execution)
-    paused = "  paused" if explained.paused else ""
     state = ExecutionDetails.State.Name(explained.state)
-    yield [(execution_id, "bold"), ("  ", ""), (state, ""), (paused, "yellow")]
-    yield [(explained.summary, "")]
+    integration, _, execution_id = explained.execution.partition("/executions/")
+    title = [(execution_id, "bold"), (f"  {last_part(integration)}  ", ""), (state, "")]
+    yield [*title, ("  paused", "yellow")] if explained.paused else title
+    beginning = _beginning(explained)
+    if beginning != f"It is {state}":
+        yield [(beginning, "")]
+    if explained.blockers:
+        yield []
+        yield from _blocker_lines(explained.blockers, execution_id, now)
+
+
+def _beginning(explained: ExplainExecutionResponse) -> str:
+    """Take of the summary what the blockers do not say themselves."""
     if not explained.blockers:
-        return
-    yield []
-    rows = [(each.task_number or _WHOLE, _age(each.since_time, now), each) for each in explained.blockers]
-    task_width = max(len(task) for task, _, _ in rows)
-    age_width = max(len(age) for _, age, _ in rows)
-    for task, age, blocker in rows:
+        return explained.summary
+    return explained.summary.partition(f": {explained.blockers[0].message}")[0]
+
+
+def _blocker_lines(blockers: Sequence[Blocker], execution_id: str, now: int) -> Iterator[Line]:
+    tasks = [blocker.task_number or _WHOLE for blocker in blockers]
+    ages = [_age(blocker.since_time, now) for blocker in blockers]
+    task_width, age_width = max(map(len, tasks)), max(map(len, ages))
+    for task, age, blocker in zip(tasks, ages, blockers, strict=True):
+        kind = blocker.WhichOneof("kind") or ""
         yield [
-            _MARKS[blocker.WhichOneof("kind") in _BY_PEOPLE],
+            ("! ", "bold yellow") if kind in _BY_PEOPLE else ("  ", ""),
             (task.ljust(task_width), "bold"),
             (f"  {age.rjust(age_width)}  ", "dim"),
             (blocker.message, ""),
+            (_end(blocker, kind, now), "dim"),
         ]
-        note = _note(blocker, execution_id, now)
-        if note.text or note.command:
-            arrow = "→ " if note.command else ""
-            gap = "  " if note.text and note.command else ""
-            indent = " " * (task_width + age_width + 6)
-            yield [(indent + note.text + gap, "dim"), (arrow + note.command, "cyan")]
+        command = _COMMANDS[kind](blocker, execution_id) if kind in _COMMANDS else ""
+        if command:
+            yield [(" " * (task_width + age_width + 6), ""), (f"→ {command}", "cyan")]
 
 
-def _note(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    kind = blocker.WhichOneof("kind")
-    make = _NOTES.get(kind or "")
-    return _Note() if make is None else make(blocker, execution_id, now)
+def _age(since: Timestamp, now: int) -> str:
+    return length_text(max(now - since.ToMicroseconds(), 0))
 
 
-def _retry(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    retry = blocker.retry
-    why = f"; the last one failed: {_failure(retry.error)}" if retry.HasField("error") else ""
-    if not retry.HasField("retry_time"):
-        return _Note(f"attempt {retry.attempt} has no time{why}")
-    return _Note(f"attempt {retry.attempt} begins {_in(retry.retry_time, now)}{why}")
+def _end(blocker: Blocker, kind: str, now: int) -> str:
+    """Write in how much time it ends by itself; nothing if it does not."""
+    if kind not in _ENDS or not getattr(blocker, kind).HasField(_ENDS[kind]):
+        return ""
+    ahead = getattr(getattr(blocker, kind), _ENDS[kind]).ToMicroseconds() - now
+    return f"  (in {length_text(ahead)})" if ahead > 0 else "  (now)"
 
 
-def _restart(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    return _Note(f"begins anew {_in(blocker.restart.restart_time, now)}")
+def _start(_: Blocker, execution_id: str) -> str:
+    return f"perdure execute --held {execution_id}"
 
 
-def _schedule(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    return _Note(f"starts {_in(blocker.schedule.start_time, now)}", f"perdure execute --held {execution_id}")
+def _decide(blocker: Blocker, execution_id: str) -> str:
+    number = last_part(blocker.suspension.suspension)
+    return f"perdure lift {execution_id} {number}  or  perdure reject {execution_id} {number}"
 
 
-def _on_hold(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    return _Note(command=f"perdure execute --held {execution_id}")
+def _signal(blocker: Blocker, execution_id: str) -> str:
+    return f"perdure signal {execution_id} {blocker.callback.signal}"
 
 
-def _approval(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    approval = blocker.suspension
-    number = last_part(approval.suspension)
-    who = f"by {' or '.join(approval.who_may_resolve)}" if approval.who_may_resolve else ""
-    expires = _expiry("decided by itself", approval.expire_time, now)
-    text = ", ".join(part for part in (who, expires) if part)
-    return _Note(text, f"perdure lift {execution_id} {number}  or  perdure reject {execution_id} {number}")
+def _resume(_: Blocker, execution_id: str) -> str:
+    return f"perdure resume {execution_id}"
 
 
-def _callback(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    callback = blocker.callback
-    return _Note(_expiry("fails", callback.expire_time, now), f"perdure signal {execution_id} {callback.signal}")
+def _step(_: Blocker, execution_id: str) -> str:
+    return f"perdure step {execution_id}  or  perdure step {execution_id} --continue"
 
 
-def _timer(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    return _Note(f"ends {_in(blocker.timer.end_time, now)}")
+def _work(_: Blocker, __: str) -> str:
+    return "perdure worker --app MODULE:NAME"
 
 
-def _paused(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    return _Note(command=f"perdure resume {execution_id}")
+def _explain_below(blocker: Blocker, _: str) -> str:
+    return f"perdure explain {last_part(blocker.sub_execution.execution)}"
 
 
-def _breakpoint(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    expires = _expiry("goes on by itself", blocker.breakpoint.expire_time, now)
-    return _Note(expires, f"perdure step {execution_id}  or  perdure step {execution_id} --continue")
+def _explain_item(blocker: Blocker, _: str) -> str:
+    return f"perdure explain {last_part(blocker.items.executions[0])}" if blocker.items.executions else ""
 
 
-def _queued(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    queued = blocker.queued
-    return _Note(f"{queued.ahead} before it, {_counted(queued.workers, 'worker')} for {queued.handler}")
+def _force(_: Blocker, execution_id: str) -> str:
+    return f"perdure cancel {execution_id} --force"
 
 
-def _no_worker(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    return _Note(f"starts as soon as one offers {blocker.no_worker.handler}", "perdure worker --app MODULE:NAME")
+def _undo(blocker: Blocker, execution_id: str) -> str:
+    return f"perdure undo {execution_id} retry|skip|done {blocker.task_number}"
 
 
-def _working(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    working = blocker.worker_working
-    return _Note(f"worker {working.worker}, heard of {_age(working.last_heard_time, now)} ago")
-
-
-def _silent(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    silent = blocker.worker_silent
-    heard = f"worker {silent.worker}, heard of {_age(silent.last_heard_time, now)} ago"
-    return _Note(f"{heard}; another one gets the task {_in(silent.lease_end_time, now)}")
-
-
-def _sub_execution(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    below = blocker.sub_execution
-    return _Note(ExecutionDetails.State.Name(below.state), f"perdure explain {last_part(below.execution)}")
-
-
-def _items(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    items = blocker.items
-    counts = f"{items.live} at work, {items.waiting} not begun, {items.finished} ended"
-    return _Note(counts, f"perdure explain {last_part(items.executions[0])}" if items.executions else "")
-
-
-def _cancelling(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    text = _expiry("what still runs counts as stopped", blocker.cancelling.force_time, now)
-    return _Note(text, f"perdure cancel {execution_id} --force")
-
-
-def _held(blocker: Blocker, execution_id: str, now: int) -> _Note:
-    held, task = blocker.rollback_held, blocker.task_number
-    why = f"{held.task} failed: {_failure(held.error)}" if held.HasField("error") else ""
-    return _Note(why, f"perdure undo {execution_id} retry|skip|done {task}")
-
-
-_NOTES: Final[dict[str, Callable[[Blocker, str, int], _Note]]] = {
-    "retry": _retry,
-    "restart": _restart,
-    "schedule": _schedule,
-    "on_hold": _on_hold,
-    "suspension": _approval,
-    "callback": _callback,
-    "timer": _timer,
-    "paused": _paused,
-    "breakpoint": _breakpoint,
-    "queued": _queued,
-    "no_worker": _no_worker,
-    "worker_working": _working,
-    "worker_silent": _silent,
-    "sub_execution": _sub_execution,
-    "items": _items,
-    "cancelling": _cancelling,
-    "rollback_held": _held,
+_COMMANDS: Final[dict[str, Callable[[Blocker, str], str]]] = {
+    "schedule": _start,
+    "on_hold": _start,
+    "suspension": _decide,
+    "callback": _signal,
+    "paused": _resume,
+    "breakpoint": _step,
+    "no_worker": _work,
+    "sub_execution": _explain_below,
+    "items": _explain_item,
+    "cancelling": _force,
+    "rollback_held": _undo,
 }
-
-
-def _age(instant: Timestamp, now: int) -> str:
-    """Write how long ago an instant was; nothing if it is unset."""
-    microseconds = instant.ToMicroseconds()
-    return length_text(max(now - microseconds, 0)) if microseconds else ""
-
-
-def _in(instant: Timestamp, now: int) -> str:
-    """Write how far ahead an instant is."""
-    ahead = instant.ToMicroseconds() - now
-    return f"in {length_text(ahead)}" if ahead > 0 else "now"
-
-
-def _expiry(what: str, instant: Timestamp, now: int) -> str:
-    return f"{what} {_in(instant, now)}" if instant.ToMicroseconds() else ""
-
-
-def _failure(error: Error) -> str:
-    return f"{error.code}: {error.message}" if error.message else error.code
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+"""For each kind that a command can end, or tell more about, how to write that."""

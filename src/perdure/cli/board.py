@@ -91,8 +91,7 @@ class Board:
         self.latest = event.event_time.ToMicroseconds()
         change = event.WhichOneof("change")
         if change == "created":
-            self.created = self.latest
-            self.state = ExecutionDetails.State.Name(event.created.state)
+            self._take_created(event.created)
         elif change == "state_change":
             self._take_state(event)
         elif change == "task_change":
@@ -111,6 +110,12 @@ class Board:
             self._take_catcher(event.error_catcher_change)
         else:
             self._take_standing(event)
+
+    def _take_created(self, created: ExecutionEvent.Created) -> None:
+        self.created = self.latest
+        self.state = ExecutionDetails.State.Name(created.state)
+        for task_number in created.copied_tasks:
+            self.tasks[task_number] = TaskRow(safe(task_number), "SUCCEED", note="done by the original")
 
     def _take_state(self, event: ExecutionEvent) -> None:
         self.state = ExecutionDetails.State.Name(event.state_change.state)
@@ -151,8 +156,10 @@ class Board:
         row.note = row.note or safe(change.execution)
 
     def _take_suspension(self, change: ExecutionEvent.SuspensionChange) -> None:
-        self._row(change.task_number).note = safe(suspension_text(change))
+        row = self._row(change.task_number)
+        row.note = safe(suspension_text(change))
         if change.state == Suspension.RESOLUTION_STATE_PENDING:
+            row.state = "SUSPENDED"
             self.suspensions[change.suspension_number] = change.task_number
         else:
             self.suspensions.pop(change.suspension_number, None)

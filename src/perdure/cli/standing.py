@@ -14,6 +14,10 @@ from perdure.v1.execution_pb2 import Execution, ExecutionDetails
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_RETENTION_WORDS: Final = {
+    Execution.SAVEPOINT_RETENTION_LAST: "the newest one",
+    Execution.SAVEPOINT_RETENTION_NONE: "none",
+}
 _ROLLBACK_WORDS: Final = {
     ExecutionDetails.Rollback.OUTCOME_IN_PROGRESS: "in progress",
     ExecutionDetails.Rollback.OUTCOME_COMPLETE: "complete",
@@ -38,6 +42,7 @@ def standing_facts(execution: Execution) -> Iterator[tuple[str, str]]:
     if execution.HasField("breakpoints"):
         yield "breakpoints", "; ".join(breakpoint_lines(execution.breakpoints))
     yield "development", "yes" if execution.development else ""
+    yield "snapshots kept", _RETENTION_WORDS.get(execution.savepoint_retention, "")
     yield "rollback", rollback_text(execution.execution_details.rollback)
     if execution.HasField("replay_info"):
         yield from _replay_facts(execution.replay_info)

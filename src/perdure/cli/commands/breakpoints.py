@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Examples:
   perdure break order-A1
   perdure break order-A1 --before charge --after reserve
-  perdure break order-A1 --before charge --if 'count > 5'
+  perdure break order-A1 --before charge --if 'params.count > 5'
   perdure break order-A1 --on-failure
   perdure break order-A1 --step-through --stop-expires 2h
   perdure break order-A1 --clear
@@ -59,7 +59,7 @@ async def _break(
     elif not found.HasField("breakpoints"):
         click.echo("no breakpoints")
     else:
-        print_facts(("stops", line) for line in breakpoint_lines(found.breakpoints))
-        if found.breakpoints.HasField("expire_after"):
-            print_facts([("a stop expires after", length_text(found.breakpoints.expire_after.ToMicroseconds()))])
+        facts = [("stops", line) for line in breakpoint_lines(found.breakpoints)]
+        expiry = length_text(found.breakpoints.expire_after.ToMicroseconds())
+        print_facts([*facts, ("a stop lasts", expiry if found.breakpoints.HasField("expire_after") else "")])
     return ExitCode.OK

@@ -72,7 +72,7 @@ Examples:
   perdure execute report --json @inputs.json --at 2030-01-01T06:00:00Z
   perdure execute --held 019a1f4e-6d0c-7c4b-9b3d-2f0d8f6a1c55
   perdure execute fulfil order_id=A1 --request-id order-A1 --label shop=north --priority 500
-  perdure execute fulfil order_id=A1 --async --break-before charge --break-if 'count > 5'""",
+  perdure execute fulfil order_id=A1 --async --break-before charge --break-if 'params.count > 5'""",
 )
 @click.argument("integration", metavar="INTEGRATION|EXECUTION", shell_complete=complete_integration)
 @click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")

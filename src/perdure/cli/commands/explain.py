@@ -26,8 +26,8 @@ Examples:
 def command(execution: str, output: str, connection: Connection) -> None:
     """Say what an execution waits for, everything at once.
 
-    Below the state and a sentence each line is one thing that it waits for: where somebody has to act (`!`), which
-    task, for how long, and what it is; then when that ends by itself, and the command that ends it.
+    Each line is one thing that it waits for: whether somebody has to act (`!`), the task, for how long, what it is,
+    and in how much time it ends by itself; below it the command that ends it, or tells more.
     """
     run(_explain(connection, execution, output), connection.server)
 
