@@ -19,6 +19,7 @@ import asyncio
 import json
 from collections import Counter
 from contextlib import aclosing
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -32,9 +33,11 @@ from perdure.domain.events import ExecutionCreated
 from perdure.service.history import HistoryReader
 from perdure.service.integration_service import show_revision
 from perdure.service.snapshot_reading import Extent
+from perdure.service.suspension_view import show_suspension
 from perdure.service.views import key_of
 from perdure.store.queries import ListQuery, Scope
 from perdure.store.records import ExecutionKey, IntegrationKey
+from perdure.store.suspensions import SuspensionQuery, SuspensionState
 from perdure.v1.execution_service_pb2 import ExportExecutionResponse
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from perdure.service.names import NameReader
     from perdure.service.snapshot_reading import SnapshotReader
     from perdure.service.views import Views
+    from perdure.store.suspensions import SuspensionRow
     from perdure.v1.execution_pb2 import Execution as ExecutionMessage
     from perdure.v1.execution_service_pb2 import ExportExecutionRequest
 
@@ -188,6 +192,9 @@ class _Export:
             async with aclosing(self._history(key, state)) as lines:
                 async for line in lines:
                     yield line
+        async with aclosing(self._suspensions(key, state)) as suspensions:
+            async for line in suspensions:
+                yield line
 
     async def _history(self, key: ExecutionKey, state: _AsOf) -> AsyncGenerator[str]:
         reader = await HistoryReader.open(self._engine, key, 0)
@@ -199,6 +206,21 @@ class _Export:
             async with aclosing(kept) as snapshots:
                 async for _, snapshot in snapshots:
                     yield await self._write("snapshot", snapshot)
+
+    async def _suspensions(self, key: ExecutionKey, state: _AsOf) -> AsyncGenerator[str]:
+        rows: list[SuspensionRow] = []
+        query = SuspensionQuery(key.project, execution=key.execution)
+        while state.suspensions:
+            page = await self._store.suspension_page(query)
+            rows += page.rows
+            if page.next is None:
+                break
+            query = SuspensionQuery(key.project, execution=key.execution, after=page.next)
+        for row in sorted(rows, key=lambda row: row.record.key.number):
+            number = row.record.key.number
+            if number <= state.suspensions:
+                shown = _reopened(row) if number in state.open_suspensions else row
+                yield await self._write("suspension", show_suspension(shown, self._location))
 
     async def _as_of(self, key: ExecutionKey) -> _AsOf | None:
         """Read an execution as of the revision; None if it did not exist."""
@@ -242,6 +264,13 @@ class _Export:
         if message.ByteSize() > LARGE_MESSAGE_BYTES:
             return await asyncio.to_thread(_message_line, kind, message)
         return _message_line(kind, message)
+
+
+def _reopened(row: SuspensionRow) -> SuspensionRow:
+    """Make of a suspension what it was before it was resolved."""
+    update_time = row.record.create_time if row.last_reminder_time is None else row.last_reminder_time
+    pending = SuspensionState.PENDING
+    return replace(row, state=pending, update_time=update_time, resolve_time=None, resolver="", result="")
 
 
 def _message_line(kind: str, message: Message) -> str:
