@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.domain.errors import NotFound
+from perdure.engine.queries import require_history
 from perdure.service.fields import Faults
 from perdure.service.history import HistoryReader
 from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, check_page_size, fitting
@@ -63,6 +64,7 @@ class ExecutionLists:
         first = max(before - wanted.size, 1)
         response = ListExecutionSnapshotsResponse(store_revision=wanted.store_revision)
         if before <= 1:
+            require_history(await self._engine.queries.row(key_of(parent)))
             return response
         with_params = not request.snapshot_metadata_without_params
         oldest_first = await self._snapshots.some(key_of(parent), extent, first, before - 1, with_params=with_params)
@@ -77,6 +79,7 @@ class ExecutionLists:
         """Get one snapshot (row 29)."""
         name = self._names.snapshot(request.name, "name")
         extent = await self._views.extent(name)
+        require_history(await self._engine.queries.row(key_of(name)))
         if name.number > extent.snapshots:
             raise NotFound("snapshot", str(name), reason="SNAPSHOT_NOT_FOUND")
         (snapshot,) = await self._snapshots.some(key_of(name), extent, name.number, name.number, with_params=True)

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.domain.errors import NotFound
+from perdure.engine.queries import require_history
 from perdure.store.queries import log_position, revision_of
 from perdure.v1.execution_service_pb2 import WatchResponse
 from perdure.watch.alarm import Alarm
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from perdure.engine.environment import Environment
     from perdure.engine.queries import Queries
     from perdure.store.queries import LogPage
+    from perdure.store.records import ExecutionRow
     from perdure.watch.envelope import Frame
     from perdure.watch.hub import WatchHub
     from perdure.watch.order import WatchOrder
@@ -98,16 +100,16 @@ class Stream:
 
         Raises:
             NotFound: The execution that the scope names has been deleted.
+            WrongState: Its history has been deleted, and some of that follows the place.
             CursorExpired: What follows the place is not kept any more.
         """
         self._place = place
         self._selection = selection
         self._alarm = Alarm(self._order.progress_seconds, self._max_age_seconds, self._chance, self.wake)
         try:
-            if self._named is not None:
-                # Deleted since it was looked for, it would never be told of.
-                await self._queries.row(self._named)
-            anew = await self._begins_anew()
+            # Deleted since it was looked for, the execution that is named would never be told of.
+            named = None if self._named is None else await self._queries.row(self._named)
+            anew = await self._begins_anew(named)
             await opened()
             await self._send_all(anew=anew, reset=anew and self._order.start is not Begin.INITIAL_STATE)
         except _Leaving:
@@ -115,10 +117,14 @@ class Stream:
         finally:
             self._alarm.cancel()
 
-    async def _begins_anew(self) -> bool:
+    async def _begins_anew(self, named: ExecutionRow | None) -> bool:
         """Whether the current states have to come first."""
         if self._order.start is Begin.INITIAL_STATE or self._place.unsynced:
             return True
+        if named is not None and named.history_deleted and not self._is_behind(named):
+            if self._order.resets:
+                return True
+            require_history(named)
         floor = await self._queries.log_floor(self._order.subject.scope)
         if self._order.start is Begin.BEGINNING and self._order.subject.scope.tree is None:
             # A tree that has a floor is about to go: what is left of it would pass for all of it.
@@ -128,6 +134,10 @@ class Stream:
         if self._order.resets:
             return True
         raise CursorExpired(floor)
+
+    def _is_behind(self, ended: ExecutionRow) -> bool:
+        """Whether everything of an execution that has ended was sent: its last record is the only one of its commit."""
+        return revision_of(self._place.position) >= ended.revision and not self._place.events
 
     def _is_expired(self, floor: int) -> bool:
         return floor > max(self._accepted_floor, self._place.revision)

@@ -48,7 +48,8 @@ class Watches:
         Raises:
             NotFound: The execution that the scope names has been deleted.
             InvalidRequest: The cursor is none, or of another watch.
-            WrongState: The start is of another store, or of a future that this one does not have.
+            WrongState: The start is of another store, or of a future that this one does not have; or the history of
+                the execution that the scope names has been deleted.
             CursorExpired: What follows the start is not kept any more.
         """
         environment, _, hub = self._shared
