@@ -6,8 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES
-from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES, StateChange
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, TERMINAL_TASK_STATES, Phase
+from perdure.domain.transitions import (
+    EXECUTION_CHANGES,
+    PHASE_CHANGES,
+    SUSPENSION_CHANGES,
+    TASK_CHANGES,
+    StateChange,
+    SuspensionState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,6 +70,8 @@ def document() -> str:
         HEADING,
         section("Execution", EXECUTION_CHANGES, TERMINAL_EXECUTION_STATES),
         section("Task", TASK_CHANGES, TERMINAL_TASK_STATES),
+        section("Suspension", SUSPENSION_CHANGES, frozenset({SuspensionState.REJECTED, SuspensionState.LIFTED})),
+        section("Stages of an execution", PHASE_CHANGES, frozenset(Phase)),
     ]
     return "\n".join(parts)
 

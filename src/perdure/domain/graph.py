@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from perdure.domain.errors import UnknownTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from perdure.domain.integration import Integration, TaskConfig
 
@@ -151,15 +151,14 @@ def _dependents(
     """Collect, for the tasks that declare a rollback, the bits of those that run after them because of them."""
     if not bits:
         return {}
+    followers = _followers(tasks, catchers, error_catcher)
     whole = frozenset(catchers[error_catcher].tasks if error_catcher else ())
     last = sum(bits.get(task_id, 0) for task_id in whole)
     known: dict[str, int] = {}
     for root in tasks:
         path = [root]
         while path:
-            task = tasks[path[-1]]
-            caught = catchers[task.error_catcher].start_tasks if task.error_catcher else ()
-            targets = [*(edge.target for edge in task.edges), *caught]
+            targets = followers[path[-1]]
             missing = [target for target in targets if target not in known]
             if missing:
                 path.extend(missing)
@@ -171,8 +170,34 @@ def _dependents(
     return {task_id: known[task_id] for task_id in bits}
 
 
+def _followers(
+    tasks: Mapping[str, TaskConfig], catchers: Mapping[str, CatcherGraph], error_catcher: str
+) -> dict[str, list[str]]:
+    """Name what runs right after each task because of it.
+
+    A catcher runs after the tasks that name it, and what waited for them runs after the catcher. Where both could
+    be the case, because several tasks share a catcher or it is that of the execution too, the catcher counts as last.
+    """
+    followers = {task_id: [edge.target for edge in task.edges] for task_id, task in tasks.items()}
+    waiting: dict[str, list[str]] = {}
+    for task_id, task in tasks.items():
+        if task.error_catcher:
+            waiting.setdefault(task.error_catcher, []).extend(followers[task_id])
+            followers[task_id].extend(catchers[task.error_catcher].start_tasks)
+    for catcher_id, targets in waiting.items():
+        catcher = catchers[catcher_id]
+        if catcher_id != error_catcher and not _reached(followers.__getitem__, targets).intersection(catcher.tasks):
+            for leaf in catcher.leaves:
+                followers[leaf].extend(targets)
+    return followers
+
+
 def reachable(integration: Integration, start_tasks: Iterable[str]) -> set[str]:
     """Collect the start tasks and all that their edges lead to."""
+    return _reached(lambda task_id: (edge.target for edge in integration.tasks[task_id].edges), start_tasks)
+
+
+def _reached(follow: Callable[[str], Iterable[str]], start_tasks: Iterable[str]) -> set[str]:
     found: set[str] = set()
     waiting = list(start_tasks)
     while waiting:
@@ -180,5 +205,5 @@ def reachable(integration: Integration, start_tasks: Iterable[str]) -> set[str]:
         if task_id in found:
             continue
         found.add(task_id)
-        waiting.extend(edge.target for edge in integration.tasks[task_id].edges)
+        waiting.extend(follow(task_id))
     return found

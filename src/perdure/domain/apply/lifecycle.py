@@ -62,7 +62,7 @@ def _cancelled(execution: Execution, _: ev.ExecutionCancelled, time: int) -> Non
 
 def _outcome_decided(execution: Execution, event: ev.OutcomeDecided, _: int) -> None:
     execution.outcome = Outcome(event.state, event.failure, event.outputs)
-    execution.cancel_due = None
+    execution.cancel_due = execution.restart_due = None
 
 
 def _catcher_started(execution: Execution, event: ev.ErrorCatcherStarted, _: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from perdure.domain import events as ev
 from perdure.domain.decide.catching import end_catcher
 from perdure.domain.decide.joining import is_complete, unhandled_failure
-from perdure.domain.decide.outcome import catches, decide_outcome, end, rolls_back
+from perdure.domain.decide.outcome import catches, decide_outcome, end, rolls_back, tears_down
 from perdure.domain.decide.running import settle
 from perdure.domain.decide.undoing import advance_rollback, start_rollback
 from perdure.domain.execution import CatcherState
@@ -83,7 +83,7 @@ def _enter_next_phase(transition: Transition) -> None:
         settle(transition, started=catcher.start_tasks)
     elif execution.phase < Phase.ROLLBACK and rolls_back(execution, outcome):
         start_rollback(transition)
-    elif execution.phase < Phase.TEARDOWN and graph.teardown and execution.start_time is not None:
+    elif execution.phase < Phase.TEARDOWN and tears_down(execution):
         transition.emit(ev.TeardownStarted(graph.teardown))
     else:
         end(transition, outcome)

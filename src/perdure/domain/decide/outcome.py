@@ -30,11 +30,7 @@ def decide_outcome(
         if caught is CatcherState.RUNNING:
             transition.emit(ev.ErrorCatcherEnded(catcher_id, succeeded=False))
     decided = ev.OutcomeDecided(state, failure, outputs)
-    if (
-        catches(execution, decided)
-        or rolls_back(execution, decided)
-        or (execution.graph.teardown and execution.start_time is not None)
-    ):
+    if catches(execution, decided) or rolls_back(execution, decided) or tears_down(execution):
         transition.emit(decided)
     else:
         end(transition, decided)
@@ -55,8 +51,9 @@ def end(transition: Transition, outcome: ev.OutcomeDecided | Outcome) -> None:
 def catches(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
     """Whether the catcher of the execution runs: it failed, and the catcher has not run for a task (row 56)."""
     catcher = execution.graph.error_catcher
-    failed = outcome.failure is not None and outcome.failure.code != "HISTORY_LIMIT"
-    return bool(catcher) and failed and not execution.cancel_requested and catcher not in execution.catchers
+    if not catcher or execution.start_time is None or execution.cancel_requested or catcher in execution.catchers:
+        return False
+    return outcome.failure is not None and outcome.failure.code != "HISTORY_LIMIT"
 
 
 def rolls_back(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
@@ -67,3 +64,8 @@ def rolls_back(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bo
     if outcome.state is ExecutionState.SUCCEEDED or not execution.graph.undo_bits or execution.start_time is None:
         return False
     return bool(undoable_tasks(execution) or unknown_tasks(execution))
+
+
+def tears_down(execution: Execution) -> bool:
+    """Whether there are teardown tasks to run: an execution that has never started leaves nothing behind (row 58)."""
+    return bool(execution.graph.teardown) and execution.start_time is not None

@@ -78,7 +78,7 @@ def start_ready(transition: Transition) -> None:
             return
         if is_ready(execution, task_id):
             settle(transition, started=(task_id,))
-        elif execution.tasks[task_id].state is TaskState.PENDING_EXECUTION:
+        elif execution.tasks[task_id].state is TaskState.PENDING_EXECUTION and task_id not in execution.graph.teardown:
             _consider(transition, task_id)
 
 
@@ -142,7 +142,8 @@ def try_start(transition: Transition, task_id: str, *, passing: bool = False) ->
     `passing` tells that the execution stood at this very task, and goes on.
     """
     execution = transition.execution
-    if execution.is_gated:
+    if execution.is_gated or execution.tasks[task_id].state is not TaskState.PENDING_EXECUTION:
+        # One that was to start together with a task that shut everything down is skipped by now.
         return
     precondition = execution.graph.tasks[task_id].precondition
     if precondition:
@@ -317,7 +318,6 @@ def succeed(
     execution = transition.execution
     run = execution.tasks[task_id]
     if run.config.suspension is not None and run.state is TaskState.IN_PROCESS and not execution.is_stopping:
-        run.worker = worker or run.worker
         open_approval(transition, task_id, run.config.suspension, outputs)
         return
     try:
