@@ -196,3 +196,34 @@ class ListConformance:
         assert (await found("parameters.n = 2"), await found("parameters.t = x")) == ([], [])
         await store.commit(commits.end(key("b"), 1, parameters='{"n":3}'))
         assert (await found("parameters.n = 1"), await found("parameters.n = 3")) == ([], ["b"])
+
+    async def test_labels_and_priority_that_change_are_found_as_they_are_now(self, store: Store):
+        commits = Commits()
+        await store.commit(commits.create(key("a"), labels='{"team":"red","tier":"one"}', state={"priority": 1}))
+        changes: tuple[tuple[dict[str, Any], set[str]], ...] = (
+            ({"new_labels": '{"team":"blue"}', "priority": 7}, {"labels.team = blue", "priority = 7"}),
+            ({"new_labels": "{}", "parameters": '{"n":5}'}, {"NOT labels:team", "parameters.n = 5"}),
+            ({"new_labels": '{"team":"blue"}'}, {"labels.team = blue"}),
+            ({}, {"labels.team = red", "labels.tier = one"}),
+        )
+        filters = set().union(*(matching for _, matching in changes))
+        for sequence, (state, matching) in enumerate(changes, start=1):
+            await store.commit(commits.move(key("a"), sequence, **state))
+            for text in filters:
+                for scope in (Scope(PROJECT), Scope(PROJECT, integration="order")):
+                    found = ids(await store.list_page(ListQuery(scope, parse_filter(text))))
+                    assert found == (["a"] if text in matching else []), (state, text)
+        row = await store.get_row(key("a"))
+        assert row is not None
+        assert row.labels == '{"team":"red","tier":"one"}'
+
+    async def test_replays_are_found_newest_first(self, store: Store):
+        commits = Commits()
+        for name, original in (("r1", "a"), ("r2", "b"), ("r3", "a")):
+            await store.commit(commits.create(key(name), replay_of=original, create_time=START + int(name[1])))
+        await store.commit(commits.create(key("a", "other"), replay_of="a"))
+        assert await store.replays(key("a")) == ["r3", "r1"]
+        assert await store.replays(key("r1")) == []
+        row = await store.get_row(key("r1"))
+        assert row is not None
+        assert row.created.replay_of == "a"

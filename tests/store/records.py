@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from perdure.store.records import (
+    BaseState,
     Commit,
     EventRecord,
     ExecutionKey,
@@ -138,6 +139,13 @@ class Commits:
         """Deletes executions."""
         commit = self.empty()
         commit.deleted += keys
+        return commit
+
+    def forget_history(self, of: ExecutionKey, sequence: int) -> Commit:
+        """Deletes the history of an execution, and stores its state as of a sequence."""
+        commit = self.empty()
+        commit.base_states.append(BaseState(of, sequence, b"state"))
+        commit.history_deleted.append(of)
         return commit
 
     def deploy(self, of: IntegrationKey, ordinal: int, **changes: Any) -> Commit:

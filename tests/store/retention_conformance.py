@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from perdure.store.errors import StoreRefused
 from perdure.store.filter.parse import parse_filter
 from perdure.store.queries import ListQuery, Scope
 from perdure.store.records import BaseState, Origin
@@ -45,6 +46,10 @@ async def deletable(store: Store, ended_before: int, keep: int | None = None, li
 
 def keys(*names: str) -> list[ExecutionKey]:
     return [key(name) for name in names]
+
+
+async def event_count(store: Store, name: str) -> int:
+    return len(await store.event_page(key(name), 0, max_records=9, max_bytes=999))
 
 
 class RetentionConformance:
@@ -222,3 +227,55 @@ class RetentionConformance:
         for future in [store.submit(forgetting), store.submit(again)]:
             await future
         assert await store.get_request(PROJECT, "Execute", "r") == request("r", "b")
+
+    async def test_a_history_is_deleted_and_the_state_stays(self, store: Store):
+        commits = Commits()
+        await store.commit(commits.create(key("a"), labels='{"team":"x"}', count=2))
+        await store.commit(commits.create(key("b")))
+        await store.commit(commits.end(key("a"), 2))
+        before = await store.get_row(key("a"))
+        assert before is not None
+        assert not before.history_deleted
+        await store.commit(commits.forget_history(key("a"), 3))
+        stored = await store.load(key("a"))
+        assert stored is not None
+        assert stored.row == replace(before, history_deleted=True)
+        assert (stored.base, stored.events) == (BaseState(key("a"), 3, b"state"), ())
+        assert await store.event_page(key("a"), 0, max_records=9, max_bytes=999) == []
+        page = await store.log_page(Scope(PROJECT), 0, max_records=9, max_bytes=999)
+        assert [record.created.key.execution for record in page.records] == ["b"]
+        assert await found(store, Scope(PROJECT), "labels.team = x") == ["a"]
+        # And then the rest of it.
+        await store.commit(commits.delete(key("a")))
+        assert await found(store, Scope(PROJECT)) == ["b"]
+
+    async def test_a_deleted_history_raises_the_floors_of_all_that_would_have_told_of_it(self, store: Store):
+        commits = Commits()
+        await store.commit(finish(commits, "a", START))
+        await store.commit(finish(commits, "child", START, **below("a")))
+        await store.commit(finish(commits, "b", START))
+        await store.commit(commits.forget_history(key("child"), 1))
+        floors = {
+            Scope(PROJECT): 2,
+            Scope(PROJECT, integration="order"): 2,
+            Scope(PROJECT, tree="a"): 2,
+            Scope(PROJECT, execution="child"): 2,
+            Scope(PROJECT, execution="a"): 0,
+            Scope(PROJECT, tree="b"): 0,
+        }
+        assert {scope: await store.log_floor(scope) for scope in floors} == floors
+
+    async def test_a_history_is_kept_as_long_as_it_is_needed(self, store: Store):
+        commits = Commits()
+        await store.commit(commits.create(key("live")))
+        await store.commit(finish(commits, "ended", START))
+        await store.commit(commits.forget_history(key("live"), 1))
+        for name in ("live", "ended"):
+            stored = await store.load(key(name))
+            assert stored is not None
+            assert (stored.row.history_deleted, await event_count(store, name)) == (False, 1)
+        old = commits.forget_history(key("ended"), 1)
+        old.base_states.clear()
+        with pytest.raises(StoreRefused, match="no base state"):
+            await store.commit(old)
+        assert await event_count(store, "ended") == 1

@@ -7,10 +7,12 @@ import pytest
 from perdure.store.errors import OrderTooWide
 from perdure.store.filter.parse import parse_filter
 from perdure.store.queries import ListQuery, OrderField, Scope
-from perdure.store.sqlite import list_reads
+from perdure.store.sqlite import list_reads, suspension_reads
 from perdure.store.sqlite.store import SqliteStore
+from perdure.store.suspensions import SuspensionQuery
 from tests.store.population import whole_list
 from tests.store.records import PROJECT, START, Commits, key
+from tests.store.suspension_conformance import asking, begun, whole
 
 EXTRA = 500
 IN_A_COMMIT = 5_000
@@ -81,3 +83,17 @@ async def test_a_count_looks_at_a_bounded_number_of_the_newest(store, monkeypatc
         counted = await store.count(Scope(PROJECT), parse_filter(text))
         assert sum(counted.by_state.values()) == expected, text
         assert counted.lower_bound == (limit < everything)
+
+
+async def test_a_page_of_suspensions_looks_at_a_bounded_number_and_says_where_it_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(suspension_reads, "SCANNED_ROWS", 3)
+    store = await SqliteStore.open(tmp_path / "data")
+    commits = Commits()
+    await store.commit(asking(commits, *(begun("a", number, who_may_resolve=("bob",)) for number in range(1, 9))))
+    wanted = SuspensionQuery(PROJECT, resolver="alice")
+    first = await store.suspension_page(wanted)
+    assert (first.rows, first.next) == ([], (START + 6, "a", 6))
+    for query in (wanted, replace(wanted, execution="a")):
+        assert await whole(store, query) == []
+        assert len(await whole(store, replace(query, resolver="bob"))) == 8
+    await store.close()

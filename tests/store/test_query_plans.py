@@ -5,14 +5,16 @@ from itertools import pairwise
 
 import pytest
 
-from perdure.store.filter.parse import parse_filter
+from perdure.store.filter.fields import SUSPENSIONS
+from perdure.store.filter.parse import parse_condition, parse_filter
 from perdure.store.queries import ListQuery, Scope
 from perdure.store.sqlite.connection import run
 from perdure.store.sqlite.store import SqliteStore
+from perdure.store.suspensions import SuspensionKey, SuspensionPlace, SuspensionQuery
 from tests.store.records import PROJECT, START, Commits, integration_key, key
 
-READ_WHOLE = ("worker_sessions", "head", "child USING INDEX executions_live_children", "(subquery")
-"""Tables that hold only what is open now, or one row, and what comes out of an index anyway."""
+READ_WHOLE = ("worker_sessions", "head", "child USING INDEX executions_live_children", "(subquery", "json_each")
+"""Tables that hold only what is open now, or one row, and what comes out of an index anyway, or out of a row."""
 
 ORDER = Scope(PROJECT, integration="order")
 BELOW = replace(ORDER, with_sub_executions=True)
@@ -25,6 +27,9 @@ READS = {
     "load_active": lambda store: anext(store.load_active(), None),
     "due": lambda store: store.due(START, 10),
     "children": lambda store: store.children(key("p"), "each", 1),
+    "replays": lambda store: store.replays(key("a")),
+    "get_suspension": lambda store: store.get_suspension(SuspensionKey(PROJECT, "a", 1)),
+    "log_floor of one": lambda store: store.log_floor(Scope(PROJECT, execution="a")),
     "live_children": lambda store: store.live_children(),
     "live_executions": lambda store: store.live_executions(integration_key(), 10),
     "get_request": lambda store: store.get_request(PROJECT, "Execute", "r"),
@@ -119,6 +124,29 @@ async def test_a_list_goes_by_the_index_of_its_filter_in_order(tmp_path, text, d
 async def test_a_list_of_a_scope_goes_by_its_index_in_order(tmp_path, scope, text):
     steps = await steps_of(tmp_path, lambda store: store.list_page(ListQuery(scope, parse_filter(text))))
     assert [step for step in steps if SMALL_SCOPES[scope] in step], steps
+
+
+SUSPENSION_LISTS = {
+    ("", "project"): "suspensions_by_create_time",
+    ("", "integration"): "suspensions_by_integration",
+    ("", "execution"): "PRIMARY KEY",
+    ("kind = APPROVAL", "project"): "suspensions_by_create_time",
+    ("state = PENDING", "project"): "suspensions_pending",
+    ("state = PENDING kind = CALLBACK", "integration"): "suspensions_pending_by_integration",
+    ("state = PENDING", "execution"): "PRIMARY KEY",
+}
+
+
+@pytest.mark.parametrize("after", [None, SuspensionPlace(START, "a", 1)])
+@pytest.mark.parametrize("resolver", [None, "alice"])
+@pytest.mark.parametrize(("text", "scope"), SUSPENSION_LISTS)
+async def test_a_list_of_suspensions_goes_by_an_index_in_order(tmp_path, text, scope, resolver, after):
+    within = {} if scope == "project" else {scope: "a"}
+    chosen = parse_condition(text, SUSPENSIONS)
+    wanted = SuspensionQuery(PROJECT, chosen=chosen, resolver=resolver, after=after, **within)
+    steps = await steps_of(tmp_path, lambda store: store.suspension_page(wanted))
+    index = SUSPENSION_LISTS[text, scope]
+    assert [step for step in steps if f"{index} (" in step], steps
 
 
 async def test_the_trees_that_may_be_deleted_are_found_by_the_end_of_their_roots(tmp_path):

@@ -16,9 +16,10 @@ from tests.store.list_conformance import ListConformance
 from tests.store.log_conformance import LogConformance
 from tests.store.records import START, Commits, key
 from tests.store.retention_conformance import RetentionConformance
+from tests.store.suspension_conformance import SuspensionConformance
 
 
-class TestSqliteStore(StoreConformance, ListConformance, LogConformance, RetentionConformance):
+class TestSqliteStore(StoreConformance, ListConformance, LogConformance, RetentionConformance, SuspensionConformance):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> OpenStore:
         return lambda: SqliteStore.open(tmp_path / "data")
