@@ -10,6 +10,7 @@ from perdure.domain.errors import NotFound
 from perdure.domain.events import CopiedTask, ExecutionCreated, OutcomeDecided
 from perdure.domain.frozen import frozen
 from perdure.domain.states import ExecutionState, ReplayMode, TaskState
+from perdure.engine.queries import require_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +95,7 @@ class Originals:
             case ReplayMode.FROM_SNAPSHOT:
                 sequence = found.snapshots.get(request.snapshot_number)
                 if sequence is None:
+                    require_history(await self._queries.row(key))
                     name = f"{request.snapshot_number} of execution {key.execution}"
                     raise NotFound("snapshot", name, reason="SNAPSHOT_NOT_FOUND")
                 there = _taken(await self._fold(key, sequence))
