@@ -121,13 +121,15 @@ class Stream:
         """Whether the current states have to come first."""
         if self._order.start is Begin.INITIAL_STATE or self._place.unsynced:
             return True
-        if named is not None and named.history_deleted and not self._is_behind(named):
+        scope = self._order.subject.scope
+        without_history = named is not None and named.history_deleted
+        if named is not None and without_history and not self._is_behind(named):
             if self._order.resets:
                 return True
             require_history(named)
-        floor = await self._queries.log_floor(self._order.subject.scope)
-        if self._order.start is Begin.BEGINNING and self._order.subject.scope.tree is None:
-            # A tree that has a floor is about to go: what is left of it would pass for all of it.
+        floor = await self._queries.log_floor(scope)
+        # A tree that has a floor is about to go: what is left of it would pass for all of it.
+        if (self._order.start is Begin.BEGINNING or without_history) and scope.tree is None:
             self._accepted_floor = floor
         if not self._is_expired(floor):
             return False
