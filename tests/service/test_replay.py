@@ -2,8 +2,15 @@
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
-from perdure.v1.execution_service_pb2 import ExecuteRequest, ListExecutionSnapshotsRequest, WaitExecutionRequest
+from perdure.v1.execution_service_pb2 import (
+    CancelExecutionRequest,
+    ExecuteRequest,
+    ListExecutionSnapshotsRequest,
+    WaitExecutionRequest,
+)
+from perdure.v1.replay_pb2 import ReplayExecutionRequest
 from tests.service.replaying import DIVIDE, WAIT, Execution, deploy, get, replay, run, state_of
 from tests.service.serving import ANY, integration, ints, refused, serving
 
@@ -292,3 +299,27 @@ async def test_an_id_that_execute_has_used_is_free_for_a_replay_and_the_other_wa
         name=integration("divide-by"), input_parameters=ints(n=1), request_id="both", do_not_propagate_error=True
     )
     assert (await stubs.executions.Execute(request)).execution != first.execution
+
+
+async def test_a_deadline_ends_the_wait_for_the_original_and_not_the_replay(stubs):
+    # The undo waits for a worker that never comes.
+    await deploy(stubs, "inner", 'tasks { task_id: "i" assign { assignments { parameter: "x" expression: "1" } } }')
+    text = """
+        tasks { task_id: "s" sub_integration { integration_id: "inner" } rollback { task: "nobody" }
+                next_tasks { task_id: "w" } }
+        tasks { task_id: "w" timer { delay { seconds: 3600 } } }
+    """
+    await deploy(stubs, "undone", text)
+    original = (await stubs.execute("undone")).execution
+    while state_of(await get(stubs, original, BASIC)) != "SUSPENDED":
+        await stubs.executions.WaitExecution(WaitExecutionRequest(name=original, timeout=Duration(nanos=1_000_000)))
+    request = ReplayExecutionRequest(
+        name=original, replay_reason="stuck", cancel_original=True, request_id="once", execution_method="POST_TO_QUEUE"
+    )
+    told = await refused(stubs.executions.ReplayExecution(request, timeout=0.5))
+    assert (told.code, told.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
+    assert not (await get(stubs, original, BASIC)).HasField("replay_info")
+    # The same request waits on, until somebody gives up what is not undone.
+    await stubs.executions.CancelExecution(CancelExecutionRequest(name=original, force=True))
+    answer = await stubs.executions.ReplayExecution(request)
+    assert list((await get(stubs, original, BASIC)).replay_info.replayed_executions) == [answer.execution]
