@@ -55,7 +55,8 @@ class Commands:
 @pytest.fixture(scope="module")
 def perdure(tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
-    options = ["--listen", "127.0.0.1:0", "--app", "tests.cli.app:app", "--workers", "in-process"]
+    apps = ["--app", "tests.cli.app:app", "--app", "tests.cli.purchase_app:app"]
+    options = ["--listen", "127.0.0.1:0", *apps, "--workers", "in-process"]
     with start("serve", "--data", data, *options) as server:
         assert server.stdout is not None
         first_line = server.stdout.readline()

@@ -80,12 +80,26 @@ def test_names_are_asked_of_the_server(perdure):
     perdure.json("execute", "total", "a=1", "--id", "completed-1")
     perdure.json("execute", "total", "a=1", "--id", "completed-2")
     server = {"PERDURE_SERVER": perdure.address}
-    assert completed("list", "", **server) == ["doubled", "failing", "total", "waiting"]
+    assert completed("list", "", **server) == ["doubled", "failing", "purchase", "shipment", "total", "waiting"]
     assert completed("execute", "to", **server) == ["total"]
     assert completed("watch", "--integration", "wai", **server) == ["waiting"]
     assert completed("get", "completed-", **server) == ["completed-2", "completed-1"]
     assert completed("watch", "--tree", "completed-1", **server) == ["completed-1"]
     assert completed("cancel", "completed-1", "--server", perdure.address, "--project", "other", "") == []
+
+
+def test_tasks_and_suspensions_are_those_of_the_execution_on_the_line(perdure):
+    perdure.json("execute", "purchase", "sku=pen", "--async", "--id", "completed-3")
+    server = {"PERDURE_SERVER": perdure.address}
+    assert completed("break", "completed-3", "--before", "", **server) == ["reserve", "ask", "payment"]
+    assert completed("undo", "completed-3", "skip", "res", **server) == ["reserve"]
+    assert completed("undo", "completed-3", "s", **server) == ["skip"]
+    assert completed("execute", "shipment", "--break-after", "", **server) == ["reserve", "ship"]
+    for _ in range(2_000):
+        if open_ones := perdure.json("suspensions", "completed-3"):
+            break
+    assert completed("lift", "completed-3", "", **server) == [each["name"][-1] for each in open_ones]
+    perdure.json("cancel", "completed-3", "--force", "--wait")
 
 
 def test_a_server_that_is_named_on_the_line_is_asked(perdure):

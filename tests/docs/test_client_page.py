@@ -1,17 +1,23 @@
 """What docs/client.md shows is run against a real server."""
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 
-from perdure import App
-from perdure.client.errors import ExecutionFailed
+from perdure import App, suspend, timer, wait_for_signal
+from perdure.client.errors import ExecutionFailed, NotFound
 from perdure.testing.server import local_server
 from perdure.v1.execution_pb2 import ExecutionDetails
 from tests.docs.documents import PROJECT
 from tests.docs.pages import module_of
 
 app = App("client-page")
+
+
+@dataclass
+class Payment:
+    amount: int
 
 
 @app.task
@@ -35,6 +41,17 @@ def slow() -> str:
     return wait_for_cancel()
 
 
+@app.integration
+def pair(a: int) -> int:
+    return add(add(a, 1), 1)
+
+
+@app.integration
+def held(a: int, b: int = 2) -> int:
+    timer("1h")
+    return add(a, b)
+
+
 @app.task
 async def fail() -> None:
     raise ValueError("no stock")
@@ -43,6 +60,12 @@ async def fail() -> None:
 @app.integration
 def failing() -> None:
     fail()
+
+
+@app.integration
+def purchase() -> int:
+    suspend("May it go?", id="ask")
+    return wait_for_signal("paid", Payment, id="payment").amount
 
 
 @pytest.fixture
@@ -107,3 +130,58 @@ async def test_errors_tell_what_the_page_says(page):
         assert await page.explain(served.client, "total", {"a": 1}) == "it worked"
         with pytest.raises(ExecutionFailed):
             await served.client.execute("failing")
+
+
+async def suspended(client):
+    """Starts a purchase and waits until it is suspended; returns its name."""
+    started = await client.start("purchase")
+    async with client.watch(started.name) as watch:
+        async for event in watch:
+            if event.HasField("suspension_change"):
+                break
+    return started.name
+
+
+async def test_finding_out_why_does_what_the_page_says(page):
+    async with local_server(app) as served:
+        waiting = await suspended(served.client)
+        assert any("ask" in message for message in await page.why(served.client, waiting))
+        await page.examine(served.client, (await served.client.execute("pair", {"a": 1})).name)
+        assert "header" in await page.keep(served.client, waiting)
+
+
+async def test_pausing_and_changing_do_what_the_page_says(page):
+    async with local_server(app) as served:
+        started = await served.client.start("held", {"a": 1})
+        assert await page.hold(served.client, started.name)
+        changed = await served.client.get(started.name)
+        assert (changed.priority, changed.paused) == (900, False)
+        assert changed.current_parameters["b"].int_value == 3
+        await page.stop(served.client, started.name)
+        with pytest.raises(NotFound):
+            await served.client.get(started.name)
+
+
+async def test_stepping_does_what_the_page_says(page):
+    async with local_server(app) as served:
+        ended = await served.client.get(await page.debug(served.client))
+        assert ended.response_parameters["result"].int_value == 22
+
+
+async def test_deciding_and_signalling_do_what_the_page_says(page):
+    async with local_server(app) as served:
+        name = await suspended(served.client)
+        assert await page.decide(served.client, name) == "bob"
+        assert await page.decide(served.client, name) == "nothing to decide"
+        assert not await page.pay(served.client, name, "bank-1")
+        assert (await served.client.wait(name)).execution_details.state == ExecutionDetails.SUCCEEDED
+
+
+async def test_replaying_does_what_the_page_says(page):
+    async with local_server(app) as served:
+        first = await served.client.execute("total", {"a": 1})
+        assert await page.repeat(served.client, first.name) == 7
+        with pytest.raises(ExecutionFailed) as failed:
+            await served.client.execute("failing")
+        repaired = await page.repair(served.client, failed.value.execution)
+        assert (await served.client.wait(repaired)).execution_details.state == ExecutionDetails.FAILED

@@ -17,7 +17,7 @@ from perdure.client.errors import ClientError
 from perdure.client.names import last_part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
 
     import click
 
@@ -41,17 +41,25 @@ def complete_execution(context: click.Context, _: click.Parameter, incomplete: s
 
 def complete_task(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Complete a task of the execution, or of the integration, that was named before."""
-    return asyncio.run(_found(context, incomplete, partial(_tasks, context.params)))
+    named = partial(_tasks, _argument(context, "execution"), _argument(context, "integration"))
+    return asyncio.run(_found(context, incomplete, named))
 
 
 def complete_suspension(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Complete the number of an open suspension of the execution that was named before."""
-    return asyncio.run(_found(context, incomplete, partial(_suspensions, context.params.get("execution"))))
+    return asyncio.run(_found(context, incomplete, partial(_suspensions, _argument(context, "execution"))))
 
 
 def complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Leave it to the shell to complete the name of a file."""
     return [CompletionItem(incomplete, type="file")]
+
+
+def _argument(context: click.Context, name: str) -> str | None:
+    """Take an argument that was given before; behind an option whose value is completed it is not read yet."""
+    if name not in {parameter.name for parameter in context.command.params}:
+        return None
+    return context.params.get(name) or next(iter(context.args), None)
 
 
 async def _found(
@@ -86,8 +94,7 @@ async def _executions(client: Client, incomplete: str) -> AsyncIterator[str]:
         yield execution.name
 
 
-async def _tasks(params: Mapping[str, str | None], client: Client, incomplete: str) -> AsyncIterator[str]:
-    execution, integration = params.get("execution"), params.get("integration")
+async def _tasks(execution: str | None, integration: str | None, client: Client, incomplete: str) -> AsyncIterator[str]:
     if execution:
         found = await client.get(execution, read_mask=["name", "integration_revision_id"])
         of = found.name.partition("/executions/")[0]

@@ -1,0 +1,244 @@
+"""Commands that pause, step, decide, signal, undo, replay and delete, against a real server."""
+
+import json
+
+import pytest
+
+TRIES = 2_000
+PURCHASE = "projects/default/locations/local/integrations/purchase/executions"
+
+
+def start(perdure, integration, execution_id, *arguments):
+    perdure.json("execute", integration, *arguments, "--async", "--id", execution_id)
+
+
+def ended(perdure, execution_id):
+    """Follows an execution to its end and returns it."""
+    perdure("watch", execution_id)
+    return perdure.json("get", execution_id)
+
+
+def until(ask):
+    """Asks until there is an answer, which the tries bound."""
+    for _ in range(TRIES):
+        if found := ask():
+            return found
+    raise AssertionError("it has not come to be")
+
+
+def stopped_at(perdure, execution_id, task):
+    """Waits until an execution is stopped at a task."""
+
+    def stops_there():
+        blockers = perdure.json("explain", execution_id).get("blockers", [])
+        return any(each.get("breakpoint", {}).get("taskNumber") == task for each in blockers)
+
+    until(stops_there)
+
+
+def waiting(perdure, execution_id):
+    """Waits until an execution has an open suspension."""
+    return until(lambda: perdure.json("suspensions", execution_id))
+
+
+def test_a_purchase_is_approved_and_paid(perdure):
+    start(perdure, "purchase", "buy-1", "sku=pen")
+    (asked,) = waiting(perdure, "buy-1")
+    assert (asked["taskNumber"], asked["customMessage"]) == ("ask", "May it go?")
+    shown = perdure("suspensions", "buy-1").stdout.splitlines()
+    assert shown[1].split()[:5] == ["buy-1", "1", "ask", "decision", "PENDING"]
+    explained = perdure("explain", "buy-1").stdout
+    assert "→ perdure lift buy-1 1  or  perdure reject buy-1 1" in explained
+    lifted = perdure("lift", "buy-1", "--result", "fine", "--as", "bob")
+    assert [line.split() for line in lifted.stdout.splitlines()[1:]] == [
+        ["task", "ask"],
+        ["state", "LIFTED"],
+        ["by", "bob"],
+        ["result", "fine"],
+    ]
+    waiting(perdure, "buy-1")
+    sent = perdure.json("signal", "buy-1", "paid", "amount=7", "--id", "bank-1")
+    assert sent == {"taskNumber": "payment", "duplicate": False, "signalId": "bank-1"}
+    assert ended(perdure, "buy-1")["responseParameters"]["result"]["intValue"] == "7"
+    assert perdure("suspensions", "buy-1").stdout.splitlines()[1:] == []
+    assert len(perdure.json("suspensions", "buy-1", "--all")) == 2
+    watched = perdure("watch", "buy-1").stdout
+    assert "suspension 1 LIFTED by bob: fine" in watched
+
+
+def test_a_suspension_is_decided_once_and_named_in_each_way(perdure):
+    start(perdure, "purchase", "buy-2", "sku=pen")
+    waiting(perdure, "buy-2")
+    assert perdure("reject", f"{PURCHASE}/buy-2/suspensions/1", "--result", "no").exit_code == 0
+    assert perdure("reject", "buy-2", 1).exit_code == 0
+    late = perdure("lift", "buy-2", 1)
+    assert late.exit_code == 3
+    assert "reason: SUSPENSION_RESOLVED" in late.stderr
+    callback = perdure("lift", "buy-2", 2)
+    assert "reason: SUSPENSION_NOT_DECIDABLE" in callback.stderr
+    none = perdure("lift", "buy-2")
+    assert (none.exit_code, none.stdout) == (3, "")
+    assert "nothing is open that could be decided" in none.stderr
+    perdure.json("cancel", "buy-2", "--force", "--wait")
+
+
+def test_a_pause_holds_what_has_not_begun_and_parameters_can_be_changed_meanwhile(perdure):
+    start(perdure, "purchase", "buy-3", "sku=pen", "--break-before", "reserve")
+    stopped_at(perdure, "buy-3", "reserve")
+    paused = perdure("pause", "buy-3", "--reason", "stocktaking")
+    assert paused.stdout.splitlines()[2].startswith("paused")
+    assert paused.stdout.splitlines()[2].endswith("stocktaking")
+    assert perdure.json("explain", "buy-3")["paused"]
+    assert any(line.startswith("paused") for line in perdure("get", "buy-3").stdout.splitlines())
+    refused = perdure("resume", "buy-3", "--set", "count=x")
+    assert refused.exit_code == 2
+    assert "a whole number" in refused.stderr
+    assert "the parameters are:" in perdure("resume", "buy-3", "--set", "no=1").stderr
+    assert perdure("resume", "buy-3", "--set", "count=4").exit_code == 0
+    assert perdure.json("get", "buy-3")["currentParameters"]["count"]["intValue"] == "4"
+    again = perdure("resume", "buy-3", "--set", "count=5")
+    assert "reason: EXECUTION_NOT_PAUSED" in again.stderr
+    perdure.json("cancel", "buy-3", "--force", "--wait")
+
+
+def test_stepping_runs_one_task_at_a_time(perdure):
+    start(perdure, "shipment", "step-1", "sku=pen", "--step-through", "--development")
+    stopped_at(perdure, "step-1", "reserve")
+    got = perdure("get", "step-1").stdout
+    assert "before reserve since" in got
+    assert "before every task" in got
+    assert perdure("step", "step-1", "--set", "count=3").exit_code == 0
+    stopped_at(perdure, "step-1", "ship")
+    assert perdure("step", "step-1", "--task", "nothing").exit_code == 3
+    assert perdure("step", "step-1", "--retry").exit_code == 3
+    assert perdure("step", "step-1", "--continue", "--task", "ship").exit_code == 2
+    assert perdure("step", "step-1", "--continue").exit_code == 0
+    assert ended(perdure, "step-1")["responseParameters"]["result"]["intValue"] == "3"
+    late = perdure("step", "step-1")
+    assert "reason: EXECUTION_ENDED" in late.stderr
+    assert "stopped before ship" in perdure("watch", "step-1").stdout
+
+
+def test_breakpoints_are_set_listed_and_cleared(perdure):
+    start(perdure, "purchase", "break-1", "sku=pen")
+    waiting(perdure, "break-1")
+    assert perdure("break", "break-1").stdout == "no breakpoints\n"
+    set_ = perdure("break", "break-1", "--before", "payment", "--on-failure", "--if", "params.count > 5")
+    assert set_.stdout.splitlines()[:2] == [
+        "stops         before payment if params.count > 5",
+        "stops         on failure of any task if params.count > 5",
+    ]
+    assert perdure("break", "break-1").stdout == set_.stdout
+    assert len(perdure.json("break", "break-1")["breakpoints"]) == 2
+    wrong = perdure("break", "break-1", "--before", "nothing")
+    assert wrong.exit_code in {2, 3}
+    assert "nothing" in wrong.stderr
+    assert perdure("break", "break-1", "--clear").stdout == "no breakpoints\n"
+    assert perdure("break", "break-1", "--clear", "--before", "ask").exit_code == 2
+    perdure.json("cancel", "break-1", "--force", "--wait")
+
+
+def test_labels_are_changed_one_by_one_and_the_rest_as_a_whole(perdure):
+    start(perdure, "purchase", "update-1", "sku=pen", "--label", "a=1", "--label", "b=2")
+    options = ["--label", "c=3", "--no-label", "a", "--priority", "7", "--deadline", "2999-01-01T00:00:00Z"]
+    updated = perdure.json("update", "update-1", *options)
+    assert (updated["labels"], updated["priority"]) == ({"b": "2", "c": "3"}, 7)
+    assert updated["deadline"] == "2999-01-01T00:00:00Z"
+    assert "deadline" not in perdure.json("update", "update-1", "--no-deadline", "--description", "later")
+    assert "priority" in perdure("update", "update-1", "--priority", "8").stdout
+    assert perdure("update", "update-1").exit_code == 2
+    perdure.json("cancel", "update-1", "--force", "--wait")
+
+
+def test_an_undo_that_is_held_is_decided_by_hand(perdure):
+    start(perdure, "shipment", "undo-1", "sku=stuck")
+    (held,) = until(lambda: [each for each in perdure.json("explain", "undo-1")["blockers"] if "rollbackHeld" in each])
+    assert held["taskNumber"] == "reserve"
+    assert "perdure undo undo-1 retry|skip|done reserve" in perdure("explain", "undo-1").stdout
+    assert "in progress; still to be undone: reserve" in perdure("get", "undo-1").stdout
+    assert perdure("undo", "undo-1", "done", "--reason", "by hand").exit_code == 0
+    shown = ended(perdure, "undo-1")
+    assert shown["executionDetails"]["rollback"]["outcome"] == "OUTCOME_COMPLETE"
+    assert shown["executionDetails"]["state"] == "FAILED"
+    late = perdure("undo", "undo-1", "skip", "reserve")
+    assert late.exit_code == 3
+    parts = {row[2] for row in map(str.split, perdure("steps", "undo-1").stdout.splitlines()[1:])}
+    assert parts == {"forward", "rollback"}
+
+
+def test_a_replay_begins_where_it_is_told_to(perdure):
+    start(perdure, "shipment", "replay-1", "sku=pen")
+    ended(perdure, "replay-1")
+    followed = perdure("replay", "replay-1", "--reason", "more", "--set", "count=5", "--follow", "--id", "replay-2")
+    assert followed.exit_code == 0
+    assert followed.stdout.splitlines()[-1].split() == ["result", "5"]
+    again = perdure.json("replay", "replay-1", "--from", "1", "--reason", "again", "--id", "replay-3")
+    assert again["execution"].endswith("/executions/replay-3")
+    assert again["original"].endswith("/executions/replay-1")
+    assert ended(perdure, "replay-3")["responseParameters"]["result"]["intValue"] == "1"
+    assert "done by the original" in perdure("get", "replay-3").stdout
+    original = perdure("get", "replay-1").stdout
+    assert "replayed by" in original
+    assert "replay-3, replay-2" in original
+    failed = perdure("replay", "replay-1", "--from", "failure", "--reason", "x")
+    assert failed.exit_code == 3
+    assert "reason: EXECUTION_NOT_FAILED" in failed.stderr
+    assert perdure("replay", "replay-1", "--reason", "x", "--validate-only").stdout == "the request is valid\n"
+    assert perdure("replay", "replay-1", "--from", "the end", "--reason", "x").exit_code == 2
+    assert "--reason" in perdure("replay", "replay-1").stderr
+
+
+def test_a_replay_that_fails_exits_with_1(perdure):
+    failed = perdure("execute", "failing", "text=no stock", "--id", "replay-4")
+    assert failed.exit_code == 1
+    again = perdure("replay", "replay-4", "--from", "failure", "--reason", "again", "--follow", "-o", "json")
+    assert again.exit_code == 1
+    assert json.loads(again.stdout)["error"]["code"] == "HANDLER_ERROR"
+
+
+def test_a_deletion_is_asked_for_and_leaves_nothing(perdure):
+    start(perdure, "shipment", "gone-1", "sku=pen")
+    ended(perdure, "gone-1")
+    asked = perdure("delete", "gone-1")
+    assert asked.exit_code == 2
+    assert "give --yes" in asked.stderr
+    assert perdure("delete", "gone-1", "--history-only", "--yes").exit_code == 0
+    assert "the history of its tasks is deleted" in perdure("get", "gone-1").stdout
+    assert "reason: HISTORY_DELETED" in perdure("events", "gone-1").stderr
+    deleted = perdure("delete", "gone-1", "nothing-1", "--yes", "-o", "json")
+    assert deleted.exit_code == 3
+    assert [name.rpartition("/")[2] for name in json.loads(deleted.stdout)["deleted"]] == ["gone-1"]
+    assert perdure("get", "gone-1").exit_code == 3
+
+
+def test_development_lets_a_live_execution_be_deleted(perdure):
+    start(perdure, "purchase", "dev-1", "sku=pen", "--development")
+    assert perdure("delete", "dev-1", "--yes").exit_code == 3
+    assert perdure("delete", "dev-1", "--force", "--yes").exit_code == 0
+
+
+def test_only_as_many_snapshots_are_kept_as_asked_for(perdure):
+    perdure.json("execute", "shipment", "sku=pen", "--id", "kept-1", "--savepoints", "none")
+    assert perdure.json("snapshots", "kept-1") == []
+    assert "the execution has no snapshots" in perdure("compare", "kept-1").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["pause", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["explain", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["replay", "nothing", "--reason", "x"], "EXECUTION_NOT_FOUND"),
+        (["step", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["lift", "nothing", "1"], "EXECUTION_NOT_FOUND"),
+        (["delete", "nothing", "--yes"], "EXECUTION_NOT_FOUND"),
+        (["export", "nothing"], "EXECUTION_NOT_FOUND"),
+        (["render", "nothing"], "INTEGRATION_NOT_FOUND"),
+        (["render", "--execution", "nothing"], "EXECUTION_NOT_FOUND"),
+    ],
+)
+def test_what_is_not_there_exits_with_3(perdure, arguments, reason):
+    refused = perdure(*arguments)
+    assert refused.exit_code == 3
+    assert f"reason: {reason}" in refused.stderr
+    assert refused.stdout == ""
