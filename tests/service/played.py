@@ -7,14 +7,18 @@ from contextlib import asynccontextmanager
 import grpc
 
 from perdure import App, TaskContext
+from perdure.runtime.supervisor import Supervisor
 from perdure.testing.server import local_server
 from perdure.v1 import execution_pb2, execution_service_pb2, integration_service_pb2, intervention_pb2
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
 from perdure.v1.integration_service_pb2_grpc import IntegrationServiceStub
+from perdure.worker.local import LocalTransport
+from perdure.worker.registry import collect_handlers
+from perdure.worker.worker import Worker, WorkerOptions
 from tests.service.serving import definition
 
 LOCATION = "projects/default/locations/local"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 10
 State = execution_pb2.ExecutionDetails.State
 TaskState = execution_pb2.TaskExecutionDetails.TaskExecutionState
 
@@ -182,3 +186,16 @@ async def playing(data, script=None):
         grpc.aio.insecure_channel(local.address) as channel,
     ):
         yield World(script, local, channel)
+
+
+@asynccontextmanager
+async def performing(server, app):
+    """Has another worker, in this process, perform the handlers of an app."""
+    worker = Worker(collect_handlers([app]), LocalTransport(server.open_session), WorkerOptions(shared_loop=True))
+    supervisor = Supervisor()
+    work = supervisor.spawn(worker.run(), "perform handlers")
+    try:
+        yield
+    finally:
+        worker.stop()
+        await work
