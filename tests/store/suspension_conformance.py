@@ -60,6 +60,7 @@ async def whole(store: Store, wanted: SuspensionQuery) -> list[SuspensionKey]:
         found += [row.record.key for row in page.rows]
         if page.next is None:
             return found
+        assert wanted.after is None or page.next < wanted.after
         wanted = replace(wanted, after=page.next)
 
 
