@@ -99,8 +99,12 @@ api-lint: ## Google's API linter over the contract (needs Go)
 	scripts/api-lint.sh
 
 .PHONY: tour
-tour: setup ## Take the README's tour against a server of its own (needs grpcurl)
-	scripts/readme_tour.sh
+tour: setup ## Take the tours of the README and the docs against servers of their own (needs grpcurl)
+	scripts/tour.sh
+
+.PHONY: record
+record: setup ## Take the tours and write what comes out into the pages
+	scripts/tour.sh --record
 
 .PHONY: package
 package: setup ## Build sdist and wheel, look inside, install the wheel alone and start it

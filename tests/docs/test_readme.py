@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from scripts.readme_tour import Block, TourFault, missing_line, read_blocks, run_blocks
+from scripts.tour import Block, TourFault, missing_line, read_blocks, run_blocks
 from tests.docs.documents import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

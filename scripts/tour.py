@@ -1,4 +1,6 @@
-"""Does what README.md tells its readers to do, against a server of its own, and compares what comes out.
+"""Does what pages tell their readers to do, each against a server of its own, and compares what comes out.
+
+`--record` writes what comes out into the pages, where they have room for it.
 
 A comment before a fenced block says what becomes of it:
 
@@ -7,10 +9,14 @@ A comment before a fenced block says what becomes of it:
 - `tour: run`: the block is run by bash, and every command in it has to succeed;
 - `tour: refused`: the block is run, and its last command has to fail;
 - `tour: expect`: the output of the block before has these lines, in this order, with others between them. `…` stands
-  for any text, and how wide blanks are does not matter.
+  for any text, and how wide blanks are does not matter;
+- `tour: recorded`: the same of lines that `--record` has written.
 
-All blocks share one shell, so that a variable of one is there in the next. Needs bash, grpcurl and the project's
-virtual environment in PATH.
+`tour: until TEXT in COMMAND` stands alone: the tour waits until the output of the command has the text, as a reader
+does without noticing.
+
+All blocks of a page share one shell, so that a variable of one is there in the next. Needs bash, grpcurl and the
+project's virtual environment in PATH.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -29,11 +36,21 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-README: Final = Path(__file__).resolve().parent.parent / "README.md"
+PROJECT: Final = Path(__file__).resolve().parent.parent
+PAGES: Final = (PROJECT / "README.md", PROJECT / "docs" / "order-fulfilment.md")
 BLOCK: Final = re.compile(
-    r"^<!-- tour: (?P<role>write|serve|run|refused|expect)(?: (?P<file>\S+))? -->\n```\w+\n(?P<text>.*?)^```$",
+    r"^<!-- tour: (?:(?P<role>write|serve|run|refused|expect|recorded)(?: (?P<file>\S+))? -->\n```\w+\n(?P<text>.*?)^```$"
+    r"|until (?P<wanted>.+?) in (?P<command>.+?) -->$)",
     re.MULTILINE | re.DOTALL,
 )
+VOLATILE: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?"  # instants
+    r"|\b\d+(?:\.\d+)?(?:ms|s|m|h|d)(?:\d+(?:s|m|h))?(?![\w.])"  # lengths of time
+    r"|\b0\d{5}-[0-9a-f]{3}\b"  # revisions
+    r"|(?<=\bembedded-)[0-9a-f]+"  # workers
+)
+"""What is another in every run; recorded as `…`."""
+TRIES: Final = 40
 LISTENING: Final = "perdure: listening on "
 START_SECONDS: Final = 30.0
 SHELL_SECONDS: Final = 120.0
@@ -41,7 +58,7 @@ STOP_SECONDS: Final = 30.0
 
 
 class TourFault(Exception):
-    """What the README says is not what happens."""
+    """What a page says is not what happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +67,8 @@ class Block:
 
     Attributes:
         role: What becomes of it.
-        file: Name of the file to write; empty for the other roles.
-        text: What is inside the fences.
+        file: Name of the file to write, or the text to wait for; empty for the other roles.
+        text: What is inside the fences, or the command whose output is waited for.
     """
 
     role: str
@@ -65,7 +82,12 @@ def read_blocks(document: str) -> list[Block]:
     Raises:
         TourFault: A comment of the tour is not followed by a block, or has no meaning.
     """
-    blocks = [Block(match["role"], match["file"] or "", match["text"]) for match in BLOCK.finditer(document)]
+    blocks = [
+        Block(match["role"], match["file"] or "", match["text"])
+        if match["role"]
+        else Block("until", match["wanted"], match["command"])
+        for match in BLOCK.finditer(document)
+    ]
     if len(blocks) != document.count("<!-- tour:"):
         raise TourFault("a comment of the tour has no block after it, or no role that is known")
     return blocks
@@ -85,6 +107,11 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
+def environment() -> dict[str, str]:
+    """Makes the environment of a reader who stands in a checkout."""
+    return os.environ | {"PYTHONPATH": str(PROJECT), "NO_COLOR": "1", "COLUMNS": "110"}
+
+
 @contextmanager
 def serving(command: str, folder: Path) -> Iterator[str]:
     """Runs the command that serves, on a free port; yields the address, and ends the server.
@@ -94,7 +121,9 @@ def serving(command: str, folder: Path) -> Iterator[str]:
     """
     arguments = [*command.split(), "--listen", "127.0.0.1:0"]
     with (folder / "server.log").open("w+", encoding="utf-8") as log:
-        server = subprocess.Popen(arguments, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
+        server = subprocess.Popen(
+            arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=log, text=True
+        )
         try:
             assert server.stdout is not None
             ready, _, _ = select.select([server.stdout], [], [], START_SECONDS)
@@ -119,6 +148,9 @@ def script_of(blocks: Iterable[Block], outputs: Path) -> str:
             body, then = f"set -e\n{block.text}set +e", ""
         elif block.role == "refused":
             body, then = block.text, "test $? -ne 0 || exit 1\n"
+        elif block.role == "until":
+            found = f"{block.text} 2>&1 | grep -qF -- {shlex.quote(block.file)}"
+            body, then = f"for try in $(seq {TRIES}); do {found} && break; done", f"{found} || exit 1\n"
         else:
             continue
         parts.append(f"echo {position} > '{outputs}/last'\n{{\n{body}\n}} > '{outputs}/{position}' 2>&1\n{then}")
@@ -133,12 +165,11 @@ def run_blocks(blocks: Sequence[Block], folder: Path, address: str) -> dict[int,
     """
     outputs = folder / "outputs"
     outputs.mkdir()
-    environment = os.environ | {"PERDURE_SERVER": address}
     done = subprocess.run(
         ["bash"],
         input=script_of(blocks, outputs),
         cwd=folder,
-        env=environment,
+        env=environment() | {"PERDURE_SERVER": address},
         timeout=SHELL_SECONDS,
         check=False,
         text=True,
@@ -151,13 +182,13 @@ def run_blocks(blocks: Sequence[Block], folder: Path, address: str) -> dict[int,
 
 
 def compare(blocks: Sequence[Block], outputs: dict[int, str]) -> None:
-    """Holds each output against what the README shows of it.
+    """Holds each output against what the page shows of it.
 
     Raises:
         TourFault: A line is missing.
     """
     for position, block in enumerate(blocks):
-        if block.role == "expect":
+        if block.role in {"expect", "recorded"}:
             line = missing_line(block.text, outputs[position - 1])
             if line is not None:
                 raise TourFault(
@@ -165,32 +196,55 @@ def compare(blocks: Sequence[Block], outputs: dict[int, str]) -> None:
                 )
 
 
-def take_tour(blocks: Sequence[Block], folder: Path) -> None:
-    """Takes the tour in an empty folder.
+def record(document: str, blocks: Sequence[Block], outputs: dict[int, str]) -> str:
+    """Writes the outputs into a page, where it has room for them."""
+    recorded = dict(enumerate(blocks))
+    positions = iter(recorded)
+
+    def written(match: re.Match[str]) -> str:
+        position = next(positions)
+        if match["role"] != "recorded":
+            return match[0]
+        text = VOLATILE.sub("…", outputs[position - 1])
+        lines = [line.rstrip() for line in text.rstrip().splitlines()]
+        begin, end = (place - match.start() for place in match.span("text"))
+        return match[0][:begin] + "\n".join(lines) + "\n" + match[0][end:]
+
+    return BLOCK.sub(written, document)
+
+
+def take_tour(blocks: Sequence[Block], folder: Path) -> dict[int, str]:
+    """Takes a tour in an empty folder, and returns the output of each block by its position.
 
     Raises:
-        TourFault: What the README says is not what happens.
+        TourFault: What the page says is not what happens.
     """
     for block in blocks:
         if block.role == "write":
             (folder / block.file).write_text(block.text, encoding="utf-8")
     (served,) = [block.text for block in blocks if block.role == "serve"]
     with serving(served, folder) as address:
-        compare(blocks, run_blocks(blocks, folder, address))
+        return run_blocks(blocks, folder, address)
 
 
-def main() -> int:
-    """Takes the tour and returns the exit code."""
-    with tempfile.TemporaryDirectory(prefix="perdure-tour-") as folder:
-        try:
-            blocks = read_blocks(README.read_text(encoding="utf-8"))
-            take_tour(blocks, Path(folder))
-        except TourFault as fault:
-            print(f"README.md: {fault}", file=sys.stderr)
-            return 1
-    print(f"README.md: {sum(block.role in {'run', 'refused'} for block in blocks)} blocks do what they say")
+def main(arguments: Sequence[str]) -> int:
+    """Takes the tours and returns the exit code."""
+    for page in PAGES:
+        with tempfile.TemporaryDirectory(prefix="perdure-tour-") as folder:
+            document = page.read_text(encoding="utf-8")
+            try:
+                blocks = read_blocks(document)
+                outputs = take_tour(blocks, Path(folder))
+                if arguments == ["--record"]:
+                    page.write_text(record(document, blocks, outputs), encoding="utf-8")
+                    blocks = read_blocks(page.read_text(encoding="utf-8"))
+                compare(blocks, outputs)
+            except TourFault as fault:
+                print(f"{page.name}: {fault}", file=sys.stderr)
+                return 1
+        print(f"{page.name}: {sum(block.role in {'run', 'refused'} for block in blocks)} blocks do what they say")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
