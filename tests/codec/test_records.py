@@ -1,7 +1,9 @@
 """Stored event batches read back as what was written."""
 
+import dataclasses
+
 import pytest
-from hypothesis import given
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from perdure.codec import records
@@ -26,6 +28,19 @@ def test_every_type_of_event_can_be_stored(event_type: type, data: st.DataObject
     _, (decoded,) = decode_events(encode_events([event], 1))
     assert type(decoded) is event_type
     assert decoded == event
+
+
+@pytest.mark.parametrize(
+    ("event_type", "field"),
+    [(event_type, field.name) for event_type in EVENT_TYPES for field in dataclasses.fields(event_type)],
+    ids=lambda case: case if isinstance(case, str) else case.__name__,
+)
+def test_every_field_of_every_event_is_stored(event_type: type, field: str):
+    some = settings(phases=(Phase.generate,), database=None, derandomize=True)
+    one = find(EVENTS[event_type], lambda _: True, settings=some)
+    other = find(EVENTS[event_type], lambda event: getattr(event, field) != getattr(one, field), settings=some)
+    _, decoded = decode_events(encode_events([one, other], 1))
+    assert [getattr(event, field) for event in decoded] == [getattr(one, field), getattr(other, field)]
 
 
 def test_the_tables_have_each_type_and_each_stored_kind_once():
