@@ -6,7 +6,7 @@ import inspect
 from perdure import TaskError
 from perdure.codec.integrations import find_faults, read_integration
 from perdure.codec.values import message_from_value, value_from_message
-from perdure.definition.arguments import Outputs, bind_inputs, bind_undo
+from perdure.definition.arguments import Outputs, bind_inputs
 from perdure.domain import commands as cmd
 from perdure.domain.decide.running import ITEMS_INPUT
 from perdure.domain.events import SuspensionKind
@@ -121,12 +121,11 @@ class Performance:
 
     def perform(self, handler, inputs, undone=None):
         task = self.app.tasks[handler]
-        given = {key: message_from_value(value) for key, value in inputs.items()}
-        if undone is None:
-            keywords = bind_inputs(task.signature, given)
-        else:
-            outputs = {key: message_from_value(value) for key, value in undone.items()}
-            keywords = bind_undo(task.signature, given, outputs)
+        given = inputs
+        if undone is not None:
+            known = {**undone, **inputs}
+            given = {name: known[name] for name in task.signature.arguments if name in known}
+        keywords = bind_inputs(task.signature, {key: message_from_value(value) for key, value in given.items()})
         if task.signature.context:
             keywords[task.signature.context] = None
         result = task.handler(**keywords)

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+from perdure.client.errors import ExecutionFailed
 from perdure.codec.integrations import find_faults
 from perdure.definition.yaml_loader import load_integration
 from perdure.testing.server import local_server
@@ -77,6 +78,13 @@ def test_every_definition_of_the_page_is_right(shop: ModuleType):
     traced = [integration.definition for integration in shop.app.integrations.values()]
     written = [load_integration(text, "page") for _, text in blocks(AUTHORING, "yaml")]
     assert [find_faults(definition, EVALUATOR) for definition in traced + written] == [[]] * len(traced + written)
+
+
+async def test_a_failed_execution_is_undone_as_the_page_says(shop: ModuleType, capsys):
+    async with local_server(shop.app) as served:
+        with pytest.raises(ExecutionFailed, match="the card is refused"):
+            await served.client.execute("stay", {"room": "7", "amount": 500.0})
+        assert "7-1 of 7 is free again" in capsys.readouterr().out
 
 
 async def test_the_tests_of_the_page_pass(shop: ModuleType):

@@ -6,6 +6,7 @@ import pytest
 
 from perdure.codec.values import decode_value, encode_python
 from perdure.domain.expression import (
+    CATCHER_VARIABLES,
     FAILURE_VARIABLES,
     ITEM_VARIABLES,
     Evaluator,
@@ -19,13 +20,15 @@ from perdure.domain.value import ValueKind
 from perdure.expression.cel import EXPRESSION_MAX_BYTES, CelEvaluator
 from tests.expression.cases import CASES
 
-EXECUTION: dict[str, str | int] = {
+EXECUTION: dict[str, str | int | bool] = {
     "id": "e-1",
     "integration": "order",
     "trigger_id": "api_trigger/order",
     "attempt": 2,
     "priority": 0,
     "create_time": "2026-01-31T09:00:00Z",
+    "bucket": 4,
+    "development": True,
 }
 
 
@@ -241,3 +244,34 @@ def test_an_instant_is_read_in_microseconds(evaluator):
 def test_what_is_no_instant_is_an_error(evaluator, text):
     with pytest.raises(ExpressionError, match="no timestamp"):
         evaluator.instant("params.at", scope_of({"at": text}))
+
+
+def test_a_rollout_is_decided_by_the_bucket_of_the_execution(evaluator):
+    scope = scope_of()
+    assert evaluator.check("execution.bucket < 5 && execution.development", condition=True) == ()
+    assert evaluator.test("execution.bucket < 5 && execution.development", scope)
+    assert not evaluator.test("execution.bucket < 4", scope)
+
+
+def test_tasks_that_follow_a_failure_see_its_task(evaluator):
+    scope = scope_of(failure={"code": "", "message": "", "task": "charge"})
+    assert evaluator.check("error.task", CATCHER_VARIABLES) == ()
+    assert decode_value(evaluator.evaluate("error.task + error.code", scope)) == "charge"
+
+
+def test_a_field_that_no_failure_has_is_a_problem(evaluator):
+    (problem,) = evaluator.check("error.payload", CATCHER_VARIABLES)
+    assert problem.message == '"payload" is none of the fields of error: code, message, task'
+
+
+def test_a_condition_can_ask_whether_a_task_has_succeeded(evaluator):
+    scope = scope_of({}, {"here": {"x": 1}})
+    assert evaluator.test("has(tasks.here) && 'here' in tasks", scope)
+    assert not evaluator.test("has(tasks.gone) && tasks.gone.outputs.x == 1 || 'gone' in tasks", scope)
+
+
+@pytest.mark.parametrize("plain", ["", "text", True, False])
+def test_a_text_or_a_truth_value_becomes_a_value(evaluator, plain):
+    value = evaluator.value(plain)
+    kind = ValueKind.STRING if isinstance(plain, str) else ValueKind.BOOLEAN
+    assert (value.kind, decode_value(value)) == (kind, plain)

@@ -121,23 +121,6 @@ def bind_inputs(signature: Signature, inputs: Mapping[str, ValueType]) -> dict[s
     return keywords
 
 
-def bind_undo(
-    signature: Signature, inputs: Mapping[str, ValueType], outputs: Mapping[str, ValueType]
-) -> dict[str, Any]:
-    """Make the keyword arguments of a call that undoes a task, less the context.
-
-    Args:
-        signature: Of the handler that undoes it; it takes what it has arguments for.
-        inputs: What the task was given; these go before outputs of the same name.
-        outputs: What it returned; empty when nobody knows.
-
-    Raises:
-        ConversionError: As for `bind_inputs`.
-    """
-    given = {**outputs, **inputs}
-    return bind_inputs(signature, {name: given[name] for name in signature.arguments if name in given})
-
-
 class Outputs:
     """Makes the outputs of a task from what its handler returned; the annotation is looked at once.
 

@@ -116,7 +116,7 @@ class CelEvaluator:
             raise ExpressionError(error.message) from None
 
     def value(self, plain: str | bool) -> Value:
-        """Implement `Evaluator.value`."""
+        """Make a value of a text or a truth value; see `Evaluator.value`."""
         return encode_python(plain)
 
     def items(self, value: Value) -> list[Value]:
