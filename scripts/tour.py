@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 PROJECT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final = (PROJECT / "README.md", PROJECT / "docs" / "order-fulfilment.md")
 BLOCK: Final = re.compile(
-    r"^<!-- tour: (?:(?P<role>write|serve|run|refused|expect|recorded)(?: (?P<file>\S+))? -->\n```\w+\n(?P<text>.*?)^```$"
+    r"^<!-- tour: (?:(?P<role>write|serve|run|refused|expect|recorded)(?: (?P<file>\S+))? -->\n"
+    r"```\w+\n(?P<text>.*?)^```$"
     r"|until (?P<wanted>.+?) in (?P<command>.+?) -->$)",
     re.MULTILINE | re.DOTALL,
 )
