@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.codec.values import decode_value, encode_python
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
+from perdure.domain.breakpoints import StepAction
 from perdure.domain.decide import create, decide
 from perdure.domain.graph import build_graph
-from perdure.domain.integration import Edge, FailurePolicy, Integration, Parameter, TaskConfig, Trigger
+from perdure.domain.integration import (
+    Edge,
+    ErrorCatcher,
+    FailurePolicy,
+    Integration,
+    Parameter,
+    RetryStrategy,
+    Rollback,
+    TaskConfig,
+    Trigger,
+)
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionMethod, ExecutionState, Failure, StartedBy, TaskState
 from perdure.domain.value import NO_VALUES, Value
@@ -62,6 +74,8 @@ def integration(
     *tasks: TaskConfig,
     parameters: Iterable[Parameter] = (),
     triggers: Iterable[Trigger] = (),
+    catchers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    **settings: Any,
 ) -> Integration:
     """Build the first revision of an integration."""
     return Integration(
@@ -71,12 +85,19 @@ def integration(
         tasks={config.task_id: config for config in tasks},
         parameters={parameter.key: parameter for parameter in parameters},
         triggers={trigger.trigger_id: trigger for trigger in triggers},
+        error_catchers={name: ErrorCatcher(name, starts) for name, starts in catchers.items()},
+        **settings,
     )
 
 
 def both_ways(policy: FailurePolicy) -> dict[str, Any]:
     """Set a policy for synchronous and asynchronous executions alike."""
     return {"failure_policy": policy, "synchronous_failure_policy": policy}
+
+
+UNDO: Final = Rollback("undo")
+FATAL: Final = both_ways(FailurePolicy(RetryStrategy.FATAL))
+"""Settings of a task whose failure takes the execution down."""
 
 
 def values(plain: Mapping[str, object]) -> dict[str, Value]:
@@ -149,12 +170,14 @@ class Run:
         inputs: Mapping[str, object] | None = None,
         jitter: float = 0.0,
         implicit: bool = False,
+        watched: bool = True,
         **settings: Any,
     ) -> None:
         definition = definition or integration(*tasks)
         self.now = NOW
         self.chance = FixedChance(jitter)
         self.witness = Witness()
+        self._watched = watched
         created = creation(definition, values(inputs or {}), **settings)
         graph = build_graph(definition, created.trigger_id, implicit=implicit)
         transition = create(created, graph, EXECUTION, PROJECT, self.context())
@@ -174,7 +197,8 @@ class Run:
 
     def _keep(self, transition: Transition) -> None:
         self.events, self.effects = transition.events, transition.effects
-        self.witness.see(transition)
+        if self._watched:
+            self.witness.see(transition)
 
     def pass_time(self, seconds: float) -> list[ev.Event]:
         """Let time pass and wake the execution."""
@@ -189,9 +213,9 @@ class Run:
         """Report that the current attempt of a task failed."""
         return self.do(cmd.ReportFailure(*self.attempt(task_id), failure=failure(code, retryable=retryable)))
 
-    def stop(self, task_id: str) -> list[ev.Event]:
+    def stop(self, task_id: str, *, begun: bool = True) -> list[ev.Event]:
         """Report that the current attempt of a task stopped without a result."""
-        return self.do(cmd.ReportStopped(*self.attempt(task_id)))
+        return self.do(cmd.ReportStopped(*self.attempt(task_id), begun=begun))
 
     def lose(self, task_id: str, *, blamed: bool = True) -> list[ev.Event]:
         """Report that the worker of the current attempt of a task vanished."""
@@ -201,9 +225,33 @@ class Run:
         """Start the execution by its id."""
         return self.do(cmd.Start())
 
-    def cancel(self, reason: str = "changed my mind") -> list[ev.Event]:
+    def cancel(self, reason: str = "changed my mind", *, force: bool = False) -> list[ev.Event]:
         """Cancel the execution."""
-        return self.do(cmd.Cancel(reason, "local"))
+        return self.do(cmd.Cancel(reason, "local", force))
+
+    def pause(self) -> list[ev.Event]:
+        """Pause the execution."""
+        return self.do(cmd.Pause("lunch", "alice"))
+
+    def resume(self, **parameters: object) -> list[ev.Event]:
+        """Resume the execution, perhaps with other parameters."""
+        return self.do(cmd.Resume("alice", values(parameters)))
+
+    def step(self, action: StepAction = StepAction.STEP, task_id: str = "", **parameters: object) -> list[ev.Event]:
+        """Leave a stop."""
+        return self.do(cmd.Step(action, "alice", task_id, values(parameters)))
+
+    def signal(self, name: str, signal_id: str = "", **payload: object) -> list[ev.Event]:
+        """Send a signal."""
+        return self.do(cmd.SendSignal(name, values(payload), "bank", signal_id))
+
+    def decide(self, number: int, *, lifted: bool = True, resolver: str = "alice") -> list[ev.Event]:
+        """Decide a suspension."""
+        return self.do(cmd.ResolveSuspension(number, lifted, resolver, "fine"))
+
+    def resolve_undo(self, task_id: str, action: ev.UndoAction) -> list[ev.Event]:
+        """Decide on an undo that failed."""
+        return self.do(cmd.ResolveUndo(task_id, action, "alice"))
 
     def child_started(self, task_id: str) -> list[ev.Event]:
         """Report that the sub-execution of a task is durable."""

@@ -20,7 +20,7 @@ _STATE_SLOTS: Final = max(TaskState) + 1
 
 def size(values: Mapping[str, Value]) -> int:
     """Add up the encoded sizes of values, in bytes."""
-    return sum(len(value.encoded) for value in values.values())
+    return sum([len(value.encoded) for value in values.values()]) if values else 0
 
 
 def begin_graph(execution: Execution, time: int) -> None:

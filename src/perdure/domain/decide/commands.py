@@ -62,7 +62,8 @@ def decide(execution: Execution, command: cmd.Command, context: cmd.Context) -> 
     transition = Transition(execution, context)
     if not execution.is_terminal:
         _DECIDE[type(command)](transition, command)
-        stop_after_step(transition)
+        if execution.stepped:
+            stop_after_step(transition)
         limit_history(transition)
         conclude(transition)
         _finish(transition)

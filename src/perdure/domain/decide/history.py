@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS
+from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS, TASKS_MAX, TEARDOWN_MAX
 
 if TYPE_CHECKING:
     from perdure.domain.execution import Execution
@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 _RESERVE: Final = 500
 _RESERVE_OF_TASK: Final = 8
 """Events kept free for each task, so that stopping, undoing and tearing down all of them still fits."""
+_SURELY_ROOM: Final = HISTORY_MAX_EVENTS - _RESERVE - _RESERVE_OF_TASK * (TASKS_MAX + TEARDOWN_MAX)
+"""So many events always leave room, whatever the graph."""
 
 
 def is_nearly_full(execution: Execution) -> bool:
     """Whether only the end of the execution still fits."""
-    return execution.history_bytes > HISTORY_MAX_BYTES or execution.sequence > HISTORY_MAX_EVENTS - _reserve(execution)
+    if execution.sequence > _SURELY_ROOM and execution.sequence > HISTORY_MAX_EVENTS - _reserve(execution):
+        return True
+    return execution.history_bytes > HISTORY_MAX_BYTES
 
 
 def may_retry(execution: Execution) -> bool:

@@ -59,7 +59,7 @@ def restart(transition: Transition) -> None:
 def stop_after_step(transition: Transition) -> None:
     """Stop again once the task of a step has ended, before the next task that can begin."""
     execution = transition.execution
-    if execution.stepped and execution.tasks[execution.stepped].is_terminal and _moves(execution):
+    if execution.tasks[execution.stepped].is_terminal and _moves(execution):
         start_ready(transition)
 
 
@@ -94,7 +94,8 @@ def settle(transition: Transition, *, ended: str = "", started: Iterable[str] = 
     """
     execution = transition.execution
     finished = [ended] if ended and execution.tasks[ended].is_terminal else []
-    _start_all(transition, started, finished)
+    if started:
+        _start_all(transition, started, finished)
     while finished and _moves(execution):
         _follow(transition, finished.pop(), finished)
 
@@ -336,7 +337,8 @@ def succeed(
     if changed:
         transition.emit(ev.ParametersChanged(changed))
     _take_snapshot(transition, task_id)
-    stop_after(transition, task_id)
+    if execution.breakpoints is not None:
+        stop_after(transition, task_id)
 
 
 def _take_snapshot(transition: Transition, task_id: str) -> None:

@@ -196,4 +196,4 @@ def evaluate_edges(run: TaskRun, scope: Scope, context: Context) -> tuple[bool, 
 
 def total_size(values: Mapping[str, Value]) -> int:
     """Add up the encoded sizes of values, in bytes."""
-    return sum(len(value.encoded) for value in values.values())
+    return sum([len(value.encoded) for value in values.values()]) if values else 0
