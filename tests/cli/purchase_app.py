@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from perdure import App, Rollback, suspend, wait_for_signal
+from perdure import App, Rollback, parallel, suspend, wait_for_signal
 
 app = App("cli-purchases")
 
@@ -44,3 +44,11 @@ def shipment(sku: str, count: int = 1) -> int:
     """Reserve and ship."""
     reserved = reserve(sku, count)
     return ship(sku, reserved)
+
+
+@app.integration()
+def contract() -> None:
+    """Ask two people at once."""
+    with parallel():
+        suspend("Is it legal?", by=["ann"], id="law")
+        suspend("Is it paid for?", by=["bob"], id="money")

@@ -127,3 +127,26 @@ def test_the_outcome_is_known_before_the_end():
     )
     board = board_of(event(1, outcome_change=decided))
     assert (board.standing, board.note) == ("will be FAILED", "HANDLER_ERROR: no stock")
+
+
+def test_what_is_decided_by_hand_is_no_attempt_and_leaves_no_failure():
+    failure = Error(code="BANK", message="closed")
+    board = board_of(
+        task(1, TaskExecutionDetails.SUCCEED),
+        task(2, TaskExecutionDetails.ROLLBACK_IN_PROCESS, attempt=2, error=failure),
+    )
+    assert board.tasks["charge"].note == "BANK: closed"
+    board.take(task(3, TaskExecutionDetails.ROLLEDBACK, attempt=0))
+    row = board.tasks["charge"]
+    assert (row.state, row.attempt, row.note) == ("ROLLEDBACK", 2, "")
+
+
+def test_what_the_original_had_done_is_shown_as_done():
+    created = ExecutionEvent.Created(state=ExecutionDetails.PROCESSING, copied_tasks=["charge"])
+    row = board_of(event(1, created=created)).tasks["charge"]
+    assert (row.state, row.note, row.length(9)) == ("SUCCEED", "done by the original", "")
+
+
+def test_the_full_name_comes_from_the_events():
+    named = ExecutionEvent(execution="projects/p/locations/l/integrations/order/executions/e1")
+    assert board_of(named).execution == named.execution

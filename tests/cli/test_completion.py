@@ -80,7 +80,15 @@ def test_names_are_asked_of_the_server(perdure):
     perdure.json("execute", "total", "a=1", "--id", "completed-1")
     perdure.json("execute", "total", "a=1", "--id", "completed-2")
     server = {"PERDURE_SERVER": perdure.address}
-    assert completed("list", "", **server) == ["doubled", "failing", "purchase", "shipment", "total", "waiting"]
+    assert completed("list", "", **server) == [
+        "contract",
+        "doubled",
+        "failing",
+        "purchase",
+        "shipment",
+        "total",
+        "waiting",
+    ]
     assert completed("execute", "to", **server) == ["total"]
     assert completed("watch", "--integration", "wai", **server) == ["waiting"]
     assert completed("get", "completed-", **server) == ["completed-2", "completed-1"]

@@ -2,7 +2,13 @@
 
 import json
 
+import grpc
 import pytest
+
+from perdure.v1.execution_pb2 import Execution
+from tests.cli.conftest import ANSWERS_WITHIN, Commands
+from tests.cli.conftest import start as launch
+from tests.client.scripted_server import NAME, ScriptedService, abort, answer, served_elsewhere
 
 TRIES = 2_000
 PURCHASE = "projects/default/locations/local/integrations/purchase/executions"
@@ -80,6 +86,23 @@ def test_a_suspension_is_decided_once_and_named_in_each_way(perdure):
     assert (none.exit_code, none.stdout) == (3, "")
     assert "nothing is open that could be decided" in none.stderr
     perdure.json("cancel", "buy-2", "--force", "--wait")
+
+
+def test_of_several_suspensions_one_is_named(perdure):
+    start(perdure, "contract", "contract-1")
+    until(lambda: len(perdure.json("suspensions", "contract-1")) == 2)
+    asked = perdure("lift", "contract-1")
+    assert asked.exit_code == 2
+    assert "name one by its number: 1 (law), 2 (money)" in asked.stderr
+    (mine,) = perdure.json("suspensions", "contract-1", "--as", "bob")
+    assert mine["taskNumber"] == "money"
+    refused = perdure("lift", "contract-1", 2, "--as", "ann")
+    assert refused.exit_code == 3
+    assert "reason: NOT_A_RESOLVER" in refused.stderr
+    assert "perdure lift contract-1 2" in perdure("explain", "contract-1").stdout
+    assert perdure("lift", "contract-1", 2, "--as", "bob").exit_code == 0
+    assert perdure("reject", "contract-1", "--as", "ann").exit_code == 0
+    assert ended(perdure, "contract-1")["executionDetails"]["state"] == "SUCCEEDED"
 
 
 def test_a_pause_holds_what_has_not_begun_and_parameters_can_be_changed_meanwhile(perdure):
@@ -188,6 +211,24 @@ def test_a_replay_begins_where_it_is_told_to(perdure):
     assert "--reason" in perdure("replay", "replay-1").stderr
 
 
+def test_a_replay_of_the_latest_revision_takes_its_parameters(perdure, tmp_path):
+    pytest.importorskip("ruamel.yaml")
+    file = tmp_path / "revised.yaml"
+    text = "parameters:\n  - {{key: {}, dataType: DATA_TYPE_INT_VALUE, inputOutputType: INPUT_OUTPUT_TYPE_IN_OUT}}\n"
+    text += "tasks:\n  - taskId: one\n    timer: {{delay: 0.001s}}\n"
+    file.write_text(text.format("old"))
+    assert perdure("deploy", file).exit_code == 0
+    perdure.json("execute", "revised", "old=1", "--id", "latest-1")
+    file.write_text(text.format("new"))
+    assert perdure("deploy", file).exit_code == 0
+    refused = perdure("replay", "latest-1", "--set", "new=2", "--reason", "x")
+    assert "the parameters are: old" in refused.stderr
+    latest = ["--latest", "--only-set", "--set", "new=2", "--follow"]
+    followed = perdure("replay", "latest-1", *latest, "--reason", "new names")
+    assert followed.exit_code == 0, followed.stderr
+    assert followed.stdout.splitlines()[-1].split() == ["new", "2"]
+
+
 def test_a_replay_that_fails_exits_with_1(perdure):
     failed = perdure("execute", "failing", "text=no stock", "--id", "replay-4")
     assert failed.exit_code == 1
@@ -242,3 +283,28 @@ def test_what_is_not_there_exits_with_3(perdure, arguments, reason):
     assert refused.exit_code == 3
     assert f"reason: {reason}" in refused.stderr
     assert refused.stdout == ""
+
+
+def test_a_run_can_be_stepped_from_outside():
+    options = ["--break-before", "ship", "--workers", "in-process"]
+    with launch("run", "tests.cli.purchase_app:shipment", "sku=pen", "count=3", *options) as process:
+        assert process.stderr is not None
+        told = process.stderr.readline().split("`")[1].split()
+        commands = Commands(told[-1])
+        stopped_at(commands, told[2], "ship")
+        assert commands("step", told[2], "--continue").exit_code == 0
+        written, _ = process.communicate(timeout=ANSWERS_WITHIN)
+    assert process.returncode == 0
+    assert written.splitlines()[-1].split() == ["result", "3"]
+
+
+def test_labels_survive_a_change_in_between():
+    service = ScriptedService()
+    for etag, labels in (("1", {"a": "1"}), ("2", {"a": "1", "b": "2"})):
+        service.gets.append(answer(Execution(name=NAME, etag=etag, labels=labels)))
+    service.steps.extend([abort(grpc.StatusCode.ABORTED, "ETAG_MISMATCH"), answer(Execution(name=NAME))])
+    with served_elsewhere(service) as address:
+        assert Commands(address)("update", "e1", "--label", "c=3", "--no-label", "a").exit_code == 0
+    first, second = service.requests
+    assert (first.execution.etag, dict(first.execution.labels)) == ("1", {"c": "3"})
+    assert (second.execution.etag, dict(second.execution.labels)) == ("2", {"b": "2", "c": "3"})

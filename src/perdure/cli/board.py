@@ -89,6 +89,7 @@ class Board:
     def take(self, event: ExecutionEvent) -> None:
         """Apply the next event."""
         self.latest = event.event_time.ToMicroseconds()
+        self.execution = event.execution or self.execution
         change = event.WhichOneof("change")
         if change == "created":
             self._take_created(event.created)
@@ -133,10 +134,11 @@ class Board:
             return  # What it took to do it stays until it is being undone.
         if change.state == TaskExecutionDetails.ROLLEDBACK:
             self.undone += 1
+            row.note = ""
         if change.attempt > row.attempt > 0:
             # A new attempt: what the one before said and took is no news any more.
             row.begun, row.note = self.latest, ""
-        row.attempt = change.attempt
+        row.attempt = change.attempt or row.attempt  # What is decided by hand is no attempt.
         if change.attempt and row.begun is None:
             row.begun = self.latest
         row.ended = None if change.state in _RUNNING | _WAITING else self.latest
