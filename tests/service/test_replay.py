@@ -4,12 +4,15 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from perdure.v1.breakpoint_pb2 import Breakpoint, Breakpoints
 from perdure.v1.execution_service_pb2 import (
     CancelExecutionRequest,
     ExecuteRequest,
     ListExecutionSnapshotsRequest,
+    ListExecutionsRequest,
     WaitExecutionRequest,
 )
+from perdure.v1.integration_service_pb2 import DeleteIntegrationRequest
 from perdure.v1.replay_pb2 import ReplayExecutionRequest
 from tests.service.replaying import DIVIDE, WAIT, Execution, deploy, get, replay, run, state_of
 from tests.service.serving import ANY, integration, ints, refused, serving
@@ -269,6 +272,8 @@ async def test_names_are_read_like_everywhere(stubs, failed):
     )
     assert answer.replayed_execution == failed
     elsewhere = failed.replace("divide-by", "both")
+    told = await refused(replay(stubs, failed, "FROM_SNAPSHOT", snapshot=f"{elsewhere}/snapshots/1"))
+    assert (told.reason, told.fields) == ("INVALID_FIELD", ["snapshot"])
     for fields in ({}, {"mode": "FROM_SNAPSHOT", "snapshot": f"{elsewhere}/snapshots/1"}):
         told = await refused(replay(stubs, by_wildcard if fields else elsewhere, **fields))
         assert (told.code, told.reason) == (grpc.StatusCode.NOT_FOUND, "EXECUTION_NOT_FOUND")
@@ -323,3 +328,32 @@ async def test_a_deadline_ends_the_wait_for_the_original_and_not_the_replay(stub
     await stubs.executions.CancelExecution(CancelExecutionRequest(name=original, force=True))
     answer = await stubs.executions.ReplayExecution(request)
     assert list((await get(stubs, original, BASIC)).replay_info.replayed_executions) == [answer.execution]
+
+
+async def test_a_replay_stops_where_it_is_told_to(stubs, failed):
+    places = Breakpoints(breakpoints=[Breakpoint(task_number="c")])
+    answer = await replay(
+        stubs, failed, "POINT_OF_FAILURE", breakpoints=places, development=True, execution_method="POST_TO_QUEUE"
+    )
+    shown = await get(stubs, answer.execution)
+    assert shown.stopped_at_breakpoint.task_number == "c"
+    assert shown.development
+    # Its own replay has neither.
+    again = await get(stubs, (await replay(stubs, answer.execution)).execution)
+    assert (again.HasField("stopped_at_breakpoint"), again.development) == (False, False)
+    places.breakpoints[0].task_number = "gone"
+    told = await refused(replay(stubs, failed, breakpoints=places))
+    assert told.fields == ["breakpoints.breakpoints[0].task_number"]
+
+
+async def test_a_deleted_integration_is_not_replayed(stubs, failed):
+    await stubs.integrations.DeleteIntegration(DeleteIntegrationRequest(name=integration("divide-by")))
+    told = await refused(replay(stubs, failed))
+    assert (told.code, told.reason) == (grpc.StatusCode.NOT_FOUND, "INTEGRATION_NOT_FOUND")
+
+
+async def test_lists_tell_nothing_of_replays(stubs, failed):
+    await replay(stubs, failed, execution_method="POST_TO_QUEUE")
+    listed = await stubs.executions.ListExecutions(ListExecutionsRequest(parent=integration("divide-by")))
+    assert len(listed.executions) == 2
+    assert not any(each.HasField("replay_info") for each in listed.executions)

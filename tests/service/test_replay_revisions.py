@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from tests.service.replaying import DIVIDE, FIRST, PARAMETERS, SECOND, deploy, get, redeploy, replay, run
+from tests.service.replaying import DIVIDE, FIRST, PARAMETERS, SECOND, THIRD, deploy, get, redeploy, replay, run
 from tests.service.serving import ints, refused, serving
 
 # What fails is repaired: c does not divide any more.
@@ -127,3 +127,14 @@ async def test_the_first_match_is_found_among_old_and_new_edges(stubs, failed):
     answer = await replay(stubs, failed, "POINT_OF_FAILURE", use_latest_revision=True)
     assert answer.output_parameters["note"].string_value == "first"
     assert answer.output_parameters["n"].int_value == 20
+
+
+async def test_edges_behind_the_first_match_were_not_decided(stubs):
+    first = "next_tasks_execution_policy: NEXT_TASKS_EXECUTION_POLICY_RUN_FIRST_MATCH"
+    extra = 'tasks { task_id: "d" assign { assignments { parameter: "note" expression: "\'d\'" } } }'
+    await deploy(stubs, "first", tasks(to("b"), to("c") + to("d") + first, THIRD) + extra)
+    original = await run(stubs, "first", input_parameters=ints(n=1, d=0))
+    await redeploy(stubs, "first", tasks(to("b"), to("c") + to("d"), THIRD) + extra)
+    fields = {"modified_parameters": ints(d=2), "update_mask": {"paths": ["d"]}}
+    answer = await replay(stubs, original, "POINT_OF_FAILURE", use_latest_revision=True, **fields)
+    assert answer.output_parameters["note"].string_value == "d"

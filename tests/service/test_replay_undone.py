@@ -261,3 +261,16 @@ async def test_a_deleted_history_refuses_what_needs_it(tmp_path: Path) -> None:
                 await replay(bench, key, **fields)
             assert told.value.reason_name == "HISTORY_DELETED"
         assert done(await replay(bench, key, "FROM_BEGINNING")) == set()
+
+
+async def test_a_repeated_request_is_answered_also_when_the_original_is_gone(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await bench.deploy("order", [{"taskId": "a", "task": "work"}])
+        key = await bench.start("order")
+        await bench.succeed(await bench.workers.next())
+        await bench.ended(key)
+        first = await bench.engine.replayer.replay(request(key, "FROM_BEGINNING", request_id="once"))
+        await bench.engine.deleter.perform(Deletion(key))
+    async with running(tmp_path) as bench:
+        again = await bench.engine.replayer.replay(request(key, "FROM_BEGINNING", request_id="once"))
+        assert (again.executions, again.repeated) == (first.executions, True)
