@@ -51,7 +51,9 @@ Global___CompareExecutionSnapshotsRequest: _TypeAlias = CompareExecutionSnapshot
 
 @_typing.final
 class CompareExecutionSnapshotsResponse(_message.Message):
-    """Response of `ExecutionService.CompareExecutionSnapshots`."""
+    """Response of `ExecutionService.CompareExecutionSnapshots`, at most 3 MiB: beyond that the differences with the
+    largest values come without `before` and `after`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -68,7 +70,9 @@ class CompareExecutionSnapshotsResponse(_message.Message):
         KIND_REMOVED: CompareExecutionSnapshotsResponse._Kind.ValueType  # 2
         """It is in the earlier snapshot only."""
         KIND_CHANGED: CompareExecutionSnapshotsResponse._Kind.ValueType  # 3
-        """It is in both, and not the same."""
+        """It is in both, and not the same. Between two executions it does not count when and by whom a task was
+        performed: attempts, times, worker and suspension.
+        """
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Says how something differs."""
@@ -80,7 +84,9 @@ class CompareExecutionSnapshotsResponse(_message.Message):
     KIND_REMOVED: CompareExecutionSnapshotsResponse.Kind.ValueType  # 2
     """It is in the earlier snapshot only."""
     KIND_CHANGED: CompareExecutionSnapshotsResponse.Kind.ValueType  # 3
-    """It is in both, and not the same."""
+    """It is in both, and not the same. Between two executions it does not count when and by whom a task was
+    performed: attempts, times, worker and suspension.
+    """
 
     @_typing.final
     class ParameterDifference(_message.Message):

@@ -70,9 +70,11 @@ class ReplayExecutionRequest(_message.Message):
     """Required. Why, for people, at most 500 characters. It is kept with both executions."""
     replay_mode: _execution_pb2.Execution.ReplayMode.ValueType
     """Optional. Where the new execution begins. Default: REPLAY_MODE_FROM_BEGINNING. With
-    REPLAY_MODE_POINT_OF_FAILURE the tasks that succeeded count as done from the start; the original must
-    have ended (`EXECUTION_NOT_ENDED`), unless `cancel_original` ends it, and must not have succeeded
-    (`EXECUTION_NOT_FAILED`).
+    REPLAY_MODE_POINT_OF_FAILURE the tasks that succeeded count as done from the start, also those whose
+    failure was ignored, with the parameters as they were before any catcher of the execution or teardown; the
+    original must have ended (`EXECUTION_NOT_ENDED`), unless `cancel_original` ends it, and must not have
+    succeeded (`EXECUTION_NOT_FAILED`). In every mode, what was undone or may have been undone by now runs
+    again, and so do the tasks of catchers. An item of a `for-each` is replayed with its parent only.
     """
     snapshot: _builtins.str
     """Optional. The snapshot of the original to begin from. Required with REPLAY_MODE_FROM_SNAPSHOT and
@@ -85,7 +87,10 @@ class ReplayExecutionRequest(_message.Message):
     request_id: _builtins.str
     """Optional. Makes the call idempotent, as `ExecuteRequest.request_id` does."""
     cancel_original: _builtins.bool
-    """Optional. True: cancels the original in the same commit unless it has ended."""
+    """Optional. True: cancels the original unless it has ended, and begins once it has, its undos included. A
+    request that is refused anyway cancels nothing. If the deadline of the call passes first, the original
+    stays cancelled; a repeated call with the same `request_id` waits on.
+    """
     execution_method: _execution_pb2.Execution.ExecutionMethod.ValueType
     """Optional. When to answer. Default: as the original was asked for, where SCHEDULE counts as
     POST_TO_QUEUE. SCHEDULE itself is refused.
