@@ -36,10 +36,12 @@ class World:
     async def told(self, execution, holds):
         """Waits until a watch of an execution has told of a suspension that is as wanted; returns the change."""
         request = execution_service_pb2.WatchExecutionRequest(name=execution, from_beginning=True)
+        call = self.executions.WatchExecution(request)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            async for response in self.executions.WatchExecution(request):
+            async for response in call:
                 for event in response.events.events:
                     if event.HasField("suspension_change") and holds(event.suspension_change):
+                        call.cancel()
                         return event.suspension_change
         raise AssertionError(f"{execution} never told so")
 

@@ -223,6 +223,20 @@ async def test_pages_together_are_the_list_and_a_token_is_good_for_one_list(worl
     assert (await refused(world.suspensions.ListSuspensions(request))).reason == "PAGE_TOKEN_INVALID"
 
 
+async def test_a_page_is_cut_where_it_would_be_too_large_and_goes_on_there(world):
+    long_names = " ".join(f'who_may_resolve: "{number:0>240}"' for number in range(100))
+    await world.deploy({"large": f'tasks {{ task_id: "ask" suspend {{ {long_names} }} }}'})
+    executions = [await world.asking("large") for _ in range(140)]
+    request = suspension_service_pb2.ListSuspensionsRequest(parent=f"{ANY}/executions/-", page_size=1_000)
+    first = await world.suspensions.ListSuspensions(request)
+    assert len(first.suspensions) < len(executions)
+    assert (3 << 20) - (40 << 10) < first.ByteSize() < (3 << 20) + (1 << 10)
+    request.page_token = first.next_page_token
+    rest = await world.suspensions.ListSuspensions(request)
+    assert not rest.next_page_token
+    assert [each.execution for each in (*first.suspensions, *rest.suspensions)] == executions[::-1]
+
+
 # Refusals
 
 

@@ -17,7 +17,6 @@ from perdure.store.suspensions import SuspensionState
 
 if TYPE_CHECKING:
     from perdure.domain.commands import ResolveSuspension, SendSignal
-    from perdure.domain.execution import Execution
     from perdure.engine.active import ActiveSet
     from perdure.engine.environment import Environment
     from perdure.store.suspensions import SuspensionKey, SuspensionPage, SuspensionQuery, SuspensionRow
@@ -95,14 +94,10 @@ class Suspensions:
         """
         transition = await self._active.command(key, command)
         if transition is None:
-            if await self._active.view(key, lambda execution, _: _has_come(execution, command)):
+            if await self._active.view(key, lambda execution, _: command.signal_id in execution.signal_ids):
                 return SignalTaken(duplicate=True)
             raise ExecutionEnded(key)
         if not transition.events:
             return SignalTaken(duplicate=True)
         consumed = (event.task_id for event in transition.events if isinstance(event, ev.SignalConsumed))
         return SignalTaken(next(consumed, ""))
-
-
-def _has_come(execution: Execution, command: SendSignal) -> bool:
-    return command.signal_id != "" and command.signal_id in execution.signal_ids
