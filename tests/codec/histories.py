@@ -317,7 +317,7 @@ class _Course:
                 return None
             if task_id not in self._begun:
                 task_id = min(self._begun)
-                event = replace(event, task_id=task_id)
+                event = replace(event, task_id=task_id)  # type: ignore[arg-type]  # events of tasks have it
             self._held.discard(task_id)
         fit = self._FITS.get(type(event))
         return event if fit is None else fit(self, event)
