@@ -525,7 +525,7 @@ def not_caught(text):
         (undone_teardown, 2, "rollback a teardown task is not undone"),
         (restart_in_a_catcher, 2, "RESTART_INTEGRATION_WITH_BACKOFF cannot be used in an on_failure block"),
         (loop_that_is_undone, 1, "reserve has rollback="),
-        (named_wrongly, 3, "cannot be the id of an on_failure block"),
+        (named_wrongly, 3, "cannot be the id of a task or on_failure block"),
         (not_caught, 1, "name what is handled"),
     ],
 )

@@ -79,6 +79,14 @@ def test_a_suspension_is_a_built_in_with_its_options():
     assert find_faults(integration(ask).definition, EVALUATOR) == []
 
 
+def test_every_option_of_a_suspension_is_recorded():
+    def traced() -> None:
+        suspend("m", by=["ann"], expire_after="2h", remind_after="1h", lift_when_expired=True, id="wait")
+
+    task = read_integration(integration(traced).definition, "000001-a4d", 1).tasks["wait"]
+    assert task.built_in == rules.SuspensionConfig(("ann",), "m", 2 * HOUR, HOUR, True)
+
+
 @pytest.mark.parametrize(
     ("decisions", "order", "resolver"),
     [([(True, "fine")], ["note"], "ann"), ([(False, "no")], [], "ann"), ([], ["note_2"], "system")],

@@ -1,4 +1,4 @@
-"""Any program of calls, `when` and `parallel` runs as its text says: the same tasks, in an order that it allows."""
+"""Any program of calls and blocks runs as its text says: the same tasks, in an order that it allows."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure import App, parallel, when
+from perdure import App, catching, first_match, on_failure, otherwise, parallel, when
 from tests.definition.performing import Performance
 
 
@@ -30,6 +30,21 @@ class Parallel:
     body: tuple[object, ...]
 
 
+@dataclass(frozen=True)
+class FirstMatch:
+    """Blocks under the truth of one input each, and one for when none is true."""
+
+    arms: tuple[tuple[int, tuple[object, ...]], ...]
+    rest: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Catching:
+    """A block whose failures are handled."""
+
+    body: tuple[object, ...]
+
+
 FLAGS = ("a", "b")
 
 statements = st.recursive(
@@ -37,6 +52,14 @@ statements = st.recursive(
     lambda inner: st.one_of(
         st.builds(When, st.sampled_from(range(len(FLAGS))), st.lists(inner, max_size=3).map(tuple)),
         st.builds(Parallel, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Catching, st.lists(inner, max_size=2).map(tuple)),
+        st.builds(
+            FirstMatch,
+            st.lists(
+                st.tuples(st.sampled_from(range(len(FLAGS))), st.lists(inner, max_size=2).map(tuple)), max_size=2
+            ).map(tuple),
+            st.lists(inner, max_size=2).map(tuple),
+        ),
     ),
     max_leaves=8,
 )
@@ -63,6 +86,20 @@ def record(body, flags, path=""):
             case Parallel(inner):
                 with parallel():
                     record(inner, flags, here)
+            case Catching(inner):
+                with catching() as caught:
+                    step.with_id(f"{here}_c")(here)
+                    record(inner, flags, here)
+                with on_failure(caught):
+                    step("sorry")
+            case FirstMatch(arms, rest):
+                with first_match():
+                    for place, (flag, inner) in enumerate(arms):
+                        with when(flags[flag]):
+                            record(inner, flags, f"{here}_{place}")
+                    if rest:
+                        with otherwise():
+                            record(rest, flags, f"{here}_rest")
 
 
 def expect(body, flags, path=""):
@@ -82,6 +119,14 @@ def expect_one(statement, flags, path):
             return [path], []
         case When(flag, body):
             return expect(body, flags, path) if flags[flag] else ([], [])
+        case Catching(body):
+            inner, pairs = expect(body, flags, path)
+            return [f"{path}_c", *inner], [*pairs, *product([f"{path}_c"], inner)]
+        case FirstMatch(arms, rest):
+            taken = [place for place, (flag, _) in enumerate(arms) if flags[flag]]
+            return (
+                expect(arms[taken[0]][1], flags, f"{path}_{taken[0]}") if taken else expect(rest, flags, f"{path}_rest")
+            )
         case Parallel(body):
             # Each statement by itself: nothing orders it against the others.
             found = [expect_one(one, flags, f"{path}_{place}") for place, one in enumerate(body)]

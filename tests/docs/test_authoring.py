@@ -36,6 +36,7 @@ RUNS: list[tuple[str, dict[str, object], dict[str, object]]] = [
 
 SEEN = {"paid": {"amount": 2.0, "by": "eve"}}
 PERFORMED: list[tuple[str, dict[str, object], list[str]]] = [
+    ("thank", {"customer": "ann", "amount": 500.0}, ["tell_2"]),
     ("promote", {"sku": "fig"}, ["advertise"]),
     ("stay", {"room": "7", "amount": 5.0}, ["book", "pay"]),
     ("stay", {"room": "7", "amount": 500.0}, ["book", "pay", "!book"]),

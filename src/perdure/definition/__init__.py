@@ -1,7 +1,7 @@
 """Authoring: integrations as traced Python functions over tasks, or as YAML."""
 
 from perdure.definition.app import App
-from perdure.definition.blocks import for_each, parallel, timer, when
+from perdure.definition.blocks import first_match, for_each, otherwise, parallel, timer, when
 from perdure.definition.errors import ConversionError, DefinitionError, TracingError
 from perdure.definition.facts import execution
 from perdure.definition.failing import catching, on_failure, teardown
@@ -36,8 +36,10 @@ __all__ = [
     "catching",
     "decision_of",
     "execution",
+    "first_match",
     "for_each",
     "on_failure",
+    "otherwise",
     "parallel",
     "suspend",
     "teardown",

@@ -1,4 +1,4 @@
-"""What integrations are written with besides calls: `when`, `parallel`, `for_each` and `timer`."""
+"""What integrations are written with besides calls: branches, `parallel`, `for_each` and `timer`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ def parallel() -> AbstractContextManager[None]:
     A statement that uses the result of another in the block runs after that one.
     """
     return current_trace("parallel()").parallel()
+
+
+def first_match() -> AbstractContextManager[None]:
+    """Take the first of the `when` blocks inside whose condition holds, or the `otherwise` block if none does.
+
+    What follows runs in any case.
+    """
+    return current_trace("first_match()").first_match()
+
+
+def otherwise() -> AbstractContextManager[None]:
+    """Run the statements of the block if no `when` block before it in `first_match` was taken."""
+    return current_trace("otherwise()").otherwise()
 
 
 def timer(length: LengthOfTime | None = None, *, until: object = None, id: str = "") -> None:  # noqa: A002

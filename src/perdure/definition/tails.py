@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from perdure.definition.errors import TracingError
+
 if TYPE_CHECKING:
     from perdure.definition.terms import Term
 
@@ -48,6 +50,31 @@ class Parallel:
     def end(self, tails: list[Tail]) -> None:
         """Take in the tails of the statement."""
         self.tails = merged([*self.tails, *tails])
+
+
+@dataclass(slots=True)
+class Choice:
+    """Alternatives: blocks of which one is taken.
+
+    Attributes:
+        gate: The task that leads to one of them.
+        complete: Whether the last alternative is taken if no other is.
+    """
+
+    gate: str
+    tails: list[Tail] = field(default_factory=list)
+    complete: bool = False
+
+    def begin(self, reads: frozenset[str]) -> list[Tail]:
+        """Refuse a statement that is no alternative."""
+        raise TracingError("a first_match() block has only `with when(...)` and `with otherwise()` blocks in it")
+
+    def end(self, tails: list[Tail]) -> None:
+        """Take in the tails of an alternative."""
+        self.tails = merged([*self.tails, *tails])
+
+
+Block = Statements | Parallel | Choice
 
 
 def both(first: str, second: Term) -> str:

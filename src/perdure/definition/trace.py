@@ -12,6 +12,7 @@ to its task and becomes the tail itself.
 Where a condition would have several tails, or none because nothing has run yet, a timer without delay is put
 in: it gathers the tails, and its one edge carries the condition.
 
+- `first_match`: a gate leads on to one alternative only, each of which has a gate of its own.
 - `catching`: the tails before the block stay tails after it, so that what follows runs when the failure is handled.
 
 Every task of a `when` or `catching` block is a tail after it, not only the last: what follows must not run if an
@@ -20,27 +21,25 @@ earlier one has failed.
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from perdure.definition.errors import TracingError
+from perdure.definition.ids import choose_id
 from perdure.definition.parts import Caught, Part, present
-from perdure.definition.tails import Parallel, Statements, Tail, both, merged
-from perdure.domain.validation import TASK_ID, TASK_ID_RULE
+from perdure.definition.tails import Block, Choice, Parallel, Statements, Tail, both, merged
 from perdure.v1 import integration_pb2 as v1
 from perdure.v1.task_config_pb2 import TaskConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from perdure.definition.terms import Term
 
 _GATE: Final = "gate"
 _CATCHER: Final = "on_failure"
-_NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class Trace:
 
     def __init__(self) -> None:
         self._tasks: dict[str, _Recorded] = {}
-        self._blocks: list[Statements | Parallel] = [Statements([])]
+        self._blocks: list[Block] = [Statements([])]
         self._branch: tuple[int, ...] = ()
         self._branches = 0
         self._part = Part(0)
@@ -108,10 +107,10 @@ class Trace:
         """
         self._part.check(config)
         if self._part.is_teardown:
-            return self._record_teardown(config, self._choose_id(name, task_id), reads)
+            return self._record_teardown(config, choose_id(name, task_id, self._tasks), reads)
         block = self._blocks[-1]
         tails = block.begin(reads)
-        added = self._add(config, self._choose_id(name, task_id), tails)
+        added = self._add(config, choose_id(name, task_id, self._tasks), tails)
         config.precondition = present(self._uncertain(reads, added.before))
         block.end([Tail(config.task_id)])
         return config.task_id
@@ -133,11 +132,56 @@ class Trace:
             self._part.conditions.pop()
             return
         outer = self._blocks[-1]
+        if isinstance(outer, Choice):
+            with self._arm(outer, condition):
+                yield
+            return
         entry = self._gathered(outer.begin(condition.tasks))
         (tail,) = entry
         recorded = self._tasks[tail.task_id]
         condition = self._asking(condition, recorded.before | recorded.bit)
         with self._passable([Tail(tail.task_id, both(tail.condition, condition))], entry, outer):
+            yield
+
+    @contextmanager
+    def first_match(self) -> Iterator[None]:
+        """Record alternatives, of which the first that holds is taken."""
+        if self._part.is_teardown:
+            raise TracingError("a teardown task has no alternatives: give each a `with when(...)` of its own")
+        outer = self._blocks[-1]
+        gate = _gate()
+        gate.next_tasks_execution_policy = TaskConfig.NEXT_TASKS_EXECUTION_POLICY_RUN_FIRST_MATCH
+        self._add(gate, choose_id(_GATE, "", self._tasks), outer.begin(frozenset()))
+        choice = Choice(gate.task_id)
+        with self._inside(choice):
+            yield
+            if not choice.complete:
+                # What follows is reached by this way if no alternative holds.
+                with self._arm(choice, None):
+                    pass
+        outer.end(choice.tails)
+
+    @contextmanager
+    def otherwise(self) -> Iterator[None]:
+        """Record the last of the alternatives."""
+        choice = self._blocks[-1]
+        if not isinstance(choice, Choice):
+            raise TracingError("otherwise() is the last alternative of a `with first_match()` block")
+        with self._arm(choice, None):
+            yield
+
+    @contextmanager
+    def _arm(self, choice: Choice, condition: Term | None) -> Iterator[None]:
+        """Record one alternative behind a gate of its own, so that it hangs on one edge."""
+        if choice.complete:
+            raise TracingError("nothing is left to choose after otherwise()")
+        choice.complete = condition is None
+        recorded = self._tasks[choice.gate]
+        text = "" if condition is None else self._asking(condition, recorded.before | recorded.bit).text
+        gate = _gate()
+        self._add(gate, choose_id(_GATE, "", self._tasks), [Tail(choice.gate, text)])
+        entry = [Tail(gate.task_id)]
+        with self._passable(entry, entry, choice):
             yield
 
     @contextmanager
@@ -169,7 +213,7 @@ class Trace:
         self._check_place(caught)
         part = Part(self._parts)
         part.certain = self._common(caught)
-        catcher_id = self._choose_catcher_id(name)
+        catcher_id = choose_id(_CATCHER, name, {one.error_catcher_id for one in self._catchers})
         with self._apart(part):
             yield part.failure
         if not part.start_tasks:
@@ -226,7 +270,7 @@ class Trace:
         self._blocks, self._branch, self._part = around
 
     @contextmanager
-    def _passable(self, entry: list[Tail], around: list[Tail], outer: Statements | Parallel) -> Iterator[None]:
+    def _passable(self, entry: list[Tail], around: list[Tail], outer: Block) -> Iterator[None]:
         """Record statements that may be passed by, without what follows them minding."""
         self._branches += 1
         self._branch = (*self._branch, self._branches)
@@ -242,9 +286,8 @@ class Trace:
         """Put a gate behind tails, unless there is just one."""
         if len(tails) == 1:
             return tails
-        gate = TaskConfig(checkpoint=False)
-        gate.timer.delay.SetInParent()
-        self._add(gate, self._choose_id(_GATE, ""), tails)
+        gate = _gate()
+        self._add(gate, choose_id(_GATE, "", self._tasks), tails)
         return [Tail(gate.task_id)]
 
     @contextmanager
@@ -259,7 +302,7 @@ class Trace:
         outer.end(inner.tails or inner.entry)
 
     @contextmanager
-    def _inside(self, block: Statements | Parallel) -> Iterator[None]:
+    def _inside(self, block: Block) -> Iterator[None]:
         self._blocks.append(block)
         yield
         # Not in `finally`: a statement that raised ends the whole trace.
@@ -313,24 +356,6 @@ class Trace:
     def _is_open(self, branch: tuple[int, ...]) -> bool:
         return self._branch[: len(branch)] == branch
 
-    def _choose_id(self, name: str, task_id: str) -> str:
-        if task_id:
-            if not TASK_ID.fullmatch(task_id):
-                raise TracingError(f"{task_id!r} cannot be the id of a task: {TASK_ID_RULE}")
-            if task_id in self._tasks:
-                raise TracingError(f"the id {task_id} is taken")
-            return task_id
-        base = _NOT_IN_ID.sub("_", name)[:58]
-        return _free(base if TASK_ID.fullmatch(base) else f"_{base}", self._tasks)
-
-    def _choose_catcher_id(self, name: str) -> str:
-        taken = {catcher.error_catcher_id for catcher in self._catchers}
-        if name and not TASK_ID.fullmatch(name):
-            raise TracingError(f"{name!r} cannot be the id of an on_failure block: {TASK_ID_RULE}")
-        if name in taken:
-            raise TracingError(f"the id {name} is taken")
-        return name or _free(_CATCHER, taken)
-
 
 _CURRENT: Final[ContextVar[Trace | None]] = ContextVar("perdure_trace", default=None)
 
@@ -358,9 +383,8 @@ def recording() -> Iterator[Trace]:
         _CURRENT.reset(token)
 
 
-def _free(base: str, taken: Container[str]) -> str:
-    number, chosen = 1, base
-    while chosen in taken:
-        number += 1
-        chosen = f"{base}_{number}"
-    return chosen
+def _gate() -> TaskConfig:
+    """Make a task that does nothing, at once."""
+    gate = TaskConfig(checkpoint=False)
+    gate.timer.delay.SetInParent()
+    return gate
