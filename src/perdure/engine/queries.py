@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -13,7 +14,7 @@ from perdure.store.errors import StoreError
 from perdure.store.queries import ListQuery, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Sequence
 
     from perdure.domain.events import Event, ExecutionCreated
     from perdure.domain.graph import Graph
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 HISTORY_PAGE_BYTES: Final = 2 << 20
 """Size of the records read at a time."""
+
+EVENTS_AT_A_TIME: Final = 100
+"""Events that a reader of a whole history gets before the loop gets its turn."""
 
 KEPT_CREATIONS: Final = 4_096
 """First events kept in memory; the least recently used one goes first."""
@@ -129,6 +133,34 @@ class Queries:
             )
         _, graph = await self.created_event(key)
         return History(row, graph, events[:max_events])
+
+    async def events(self, key: ExecutionKey, after_sequence: int) -> AsyncGenerator[HistoryEvent]:
+        """Read all events after a sequence up to the last one that there is now; the loop gets its turns meanwhile.
+
+        Each stored record is decoded once, however many events it holds.
+
+        Raises:
+            NotFound: There is no such execution.
+            WrongState: Its history was deleted.
+        """
+        row = await self.row(key)
+        require_history(row)
+        position = after_sequence
+        while position < row.sequence:
+            records = await _read(
+                self._store.event_page(key, position, max_records=EVENTS_AT_A_TIME, max_bytes=HISTORY_PAGE_BYTES)
+            )
+            if not records:
+                require_history(await self.row(key))
+                raise NotFound("execution", key.execution)
+            for record in records:
+                time, decoded = decode_events(record.payload)
+                for sequence, event in enumerate(decoded, record.first_sequence):
+                    if sequence > position:
+                        position = sequence
+                        yield HistoryEvent(sequence, event, time, record.revision)
+                        if sequence % EVENTS_AT_A_TIME == 0:
+                            await asyncio.sleep(0)
 
     async def created_event(self, key: ExecutionKey) -> tuple[ExecutionCreated, Graph]:
         """Read the first event of an execution, less its inputs and parameters, and the graph that it runs.

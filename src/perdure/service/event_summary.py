@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.service.history import HistoryReader
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from perdure.service.views import Views
     from perdure.v1.event_pb2 import ExecutionEvent
     from perdure.v1.event_summary_pb2 import SummarizeExecutionEventsRequest
-
-READ_AT_A_TIME: Final = 200
-"""Events that are summed up before the loop gets its turn."""
 
 MESSAGE_MAX_CHARACTERS: Final = 500
 
@@ -45,8 +43,8 @@ class EventSummaries:
         response = SummarizeExecutionEventsResponse(store_revision=self._store.committed_revision())
         summaries: dict[tuple[str, str, str], EventSummary] = {}
         reader = await HistoryReader.open(self._engine, key_of(name), 0)
-        while reader.position < reader.known:
-            for event in await reader.read(READ_AT_A_TIME):
+        async with aclosing(reader.rest()) as events:
+            async for event in events:
                 _add(summaries, event)
         size = 0
         shown: list[EventSummary] = []

@@ -60,9 +60,6 @@ FORMAT: Final = 1
 MESSAGE_BYTES: Final = 64 << 10
 """Lines are gathered until they have so many bytes together; one that is larger by itself travels alone."""
 
-READ_AT_A_TIME: Final = 50
-"""Events that are written before the loop gets its turn."""
-
 LARGE_MESSAGE_BYTES: Final = 32 << 10
 """A message beyond this size is written off the loop."""
 
@@ -84,7 +81,7 @@ class Exporter:
         """Send all lines of an export, several in a message."""
         name = self._names.execution(request.name, "name")
         await self._views.extent(name)
-        export = _Export(self._engine, self._snapshots)
+        export = Export(self._engine, self._snapshots)
         gathered: list[str] = []
         size = 0
         async with aclosing(export.lines(key_of(name), below=request.include_sub_executions)) as lines:
@@ -114,8 +111,13 @@ class _AsOf(NamedTuple):
     revision: int
 
 
-class _Export:
-    """One export: counts its lines, and knows which definitions it has written."""
+class Export:
+    """One export, as of the store revision of its beginning: good for one reading.
+
+    Args:
+        engine: What is exported.
+        snapshots: Reads snapshots.
+    """
 
     def __init__(self, engine: Engine, snapshots: SnapshotReader) -> None:
         self._engine = engine
@@ -198,8 +200,10 @@ class _Export:
 
     async def _history(self, key: ExecutionKey, state: _AsOf) -> AsyncGenerator[str]:
         reader = await HistoryReader.open(self._engine, key, 0)
-        while reader.position < state.extent.sequence:
-            for event in await reader.read(min(READ_AT_A_TIME, state.extent.sequence - reader.position)):
+        async with aclosing(reader.rest()) as events:
+            async for event in events:
+                if event.sequence > state.extent.sequence:
+                    break
                 yield await self._write("event", event)
         if state.extent.snapshots:
             kept = self._snapshots.oldest_first(key, state.extent, 1, with_params=True)
@@ -244,20 +248,20 @@ class _Export:
 
     async def _fold(self, key: ExecutionKey) -> _AsOf | None:
         """Fold the history as far as it belongs to the revision."""
+        _, graph = await self._queries.created_event(key)
         execution: Execution | None = None
         revision = 0
-        while True:
-            position = 0 if execution is None else execution.sequence
-            history = await self._queries.history(key, position, READ_AT_A_TIME)
-            for each in history.events:
+        async with aclosing(self._queries.events(key, 0)) as events:
+            async for each in events:
                 if each.revision > self._revision:
-                    return None if execution is None else self._take(execution, revision)
+                    break
                 revision = each.revision
                 if execution is None:
                     assert isinstance(each.event, ExecutionCreated), "a history begins with the creation"
-                    execution = first_state(each.event, history.graph, key.execution, key.project, each.time)
+                    execution = first_state(each.event, graph, key.execution, key.project, each.time)
                 else:
                     apply(execution, each.event, each.time)
+        return None if execution is None else self._take(execution, revision)
 
     async def _write(self, kind: str, message: Message) -> str:
         self._counts[kind] += 1

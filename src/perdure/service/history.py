@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Self
 
 from perdure.codec.events import EventContext, show_event
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from perdure.domain.events import Event
     from perdure.domain.execution import Execution
     from perdure.engine.engine import Engine
@@ -73,6 +76,12 @@ class HistoryReader:
         """Show the next stored events, at most so many; none if there are no more now."""
         history = await self._engine.queries.history(self._key, self.position, max_events)
         return [self._show(*each) for each in history.events]
+
+    async def rest(self) -> AsyncGenerator[ExecutionEvent]:
+        """Show all stored events from here on, up to the last one that there is now."""
+        async with aclosing(self._engine.queries.events(self._key, self.position)) as events:
+            async for each in events:
+                yield self._show(*each)
 
     def _show(self, sequence: int, event: Event, time: int, store_revision: int) -> ExecutionEvent:
         """Show the event behind the position."""

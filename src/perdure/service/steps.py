@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from perdure.codec.errors import put_error
@@ -11,6 +12,7 @@ from perdure.codec.names import execution_name
 from perdure.domain import events as ev
 from perdure.domain.integration import SubIntegration
 from perdure.domain.value import NO_VALUES, Value
+from perdure.engine.queries import require_history
 from perdure.service.fields import Faults
 from perdure.service.paging import FULL_PAGE_MAX, PAGE_MAX, PAGE_MAX_BYTES, check_page_size
 from perdure.service.step_fold import StepFold
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from perdure.service.step_fold import Step
     from perdure.service.views import Views
     from perdure.store.records import ExecutionKey
-
-FOLDED_AT_A_TIME: Final = 200
-"""Events that are folded before the loop gets its turn."""
 
 KEPT_STEPS: Final = 50_000
 """Steps of executions that are kept, so that the next page need not fold the history again."""
@@ -86,23 +85,21 @@ class StepLists:
 
     async def _steps(self, key: ExecutionKey, extent: Extent) -> tuple[Graph, list[Step]]:
         """Fold the history up to where it was looked at."""
+        require_history(await self._queries.row(key))
         wanted = (key, extent.create_time, extent.sequence)
         kept = self._kept.get(wanted)
         if kept is not None:
-            # What was deleted meanwhile is not told any more.
-            await self._queries.history(key, extent.sequence - 1, 1)
             self._kept.move_to_end(wanted)
             return kept
-        fold: StepFold | None = None
-        position = 0
-        while position < extent.sequence or fold is None:
-            history = await self._queries.history(key, position, min(FOLDED_AT_A_TIME, extent.sequence - position))
-            fold = fold or StepFold(history.graph)
-            for each in history.events:
+        _, graph = await self._queries.created_event(key)
+        fold = StepFold(graph)
+        async with aclosing(self._queries.events(key, 0)) as events:
+            async for each in events:
                 fold.add(each.event, each.sequence, each.time)
-            position = history.events[-1].sequence
-        self._keep(wanted, history.graph, fold.steps)
-        return history.graph, fold.steps
+                if each.sequence == extent.sequence:
+                    break
+        self._keep(wanted, graph, fold.steps)
+        return graph, fold.steps
 
     def _keep(self, wanted: _Kept, graph: Graph, steps: list[Step]) -> None:
         if wanted in self._kept:
