@@ -63,7 +63,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of the contract with what performs its methods, by name; the others are not implemented."""
+    """A service of the contract with what performs each of its methods, by name."""
 
     descriptor: ServiceDescriptor
     methods: Mapping[str, Method]
@@ -77,7 +77,6 @@ class Pipeline(grpc.GenericRpcHandler):
             f"/{service.descriptor.full_name}/{method.name}": _handler(method, service.methods[method.name], admission)
             for service in services
             for method in service.descriptor.methods
-            if method.name in service.methods
         }
         self._unknown: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(_refuse_unknown)
 
