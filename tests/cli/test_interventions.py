@@ -53,6 +53,7 @@ def test_a_purchase_is_approved_and_paid(perdure):
     assert (asked["taskNumber"], asked["customMessage"]) == ("ask", "May it go?")
     shown = perdure("suspensions", "buy-1").stdout.splitlines()
     assert shown[1].split()[:5] == ["buy-1", "1", "ask", "decision", "PENDING"]
+    assert ["suspensions", "1", "(ask)"] in [line.split() for line in perdure("get", "buy-1").stdout.splitlines()]
     explained = perdure("explain", "buy-1").stdout
     assert "→ perdure lift buy-1 1  or  perdure reject buy-1 1" in explained
     lifted = perdure("lift", "buy-1", "--result", "fine", "--as", "bob")
@@ -178,7 +179,9 @@ def test_an_undo_that_is_held_is_decided_by_hand(perdure):
     (held,) = until(lambda: [each for each in perdure.json("explain", "undo-1")["blockers"] if "rollbackHeld" in each])
     assert held["taskNumber"] == "reserve"
     assert "perdure undo undo-1 retry|skip|done reserve" in perdure("explain", "undo-1").stdout
-    assert "in progress; still to be undone: reserve" in perdure("get", "undo-1").stdout
+    got = perdure("get", "undo-1").stdout
+    assert "in progress; still to be undone: reserve" in got
+    assert ["phase", "undoing", "0", "of", "1"] in [line.split() for line in got.splitlines()]
     assert perdure("undo", "undo-1", "done", "--reason", "by hand").exit_code == 0
     shown = ended(perdure, "undo-1")
     assert shown["executionDetails"]["rollback"]["outcome"] == "OUTCOME_COMPLETE"

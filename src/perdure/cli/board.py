@@ -83,8 +83,12 @@ class Board:
     def standing(self) -> str:
         """What a reader of the state alone would miss, in a few words."""
         waiting = [f"{task} waits ({number})" for number, task in self.suspensions.items()]
-        undoing = f"{self.phase} {self.undone} of {self.to_undo}" if self.phase == _UNDOING else self.phase
-        return safe(", ".join(part for part in (self.paused, self.stopped, undoing, *waiting) if part))
+        return safe(", ".join(part for part in (self.paused, self.stopped, self.doing, *waiting) if part))
+
+    @property
+    def doing(self) -> str:
+        """What it does after its last task; empty before, and once it has ended."""
+        return f"{self.phase} {self.undone} of {self.to_undo}" if self.phase == _UNDOING else self.phase
 
     def take(self, event: ExecutionEvent) -> None:
         """Apply the next event."""

@@ -9,6 +9,7 @@ from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
 from perdure.cli.output import json_form, output_option, print_facts, print_json
 from perdure.cli.running import run
+from perdure.cli.standing import standing_facts
 from perdure.v1.execution_pb2 import ExecutionDetails
 
 
@@ -46,5 +47,6 @@ async def _cancel(
         print_json(json_form(cancelled))
     else:
         state = ExecutionDetails.State.Name(cancelled.execution_details.state)
-        print_facts([("execution", cancelled.name), ("state", state), ("reason", cancelled.cancel_reason)])
+        facts = [("execution", cancelled.name), ("state", state), ("reason", cancelled.cancel_reason)]
+        print_facts([*facts, *standing_facts(cancelled)])
     return ExitCode.OK

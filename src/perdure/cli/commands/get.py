@@ -52,14 +52,20 @@ async def _get(connection: Connection, execution: str, view: Execution.View.Valu
         if output == "json":
             print_json(json_form(found))
             return ExitCode.OK
-        print_facts(_facts(found))
-        if view == Execution.VIEW_FULL:
-            await _print_tasks(client, found.name)
+        board = Board(found.name) if view == Execution.VIEW_BASIC else await _read_board(client, found.name)
+    print_facts(_facts(found, Board(found.name) if board is None else board))
+    if board is None:
+        click.echo("\nthe history of its tasks is deleted")
+    elif board.tasks:
+        click.echo("")
+        rows = board.tasks.values()
+        table = ((row.task_number, row.state, str(row.attempt), row.length(board.latest), row.note) for row in rows)
+        print_table(("task", "state", "attempt", "duration", "note"), table)
     return ExitCode.OK
 
 
-async def _print_tasks(client: Client, execution: str) -> None:
-    """Show the tasks as the history has them; the newest snapshot may be older than that."""
+async def _read_board(client: Client, execution: str) -> Board | None:
+    """Read what the history has, which the newest snapshot may be older than; None if the history is deleted."""
     board = Board(execution)
     try:
         async for event in client.events(execution):
@@ -67,17 +73,15 @@ async def _print_tasks(client: Client, execution: str) -> None:
     except FailedPrecondition as error:
         if error.reason != _DELETED:
             raise
-        click.echo("\nthe history of its tasks is deleted")
-    if board.tasks:
-        click.echo("")
-        rows = board.tasks.values()
-        table = ((row.task_number, row.state, str(row.attempt), row.length(board.latest), row.note) for row in rows)
-        print_table(("task", "state", "attempt", "duration", "note"), table)
+        return None
+    return board
 
 
-def _facts(execution: Execution) -> Iterator[tuple[str, str]]:
+def _facts(execution: Execution, board: Board) -> Iterator[tuple[str, str]]:
     yield "name", execution.name
     yield "state", ExecutionDetails.State.Name(execution.execution_details.state)
+    yield "phase", board.doing
+    yield "suspensions", ", ".join(f"{number} ({task})" for number, task in board.suspensions.items())
     yield from standing_facts(execution)
     yield "revision", execution.integration_revision_id
     yield "trigger", execution.trigger_id
