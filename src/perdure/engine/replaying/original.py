@@ -9,7 +9,7 @@ from perdure.domain.apply import apply, first_state
 from perdure.domain.errors import NotFound
 from perdure.domain.events import CopiedTask, ExecutionCreated, OutcomeDecided
 from perdure.domain.frozen import frozen
-from perdure.domain.states import ExecutionState, ReplayMode, TaskState
+from perdure.domain.states import TERMINAL_EXECUTION_STATES, ReplayMode, TaskState
 from perdure.engine.queries import require_history
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from perdure.domain.execution import Execution
     from perdure.domain.integration import TaskConfig
+    from perdure.domain.states import ExecutionState
     from perdure.domain.value import Value
     from perdure.engine.active import ActiveSet
     from perdure.engine.queries import Queries
@@ -66,7 +67,7 @@ class Original:
     @property
     def has_ended(self) -> bool:
         """Whether it is in a final state."""
-        return self.state in {ExecutionState.SUCCEEDED, ExecutionState.FAILED, ExecutionState.CANCELLED}
+        return self.state in TERMINAL_EXECUTION_STATES
 
 
 class Originals:
