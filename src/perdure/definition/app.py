@@ -234,10 +234,6 @@ class App:
 
         def make(function: Callable[P, R]) -> TracedIntegration[P, R]:
             chosen = id or function.__name__
-            if not RESOURCE_ID.fullmatch(chosen):
-                raise DefinitionError(f"{chosen!r} cannot be the id of an integration: {RESOURCE_ID_RULE}")
-            if chosen in self._integrations:
-                raise DefinitionError(f"the app has an integration {chosen} already")
             options = IntegrationOptions(
                 trigger=trigger or f"api_trigger/{chosen}",
                 max_runtime=None if max_runtime is None else duration(max_runtime),
@@ -248,18 +244,25 @@ class App:
                 criteria=criteria,
                 savepoint_retention=savepoint_retention,
             )
-            if not TRIGGER_ID.fullmatch(options.trigger):
-                raise DefinitionError(f"{trigger!r} cannot be the id of a trigger: {TRIGGER_ID_RULE}")
-            if inspect.iscoroutinefunction(function):
-                raise DefinitionError(f"{chosen} is recorded, not run: write `def`, not `async def`")
-            signature = signature_of(function)
-            if signature.context:
-                raise DefinitionError(f"{chosen} is recorded, not run: it has no TaskContext")
-            integration = TracedIntegration(chosen, function, signature, options)
-            self._integrations[chosen] = integration
-            return integration
+            return self._keep(chosen, function, options)
 
         return make if function is None else make(function)
+
+    def _keep(self, chosen: str, function: Callable[P, R], options: IntegrationOptions) -> TracedIntegration[P, R]:
+        if not RESOURCE_ID.fullmatch(chosen):
+            raise DefinitionError(f"{chosen!r} cannot be the id of an integration: {RESOURCE_ID_RULE}")
+        if chosen in self._integrations:
+            raise DefinitionError(f"the app has an integration {chosen} already")
+        if not TRIGGER_ID.fullmatch(options.trigger):
+            raise DefinitionError(f"{options.trigger!r} cannot be the id of a trigger: {TRIGGER_ID_RULE}")
+        if inspect.iscoroutinefunction(function):
+            raise DefinitionError(f"{chosen} is recorded, not run: write `def`, not `async def`")
+        signature = signature_of(function)
+        if signature.context:
+            raise DefinitionError(f"{chosen} is recorded, not run: it has no TaskContext")
+        integration = TracedIntegration(chosen, function, signature, options)
+        self._integrations[chosen] = integration
+        return integration
 
 
 def _checked(retry: Retry | None) -> Retry | None:
