@@ -184,6 +184,7 @@ async def test_a_worker_process_that_is_frozen_is_silent_and_one_that_goes_on_is
         finally:
             os.kill(process, signal.SIGCONT)
         await until(stubs, name, ("a", "worker_working"))
+        await cancel(stubs, name, force=True)
 
 
 async def test_an_attempt_from_before_a_restart_waits_for_its_worker(tmp_path):
