@@ -112,15 +112,25 @@ class ScriptedSuspensions(SuspensionServiceServicer):
     """Answers by the steps of a service."""
 
     def __init__(self, service: ScriptedService) -> None:
-        self.ListSuspensions = self.GetSuspension = service.next_step
-        self.LiftSuspension = self.ResolveSuspension = self.SignalExecution = service.next_step
+        self._service = service
+
+    async def _next_step(self, request, context):
+        return await self._service.next_step(request, context)
+
+    ListSuspensions = GetSuspension = LiftSuspension = ResolveSuspension = SignalExecution = _next_step
 
 
 class ScriptedIntegrations(IntegrationServiceServicer):
-    """Draws by the steps of a service."""
+    """Answers by the steps of a service."""
 
     def __init__(self, service: ScriptedService) -> None:
-        self.RenderIntegration = service.next_step
+        self._service = service
+
+    async def _next_step(self, request, context):
+        return await self._service.next_step(request, context)
+
+    CreateIntegration = GetIntegration = ListIntegrations = UpdateIntegration = DeleteIntegration = _next_step
+    ListIntegrationRevisions = GetIntegrationRevision = RenderIntegration = _next_step
 
 
 class ScriptedInfo(ServerServiceServicer):
