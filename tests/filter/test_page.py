@@ -1,8 +1,8 @@
 """What docs/filters.md shows are filters, and it names every field."""
 
-from perdure.store.filter.fields import KEYED, NAMES
+from perdure.store.filter.fields import KEYED, NAMES, SUSPENSION_NAMES
 from perdure.store.filter.parse import MAX_CHARACTERS, MAX_COMPARISONS, MAX_NESTING, parse_filter
-from perdure.store.filter.tree import Field
+from perdure.store.filter.tree import Field, SuspensionField
 from tests.docs.documents import PROJECT, blocks
 
 FILTERS = PROJECT / "docs" / "filters.md"
@@ -22,8 +22,8 @@ def test_the_two_that_are_said_to_be_the_same_are():
 
 def test_every_field_and_every_name_of_a_value_is_on_the_page():
     text = FILTERS.read_text(encoding="utf-8")
-    fields = {f"`{field.value}.KEY`" if field in KEYED else f"`{field.value}`" for field in Field}
-    names = {f"`{name}`" for field in NAMES.values() for name in field}
+    fields = {f"`{field.value}.KEY`" if field in KEYED else f"`{field.value}`" for field in (*Field, *SuspensionField)}
+    names = {f"`{name}`" for field in (*NAMES.values(), *SUSPENSION_NAMES.values()) for name in field}
     assert {each for each in fields | names if each not in text} == set()
 
 

@@ -28,6 +28,12 @@ APPROVED = """
             outputs { result: "approved" parameter: "approved" } outputs { result: "result" parameter: "result" }
             outputs { result: "resolver" parameter: "resolver" } outputs { result: "expired" parameter: "expired" } }
 """
+CHECKED = """
+    parameters { key: "approved" data_type: DATA_TYPE_BOOLEAN_VALUE input_output_type: INPUT_OUTPUT_TYPE_OUT }
+    tasks { task_id: "work" task: "double" parameters { key: "n" value { expression: "21" } }
+            success_policy { final_state: FINAL_STATE_SUSPENDED } suspension_config {}
+            outputs { result: "approved" parameter: "approved" } }
+"""
 BRIEFLY = "expire_after { nanos: 1000000 }"
 
 INTEGRATIONS = {
@@ -131,6 +137,15 @@ async def test_a_cancel_rejects_what_is_open(world):
     shown = await world.get(execution)
     assert (shown.state, shown.audit.resolver) == (REJECTED, "system")
     assert (await refused(world.lift(execution))).reason == "SUSPENSION_RESOLVED"
+
+
+async def test_what_a_handler_did_waits_for_its_approval(tmp_path):
+    async with serving(tmp_path / "data", apps=("tests.service.app:app",), workers="in-process") as stubs:
+        world = World(stubs)
+        await world.deploy({"checked": CHECKED})
+        execution = await world.asking("checked")
+        assert (await world.lift(execution)).task_number == "work"
+        assert await world.ended(execution) == (State.SUCCEEDED, {"approved": True})
 
 
 async def test_a_restarted_server_still_knows_what_is_open_and_what_was_decided(tmp_path):

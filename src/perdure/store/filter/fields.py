@@ -84,11 +84,17 @@ def _vocabulary(fields: Iterable[AnyField], kinds: Mapping[AnyField, Kind], exam
 EXECUTIONS: Final = _vocabulary(Field, KINDS, "state = FAILED")
 """What can be asked of executions (semantics.md row 23)."""
 
+SUSPENSION_NAMES: Final[dict[AnyField, dict[str, int]]] = {
+    SuspensionField.STATE: {each.name: each for each in SuspensionState},
+    SuspensionField.KIND: {each.name: each for each in SuspensionKind},
+}
+"""As `NAMES`, of suspensions."""
+
 SUSPENSIONS: Final = _vocabulary(
     SuspensionField,
     {
-        SuspensionField.STATE: one_of({each.name: each for each in SuspensionState}),
-        SuspensionField.KIND: one_of({each.name: each for each in SuspensionKind}),
+        SuspensionField.STATE: one_of(SUSPENSION_NAMES[SuspensionField.STATE]),
+        SuspensionField.KIND: one_of(SUSPENSION_NAMES[SuspensionField.KIND]),
         SuspensionField.TASK_NUMBER: TEXT,
         SuspensionField.INTEGRATION: TEXT,
         SuspensionField.EXECUTION_ID: TEXT,
