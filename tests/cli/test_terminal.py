@@ -12,9 +12,10 @@ from perdure.cli.text import length_text, safe, shortened
 from tests.cli.conftest import PROJECT_ROOT, environment
 
 
-def on_terminal(code, *arguments, **settings):
+def on_terminal(code, *arguments, typed="", **settings):
     """Runs a program on a terminal of 100 columns unless told otherwise; returns its exit code and what it wrote."""
     controller, terminal = pty.openpty()
+    os.write(controller, typed.encode())
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=PROJECT_ROOT,
@@ -92,3 +93,34 @@ def test_lengths_have_the_unit_that_suits_them(microseconds, text):
 def test_foreign_text_becomes_one_harmless_line():
     assert safe("a\nb\x1b[31m\u202e") == "a\\nb\\u001b[31m\\u202e"
     assert shortened("abcdef", 4) == "abc…"
+
+
+STYLED = "from perdure.cli.output import print_styled; print_styled([[('! ', 'bold'), ('FAILED', '')], []])"
+
+
+def test_pieces_of_lines_have_their_styles_and_states_their_colours():
+    pytest.importorskip("rich")
+    assert on_terminal(STYLED) == (0, "\x1b[1m! \x1b[0m\x1b[31mFAILED\x1b[0m\r\n\r\n")
+    assert on_terminal(f"{WITHOUT_RICH}; {STYLED}") == (0, "! FAILED\r\n\r\n")
+
+
+def test_who_can_be_asked_is_asked_before_a_deletion(perdure):
+    perdure.json("execute", "total", "a=1", "--id", "asked-1")
+    arguments = ["delete", "asked-1", "--server", perdure.address]
+    code, written = on_terminal(MAIN, *arguments, typed="n\n")
+    assert code == 130
+    assert "Delete asked-1? [y/N]" in written
+    assert "nothing was deleted" in written
+    assert perdure("get", "asked-1").exit_code == 0
+    code, written = on_terminal(MAIN, *arguments, typed="y\n")
+    assert code == 0
+    assert perdure("get", "asked-1").exit_code == 3
+
+
+def test_an_explanation_is_coloured_on_a_terminal(perdure):
+    pytest.importorskip("rich")
+    perdure.json("execute", "total", "a=1", "--id", "explained-1", "--async", "--step-through")
+    code, written = on_terminal(MAIN, "explain", "explained-1", "--server", perdure.address)
+    assert code == 0
+    assert "\x1b[1mexplained-1\x1b[0m  total" in written
+    perdure.json("cancel", "explained-1", "--force")

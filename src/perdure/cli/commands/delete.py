@@ -54,11 +54,23 @@ def command(**arguments: Unpack[_Arguments]) -> None:
 
 
 def _ask(arguments: _Arguments) -> None:
+    """Ask whether it is meant.
+
+    Raises:
+        click.UsageError: Nobody can be asked.
+        click.exceptions.Exit: It is not meant.
+    """
     if not sys.stdin.isatty():
         raise click.UsageError("nobody can be asked here; give --yes")
     executions = arguments["executions"]
     what = executions[0] if len(executions) == 1 else f"{len(executions)} executions"
-    click.confirm(f"Delete {'the history of ' if arguments['history_only'] else ''}{what}?", abort=True, err=True)
+    try:
+        agreed = click.confirm(f"Delete {'the history of ' if arguments['history_only'] else ''}{what}?", err=True)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        click.echo("nothing was deleted", err=True)
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED)
 
 
 async def _delete(arguments: _Arguments) -> ExitCode:
