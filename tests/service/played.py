@@ -8,6 +8,8 @@ import grpc
 
 from perdure import App, TaskContext
 from perdure.runtime.supervisor import Supervisor
+from perdure.testing.checker import check
+from perdure.testing.logs import Got, History, Logs
 from perdure.testing.server import local_server
 from perdure.v1 import execution_pb2, execution_service_pb2, integration_service_pb2, intervention_pb2
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
@@ -166,6 +168,16 @@ class World:
         request = execution_service_pb2.ListExecutionEventsRequest(parent=name, page_size=1_000)
         return (await self.executions.ListExecutionEvents(request)).events
 
+    async def logs(self):
+        """Takes a last look at all executions, for the checker."""
+        request = execution_service_pb2.ListExecutionsRequest(parent=f"{LOCATION}/integrations/-", page_size=1_000)
+        records = []
+        for execution in (await self.executions.ListExecutions(request)).executions:
+            events = [event.SerializeToString() for event in await self.history(execution.name)]
+            whole = (await self.get(execution.name, "VIEW_FULL")).SerializeToString()
+            records += [History(execution.name, tuple(events)), Got(execution.name, "OK", whole)]
+        return Logs(tuple(records), settled=False)
+
     async def task_states(self, name, task):
         """Lists the states that a task has been in, in order."""
         changes = [event.task_change for event in await self.history(name) if event.HasField("task_change")]
@@ -185,7 +197,9 @@ async def playing(data, script=None):
         local_server(app_of(script), data=data) as local,
         grpc.aio.insecure_channel(local.address) as channel,
     ):
-        yield World(script, local, channel)
+        world = World(script, local, channel)
+        yield world
+        assert check(await world.logs()) == []
 
 
 @asynccontextmanager

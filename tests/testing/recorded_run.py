@@ -117,6 +117,38 @@ def second_story():
     return story
 
 
+def undone_story(*, done=True, outcome=STATE.FAILED, undone=1, told=()):
+    """An execution whose one task is undone, as far as it is told right."""
+    story = Story(f"{INTEGRATION}/executions/undone", 300, order="d")
+    story.state(STATE.PROCESSING)
+    story.task(TASK.IN_PROCESS, 1)
+    story.task(TASK.SUCCEED if done else TASK.FAILED, 1)
+    story.add().outcome_change.state = outcome
+    rollback = story.add().rollback_change
+    rollback.outcome = ExecutionDetails.Rollback.OUTCOME_IN_PROGRESS
+    rollback.pending_tasks.append("pay")
+    story.task(TASK.ROLLBACK_IN_PROCESS, 2)
+    for _ in range(undone):
+        story.task(TASK.ROLLEDBACK, 2)
+    if told:
+        story.events[-1].task_change.error.code = told
+    story.add().rollback_change.outcome = ExecutionDetails.Rollback.OUTCOME_COMPLETE
+    story.state(outcome)
+    return story
+
+
+def signalled_story(*tasks, ids=("one",)):
+    """An execution to which signals come and of which tasks take them."""
+    story = Story(f"{INTEGRATION}/executions/signalled", 300, order="d")
+    story.state(STATE.PROCESSING)
+    for signal_id in ids:
+        story.add().signal_change.MergeFrom(ExecutionEvent.SignalChange(signal="paid", signal_id=signal_id))
+    for task in tasks:
+        story.add().signal_change.MergeFrom(ExecutionEvent.SignalChange(signal="paid", task_number=task))
+    story.state(STATE.SUCCEEDED)
+    return story
+
+
 def execute(order, request_id, began, outcome, *executions, code="OK", reason=""):
     request = ExecuteRequest(name=INTEGRATION, request_id=request_id, execution_method=Execution.POST_TO_QUEUE)
     request.input_parameters["order"].string_value = order

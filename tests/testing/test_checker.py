@@ -43,6 +43,8 @@ from tests.testing.recorded_run import (
     replaced,
     run,
     second_story,
+    signalled_story,
+    undone_story,
     watch_of,
 )
 
@@ -77,6 +79,11 @@ def with_story(story):
 
 def test_a_run_that_keeps_every_promise_passes():
     assert check(Logs(tuple(good_run()))) == []
+
+
+@pytest.mark.parametrize("story", [undone_story(), signalled_story("a"), signalled_story("a", "b", ids=("", ""))])
+def test_undos_and_signals_that_keep_their_promises_pass(story):
+    assert broken([*good_run(), *last_look(story)]) == set()
 
 
 def test_an_operation_of_unknown_outcome_may_have_happened():
@@ -268,6 +275,34 @@ def attempt_after_a_cancel():
     return with_story(story)
 
 
+def undo_of_what_was_not_done():
+    return [*good_run(), *last_look(undone_story(done=False))]
+
+
+def rollback_after_a_success():
+    return [*good_run(), *last_look(undone_story(outcome=STATE.SUCCEEDED))]
+
+
+def task_that_is_undone_twice():
+    return [*good_run(), *last_look(undone_story(undone=2))]
+
+
+def rollback_that_ends_too_early():
+    return [*good_run(), *last_look(undone_story(undone=0))]
+
+
+def failed_undo_that_is_not_told():
+    return [*good_run(), *last_look(undone_story(told="STUCK"))]
+
+
+def signal_that_two_tasks_take():
+    return [*good_run(), *last_look(signalled_story("a", "b"))]
+
+
+def signal_id_that_comes_twice():
+    return [*good_run(), *last_look(signalled_story("a", ids=("one", "one")))]
+
+
 def fault_of_the_server():
     return [*good_run(), execute("e", "request-e", 400, Outcome.UNKNOWN, code="INTERNAL", reason="INTERNAL")]
 
@@ -305,6 +340,13 @@ BAD_RUNS = {
     key_of_two_tasks: "I23",
     second_run_without_a_fault: "I23",
     attempt_after_a_cancel: "I27",
+    undo_of_what_was_not_done: "I29",
+    rollback_after_a_success: "I29",
+    task_that_is_undone_twice: "I29",
+    rollback_that_ends_too_early: "I29",
+    failed_undo_that_is_not_told: "I29",
+    signal_that_two_tasks_take: "I30",
+    signal_id_that_comes_twice: "I30",
     fault_of_the_server: "I33",
 }
 

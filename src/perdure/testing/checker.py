@@ -21,10 +21,12 @@ The invariants keep the numbers of reliability.md 2.3, and P20 that of its promi
 - I16 An event that a stream has shown is in the history for good, and every later read includes it.
 - I17 The store revision of a stream never falls, and nothing up to a progress mark arrives after it.
 - I18 Within an execution event times never decrease, and nothing ends before it starts.
-- I19 The attempts of a task are 1, 2, 3 …, and a handler performs only those that the history has begun.
+- I19 The attempts of a task, to undo it too, are 1, 2, 3 …, and a handler performs only those that have begun.
 - I21 Every recorded result comes from a run that ended so, and an attempt has at most one result.
 - I23 A key means one task of one execution for ever, and an attempt runs again only because of a fault.
-- I27 No attempt of a task starts after the event that asks to cancel the execution.
+- I27 No attempt of a task starts after the event that asks to cancel the execution, the teardown aside.
+- I29 A rollback undoes once what had succeeded, or what nobody knows of, and lists all that it has not undone.
+- I30 No task takes a signal that has not come, or that another one has taken; an id comes once.
 - I33 No call is answered INTERNAL by the server.
 - P20 When faults have stopped and all has settled, every execution is in a terminal state.
 
@@ -45,7 +47,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from perdure.testing.checks import acceptance, attempts, deliveries, states, states_shown, streams
+from perdure.testing.checks import acceptance, attempts, deliveries, rollbacks, states, states_shown, streams
 from perdure.testing.checks.evidence import gather
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I21": attempts.results_were_reported,
     "I23": attempts.keys_bound_effects,
     "I27": states.nothing_starts_after_a_cancel,
+    "I29": rollbacks.what_was_done_is_undone,
+    "I30": rollbacks.signals_are_taken_once,
     "I33": acceptance.no_call_meets_a_fault,
     "P20": states.everything_ends,
     "ordered": deliveries.are_ordered,

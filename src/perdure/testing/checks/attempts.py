@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.testing.checks.changes import TaskState
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from perdure.v1.event_pb2 import ExecutionEvent
 
 
+_UNDO_KEY: Final = "/rollback"
+"""The end of the keys of attempts to undo a task, which are the same for all of them."""
+
+
 class _Attempt(NamedTuple):
     execution: str
     task: str
@@ -24,12 +28,12 @@ class _Attempt(NamedTuple):
 
 
 def attempts_are_counted(evidence: Evidence) -> Iterator[str]:
-    """I19: the attempts of a task are 1, 2, 3 …, and a handler performs only those that the history has begun."""
+    """I19: the attempts of a task, to undo it too, are 1, 2, 3 …, and a handler performs only those that have begun."""
     begun: set[_Attempt] = set()
     for name, history in evidence.histories.items():
         last: dict[tuple[str, int], int] = defaultdict(int)
         for event, _ in history:
-            if event.task_change.state != TaskState.IN_PROCESS:
+            if not (event.task_change.state == TaskState.IN_PROCESS or starts_undo(event)):
                 continue
             attempt = _attempt_of(name, event)
             begun.add(attempt)
@@ -70,7 +74,8 @@ def keys_bound_effects(evidence: Evidence) -> Iterator[str]:
     keys: dict[tuple[str, str], str] = {}
     runs: dict[_Attempt, list[int]] = defaultdict(list)
     for run in evidence.began.values():
-        task = (run.execution, run.task)
+        undoes = run.key.endswith(_UNDO_KEY)
+        task = (run.execution, f"{run.task}{_UNDO_KEY}" if undoes else run.task)
         if tasks.setdefault(run.key, task) != task:
             yield f"key {run.key} stands for {tasks[run.key]} and for {task}"
         if keys.setdefault(task, run.key) != run.key:
@@ -81,6 +86,13 @@ def keys_bound_effects(evidence: Evidence) -> Iterator[str]:
         for earlier, later in pairwise(instants):
             if not any(fault.began <= later and fault.ended >= earlier for fault in evidence.faults):
                 yield f"{attempt.execution}: task {attempt.task}: attempt {attempt.attempt} ran twice without a fault"
+
+
+def starts_undo(event: ExecutionEvent) -> bool:
+    """Whether an attempt to undo a task is ready with an event."""
+    change = event.task_change
+    undoing = change.state == TaskState.ROLLBACK_IN_PROCESS and change.attempt > 0
+    return undoing and not change.HasField("retry_time") and not change.rollback_held
 
 
 def _attempt_of(name: str, event: ExecutionEvent) -> _Attempt:

@@ -19,6 +19,7 @@ from perdure.store.records import (
     Origin,
 )
 from perdure.v1.execution_pb2 import ExecutionDetails, TaskExecutionDetails
+from perdure.v1.suspension_pb2 import Suspension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,11 +33,19 @@ TaskState = TaskExecutionDetails.TaskExecutionState
 
 TERMINAL_STATES: Final = frozenset((State.SUCCEEDED, State.FAILED, State.CANCELLED))
 
-_CURRENT: Final = frozenset((TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED))
+_CURRENT: Final = frozenset(
+    (TaskState.IN_PROCESS, TaskState.RETRY_ON_HOLD, TaskState.SUSPENDED, TaskState.ROLLBACK_IN_PROCESS)
+)
 _TASKS_TOLD: Final = 20
 _TEXT_MAX_CHARACTERS: Final = 256
 _SEARCHABLE: Final = frozenset(("string_value", "int_value", "double_value", "boolean_value"))
 _ATTEMPT_LOST: Final = "LEASE_LOST"
+
+
+def opens_suspension(event: ExecutionEvent) -> bool:
+    """Whether a task begins to wait for a decision or a signal with an event."""
+    change = event.suspension_change
+    return bool(change.task_number) and change.state == Suspension.RESOLUTION_STATE_PENDING and not change.reminder
 
 
 class Change(NamedTuple):
@@ -206,6 +215,8 @@ class _Progress:
                 self._set_parameters({**self._parameters, **event.parameters_change.parameters})
             case "update_change":
                 self._take_update(event.update_change)
+            case "suspension_change" if opens_suspension(event):
+                self._tasks[event.suspension_change.task_number].state = TaskState.SUSPENDED
 
     def _take_update(self, change: ExecutionEvent.UpdateChange) -> None:
         if change.HasField("priority"):

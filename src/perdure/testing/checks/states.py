@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.transitions import EXECUTION_CHANGES, TASK_CHANGES
-from perdure.testing.checks.changes import TERMINAL_STATES, State, TaskState
+from perdure.testing.checks.changes import TERMINAL_STATES, State, TaskState, opens_suspension
 from perdure.v1.execution_pb2 import Execution
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def steps_are_legal(evidence: Evidence) -> Iterator[str]:
 def _illegal_steps(name: str, events: Sequence[ExecutionEvent]) -> Iterator[str]:
     state: State.ValueType = events[0].created.state
     attempt = 1
-    tasks: dict[str, TaskState.ValueType] = {}
+    tasks: dict[str, TaskState.ValueType] = dict.fromkeys(events[0].created.copied_tasks, TaskState.SUCCEED)
     if (0, state) not in _EXECUTION_STEPS:
         yield f"{name}: created as {State.Name(state)}"
     for event in events[1:]:
@@ -77,13 +77,23 @@ def _illegal_steps(name: str, events: Sequence[ExecutionEvent]) -> Iterator[str]
                 if change.execution_attempt > attempt:
                     attempt = change.execution_attempt
                     tasks.clear()
-            case "task_change":
-                task = event.task_change
-                before = tasks.get(task.task_number, TaskState.PENDING_EXECUTION)
-                if (before, task.state) not in _TASK_STEPS:
-                    names = f"{TaskState.Name(before)} became {TaskState.Name(task.state)}"
-                    yield f"{name}: task {task.task_number}: {names} at {event.sequence}"
-                tasks[task.task_number] = task.state
+            case _:
+                for task, after in _entered(event):
+                    before = tasks.get(task, TaskState.PENDING_EXECUTION)
+                    if (before, after) not in _TASK_STEPS:
+                        names = f"{TaskState.Name(before)} became {TaskState.Name(after)}"
+                        yield f"{name}: task {task}: {names} at {event.sequence}"
+                    tasks[task] = after
+
+
+def _entered(event: ExecutionEvent) -> Iterator[tuple[str, TaskState.ValueType]]:
+    """Name the tasks that enter a state with an event, with that state."""
+    if event.HasField("task_change"):
+        yield event.task_change.task_number, event.task_change.state
+    elif opens_suspension(event):
+        yield event.suspension_change.task_number, TaskState.SUSPENDED
+    for task in event.rollback_change.pending_tasks:
+        yield task, TaskState.PENDING_ROLLBACK
 
 
 def ends_are_final(evidence: Evidence) -> Iterator[str]:
@@ -137,7 +147,9 @@ def _compared(execution: Execution, events: Sequence[ExecutionEvent]) -> Iterato
     changes = [event.state_change for event in events if event.HasField("state_change")]
     cancels = [event.cancel_requested.cancel_reason for event in events if event.HasField("cancel_requested")]
     messages = [event.message_change.message for event in events if event.HasField("message_change")]
-    snapshots = {event.snapshot_taken.snapshot for event in events if event.HasField("snapshot_taken")}
+    snapshots = [event.snapshot_taken.snapshot for event in events if event.HasField("snapshot_taken")]
+    if created.savepoint_retention == Execution.SAVEPOINT_RETENTION_LAST:
+        snapshots = snapshots[-1:]
     yield "state", execution.execution_details.state, changes[-1].state if changes else created.state
     yield "store revision", execution.store_revision, last.store_revision
     yield "update time", execution.update_time.ToMicroseconds(), last.event_time.ToMicroseconds()
@@ -145,7 +157,7 @@ def _compared(execution: Execution, events: Sequence[ExecutionEvent]) -> Iterato
     yield "cancel reason", execution.cancel_reason, cancels[0] if cancels else ""
     yield "message", execution.message, messages[-1] if messages else ""
     shown = {snapshot.name for snapshot in execution.execution_details.execution_snapshots}
-    yield "snapshots", shown, snapshots
+    yield "snapshots", shown, set(snapshots)
     if changes:
         shown_outputs = dict(execution.response_parameters)
         outputs = dict(changes[-1].output_parameters)
@@ -165,12 +177,15 @@ def times_never_fall(evidence: Evidence) -> Iterator[str]:
 
 
 def nothing_starts_after_a_cancel(evidence: Evidence) -> Iterator[str]:
-    """I27: no attempt of a task starts after the event that asks to cancel the execution."""
+    """I27: no attempt of a task starts after the event that asks to cancel the execution, the teardown aside."""
     for name, history in evidence.histories.items():
         cancelled = False
+        torn_down: set[str] = set()
         for event, _ in history:
             cancelled = cancelled or event.HasField("cancel_requested")
-            if cancelled and event.task_change.state == TaskState.IN_PROCESS:
+            torn_down.update(event.teardown_change.task_numbers)
+            starts = event.task_change.state == TaskState.IN_PROCESS
+            if cancelled and starts and event.task_change.task_number not in torn_down:
                 yield f"{name}: an attempt starts at {event.sequence}, after the cancel"
 
 
