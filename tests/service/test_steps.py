@@ -262,3 +262,14 @@ async def test_events_are_summed_up_by_kind_task_and_reason_in_the_order_in_whic
     assert by_key["task_change", "a", "IN_PROCESS"].count == 4
     assert told.event_summaries[-1].reason == "SUCCEEDED"
     assert told.store_revision >= events[-1].store_revision
+
+
+def test_a_loop_that_succeeded_has_no_item_left():
+    tasks = {"a": TaskConfig("a", "work")}
+    fold = StepFold(build_graph(Integration("i", "000001-a", 1, tasks), ""))
+    for sequence, event in enumerate((ev.TaskStarted("a", {}, sub_job_count=30), ev.SubJobsProgressed("a", 15, 0)), 2):
+        fold.add(event, sequence, sequence)
+    (step,) = fold.steps
+    assert (step.items, step.finished_items) == (30, 15)
+    fold.add(ev.TaskSucceeded("a", 1), 4, 4)
+    assert step.finished_items == 30
