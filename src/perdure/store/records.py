@@ -124,7 +124,6 @@ class Summary(NamedTuple):
         message: The text that running code set last.
         error_message: Message of the final error.
         task_count, finished_task_count: Tasks of the current execution attempt.
-        pause_time: Since when it is paused; None if it is not. The reason belongs to it.
     """
 
     deadline: int | None = None
@@ -136,8 +135,6 @@ class Summary(NamedTuple):
     task_count: int = 0
     finished_task_count: int = 0
     description: str = ""
-    pause_time: int | None = None
-    pause_reason: str = ""
     development: bool = False
 
 
