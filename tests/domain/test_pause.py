@@ -166,3 +166,17 @@ def test_a_cancel_lifts_the_pause():
 
     assert run.execution.pause is None
     assert run.state("a") is TaskState.ROLLBACK_IN_PROCESS
+
+
+def test_the_deadline_ends_a_restart_that_is_planned():
+    definition = integration(task("a", **RESTART), teardown=(task("z"),))
+    run = Run(definition=definition, max_runtime=SECOND)
+    run.fail("a")
+    run.pause()
+    run.pass_time(1)
+
+    run.resume()
+    run.pass_time(0)
+
+    assert run.state("z") is TaskState.IN_PROCESS
+    assert run.execution.execution_attempt == 1

@@ -1,23 +1,17 @@
-"""Plants one bug at a time into the rules and proves that the property test sees it.
+"""Plants one bug at a time into the rules and proves that the property test, or a test that is named, sees it.
 
 A check that has never failed proves nothing. Each test breaks one rule and expects the random lives to fail.
 """
 
-import dataclasses
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from perdure.domain import apply as applying
-from perdure.domain import commands as cmd
-from perdure.domain import effects as ef
-from perdure.domain import events as ev
-from perdure.domain import retry
-from perdure.domain.decide import commands, failing, joining, pending, running
-from perdure.domain.decide.transition import Transition
-from perdure.domain.integration import JoinStrategy
-from perdure.domain.states import TaskState
+from tests.domain import planted_in_the_end as end
+from tests.domain import planted_in_the_graph as graph
+from tests.domain import test_breakpoints, test_catchers, test_pause, test_suspensions
 from tests.domain.test_life import Life
 
 LIVES = settings(
@@ -31,212 +25,94 @@ LIVES = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-Patch = pytest.MonkeyPatch
-
-
-def offering_an_attempt_twice(patch: Patch) -> None:
-    perform = running.perform
-
-    def plant(transition, task_id):
-        perform(transition, task_id)
-        perform(transition, task_id)
-
-    patch.setattr(running, "perform", plant)
-
-
-def accepting_the_report_of_an_old_attempt(patch: Patch) -> None:
-    def plant(transition, report):
-        run = transition.execution.tasks[report.task_id]
-        return run if run.state is TaskState.IN_PROCESS else None
-
-    patch.setattr(commands, "_current", plant)
-
-
-def accepting_a_report_about_a_task_that_has_ended(patch: Patch) -> None:
-    def plant(transition, report):
-        run = transition.execution.tasks[report.task_id]
-        same = (report.execution_attempt, report.attempt) == (transition.execution.execution_attempt, run.attempt)
-        return run if same else None
-
-    patch.setattr(commands, "_current", plant)
-
-
-def starting_a_task_after_a_cancel(patch: Patch) -> None:
-    def plant(transition, task_id):
-        verdict = joining.join(transition.execution, task_id)
-        if verdict is joining.Join.RUN:
-            running.start_task(transition, task_id)
-        elif verdict is not joining.Join.WAIT:
-            transition.emit(ev.TaskSkipped(task_id))
-
-    patch.setattr(commands, "skip_pending", lambda *_, **__: None)
-    patch.setattr(running, "_consider", plant)
-
-
-def replacing_a_lost_worker_after_a_cancel(patch: Patch) -> None:
-    def plant(transition, report):
-        if commands._current(transition, report) is not None:
-            running.replace_attempt(transition, report.task_id, blamed=False)
-            running.settle(transition, ended=report.task_id)
-
-    patch.setitem(commands._DECIDE, cmd.ReportLost, plant)
-
-
-def forgetting_the_results_of_the_edges(patch: Patch) -> None:
-    succeeded = applying._task_succeeded
-
-    def plant(execution, event, time):
-        succeeded(execution, event, time)
-        execution.tasks[event.task_id].edges = None
-
-    patch.setitem(applying._APPLY, ev.TaskSucceeded, plant)
-
-
-def running_a_join_of_any_twice(patch: Patch) -> None:
-    def plant(execution, task_id):
-        for edge in execution.graph.tasks[task_id].edges:
-            any_join = execution.graph.tasks[edge.target].join is JoinStrategy.WHEN_ANY_SUCCEED
-            if any_join or execution.tasks[edge.target].state is TaskState.PENDING_EXECUTION:
-                yield edge.target
-
-    patch.setattr(running, "next_tasks", plant)
-
-
-def not_counting_the_states(patch: Patch) -> None:
-    def plant(execution, task_id, run, state, due=None):
-        execution.state_counts[state] += 1
-        run.state = state
-        run.due = due
-        execution.dues.pop(task_id, None)
-        if due is not None:
-            execution.dues[task_id] = due
-
-    patch.setattr(applying, "_enter", plant)
-
-
-def forgetting_that_a_task_has_ended(patch: Patch) -> None:
-    def plant(current, task_id, state):
-        if task_id not in current:
-            current.append(task_id)
-
-    patch.setattr(applying, "_keep_current", plant)
-
-
-def keeping_what_was_due_in_the_old_state(patch: Patch) -> None:
-    enter = applying._enter
-
-    def plant(execution, task_id, run, state, due=None):
-        before = execution.dues.get(task_id)
-        enter(execution, task_id, run, state, due)
-        if due is None and before is not None:
-            execution.dues[task_id] = before
-
-    patch.setattr(applying, "_enter", plant)
-
-
-def retrying_without_a_delay(patch: Patch) -> None:
-    def plant(*arguments):
-        return dataclasses.replace(retry.decide_failure(*arguments), delay=0)
-
-    patch.setattr(failing, "decide_failure", plant)
-
-
-def retrying_for_ever(patch: Patch) -> None:
-    patch.setattr(failing, "decide_failure", lambda *_: retry.Decision(ev.Resolution.RETRY, 100_000_000))
-
-
-def waking_a_retry_too_soon(patch: Patch) -> None:
-    wake = commands._wake
-
-    def plant(transition, command):
-        for task_id, _ in list(transition.execution.in_state(TaskState.RETRY_ON_HOLD)):
-            running.next_attempt(transition, task_id)
-            running.settle(transition)
-        wake(transition, command)
-
-    patch.setitem(commands._DECIDE, cmd.Wake, plant)
-
-
-def ending_twice(patch: Patch) -> None:
-    complete = running._complete
-
-    def plant(transition):
-        complete(transition)
-        complete(transition)
-
-    patch.setattr(running, "_complete", plant)
-
-
-def ending_while_something_runs(patch: Patch) -> None:
-    patch.setattr(
-        running,
-        "is_complete",
-        lambda execution: all(execution.tasks[leaf].is_terminal for leaf in execution.graph.leaves),
-    )
-
-
-def forgetting_to_conclude(patch: Patch) -> None:
-    def plant(transition, report):
-        if commands._current(transition, report) is not None:
-            running.succeed(transition, report.task_id, report.outputs)
-
-    patch.setitem(commands._DECIDE, cmd.ReportSuccess, plant)
-
-
-def letting_a_cancelled_attempt_run_on(patch: Patch) -> None:
-    patch.setattr(commands, "withdraw", lambda *_: None)
-
-
-def offering_again_in_recovery_what_was_cancelled(patch: Patch) -> None:
-    def plant(execution, task_id, run):
-        yield ef.OfferAttempt(task_id, execution.execution_attempt, run.attempt)
-
-    patch.setattr(pending, "_effects_of", plant)
-
-
-def turning_the_clock_back(patch: Patch) -> None:
-    construct = Transition.__init__
-
-    def plant(self, execution, context):
-        construct(self, execution, context)
-        self.now = context.now
-
-    patch.setattr(Transition, "__init__", plant)
-
-
-def changing_the_state_outside_of_an_event(patch: Patch) -> None:
-    succeed = running.succeed
-
-    def plant(transition, task_id, outputs, **settings):
-        transition.execution.tasks[task_id].message = "done"
-        succeed(transition, task_id, outputs, **settings)
-
-    patch.setattr(commands, "succeed", plant)
-
-
 BUGS = {
-    offering_an_attempt_twice: "is offered twice",
-    accepting_the_report_of_an_old_attempt: "a stale report changed something",
-    accepting_a_report_about_a_task_that_has_ended: "is not in the table",
-    starting_a_task_after_a_cancel: "something starts after a cancel",
-    replacing_a_lost_worker_after_a_cancel: "something starts after a cancel",
-    forgetting_the_results_of_the_edges: "is skipped although it may run",
-    running_a_join_of_any_twice: "is not in the table",
-    not_counting_the_states: "the counts of states are wrong",
-    forgetting_that_a_task_has_ended: "the current tasks are wrong",
-    keeping_what_was_due_in_the_old_state: "the dues are not those of the tasks",
-    retrying_without_a_delay: "sooner than its delay",
-    retrying_for_ever: "a retry that no policy allows",
-    waking_a_retry_too_soon: "a retry starts sooner than its delay",
-    ending_twice: "an event follows the terminal one",
-    ending_while_something_runs: "the execution ended with something open",
-    forgetting_to_conclude: "waits although nothing is left to wait for",
-    letting_a_cancelled_attempt_run_on: "pending effects are not those",
-    offering_again_in_recovery_what_was_cancelled: "pending effects are not those",
-    turning_the_clock_back: "event time went back",
-    changing_the_state_outside_of_an_event: "the state in memory is not the fold",
+    graph.offering_an_attempt_twice: "is offered twice",
+    graph.accepting_the_report_of_an_old_attempt: "a stale report changed something",
+    graph.accepting_a_report_about_a_task_that_has_ended: "is not in the table",
+    graph.starting_a_task_after_a_cancel: "something starts after a cancel|waits although nothing is left",
+    graph.replacing_a_lost_worker_after_a_cancel: "something starts after a cancel",
+    graph.forgetting_the_results_of_the_edges: "is skipped although it may run",
+    graph.running_a_join_of_any_twice: "is not in the table",
+    graph.not_counting_the_states: "the counts of states are wrong",
+    graph.forgetting_that_a_task_has_ended: "the current tasks are wrong",
+    graph.keeping_what_was_due_in_the_old_state: "the dues are not those of the tasks",
+    graph.retrying_without_a_delay: "sooner than its delay",
+    graph.retrying_for_ever: "a retry that no policy allows",
+    graph.waking_a_retry_too_soon: "a retry starts sooner than its delay",
+    graph.ending_twice: "an event follows the terminal one",
+    graph.ending_while_something_runs: "the execution ended with",
+    graph.forgetting_to_conclude: "waits although nothing is left to wait for",
+    graph.letting_a_cancelled_attempt_run_on: "pending effects are not those",
+    graph.offering_again_in_recovery_what_was_cancelled: "pending effects are not those",
+    graph.turning_the_clock_back: "event time went back",
+    graph.changing_the_state_outside_of_an_event: "the state in memory is not the fold",
+    end.undoing_without_waiting_for_dependents: "a task is undone before those that depend on it",
+    end.undoing_in_forward_order: "a task is undone before those that depend on it",
+    end.undoing_what_failed: "what is undone is not what was done",
+    end.not_undoing_at_all: "the rollback was left out",
+    end.undoing_twice: "a task is undone twice",
+    end.not_telling_what_was_not_undone: "what was not undone is not told",
+    end.forgetting_what_a_timeout_has_done: "nobody knows what an attempt has done, and that is forgotten",
+    end.undoing_while_paused: "an attempt starts while the execution is paused",
+    end.leaving_out_the_teardown_of_a_cancelled_one: "the teardown was left out",
+    end.tearing_down_all_at_once: "a teardown task starts before the one before it",
+    end.starting_while_paused: "an attempt starts while the execution is paused",
+    end.starting_at_a_breakpoint: "waits although nothing is left to wait for",
+    end.replacing_a_lost_worker_while_paused: "an attempt starts while the execution is paused",
+    end.going_on_before_the_stop_after_a_task: "something starts before the stop after a task",
+    end.taking_a_signal_twice: "signals are lost",
+    end.losing_an_early_signal: "a task waits for a signal that has come",
+    end.keeping_a_signal_that_is_known: "a signal is received twice",
+    end.leaving_a_suspension_of_a_cancelled_task_open: "its suspension stays open",
 }
 """Each bug, and what the property test says of it."""
+
+NAMED = [
+    (
+        end.letting_a_fatal_task_of_a_catcher_change_the_outcome,
+        test_catchers.test_a_fatal_task_of_the_execution_s_catcher_leaves_the_outcome_alone,
+    ),
+    (
+        end.running_a_catcher_for_every_failure,
+        test_catchers.test_a_catcher_runs_once_and_later_failures_share_what_became_of_it,
+    ),
+    (
+        end.leading_on_before_the_catcher_has_ended,
+        test_catchers.test_what_follows_a_task_waits_for_its_catcher_and_is_skipped_as_by_a_condition,
+    ),
+    (
+        end.handling_a_failure_whose_catcher_failed,
+        test_catchers.test_a_catcher_that_fails_leaves_the_failure_as_it_was,
+    ),
+    (
+        end.starting_two_tasks_in_one_step,
+        test_breakpoints.test_a_step_runs_one_task_and_stops_again,
+    ),
+    (
+        end.forgetting_held_failures_when_going_on,
+        test_breakpoints.test_failures_of_several_tasks_are_held_and_released_one_after_another,
+    ),
+    (
+        end.cancelling_without_those_that_wait,
+        test_breakpoints.test_a_cancel_forgets_no_failure_that_is_held,
+    ),
+    (
+        end.lifting_what_expires,
+        partial(
+            test_suspensions.test_a_suspension_that_expires_is_decided_as_it_was_configured,
+            lifts=False,
+        ),
+    ),
+    (
+        end.letting_anybody_decide,
+        test_suspensions.test_only_those_who_are_named_decide,
+    ),
+    (
+        end.restarting_after_the_outcome,
+        test_pause.test_the_deadline_ends_a_restart_that_is_planned,
+    ),
+]
+"""Each bug that random lives come upon too rarely, and the test that sees it at once."""
 
 
 @pytest.mark.slow
@@ -246,3 +122,12 @@ def test_a_planted_bug_is_seen(bug, verdict, monkeypatch):
 
     with pytest.raises(AssertionError, match=verdict):
         run_state_machine_as_test(Life, settings=LIVES)
+
+
+@pytest.mark.parametrize(("bug", "sees"), NAMED, ids=[bug.__name__ for bug, _ in NAMED])
+def test_a_planted_bug_is_seen_by_the_test_that_is_named(bug, sees, monkeypatch):
+    sees()
+    bug(monkeypatch)
+
+    with pytest.raises((AssertionError, KeyError, pytest.fail.Exception)):
+        sees()

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from perdure.domain import commands as cmd
 from perdure.domain.integration import (
     Assign,
+    Callback,
     Edge,
     FailurePolicy,
     ForEach,
     JoinStrategy,
     OutputMapping,
     RetryStrategy,
+    Rollback,
     SubIntegration,
+    SuspensionConfig,
     TaskConfig,
     Timer,
 )
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STARTS: dict[str, dict[str, Any]] = {"post": {}, "queued": QUEUED, "hold": ON_HOLD, "child": SUB_EXECUTION}
-INSTANTS = {"due", "retry_time", "next_time", "schedule_time"}
+INSTANTS = {"due", "expire_time", "remind_time", "retry_time", "next_time", "schedule_time"}
 
 
 def replay(text: str) -> str:
@@ -84,6 +87,10 @@ def _task(task_id: str, *settings: str) -> TaskConfig:
                 fields["join"] = JoinStrategy[value]
             case "timeout":
                 fields["timeout"] = int(value) * SECOND
+            case "rollback":
+                fields["rollback"] = Rollback(value)
+            case "precondition":
+                fields["precondition"] = value
             case "output":
                 fields["outputs"] = (OutputMapping(value, value),)
             case _:
@@ -100,6 +107,10 @@ def _built_in(name: str, value: str) -> dict[str, Any]:
             return {"handler": name, "built_in": Assign(((parameter, expression),))}
         case "sub-integration" | "orphan":
             return {"handler": "sub-integration", "built_in": SubIntegration(value, wait=name != "orphan")}
+        case "suspend":
+            return {"handler": name, "built_in": SuspensionConfig(expire_after=int(value) * SECOND)}
+        case "callback":
+            return {"handler": name, "built_in": Callback(value)}
         case "for-each":
             return {"handler": name, "built_in": ForEach(items=value, item_parameter="item", handler="work")}
     raise ValueError(f"a task has no setting {name}")
@@ -132,6 +143,11 @@ COMMANDS: Mapping[str, Callable[..., object]] = {
     "late": _late,
     "child-started": Run.child_started,
     "child-ended": _child_ended,
+    "pause": Run.pause,
+    "resume": Run.resume,
+    "signal": lambda run, name, *payload: run.signal(name, **_values(payload)),
+    "decide": lambda run, number, verdict: run.decide(int(number), lifted=verdict == "lifted"),
+    "force": lambda run: run.cancel(force=True),
     "items": _items,
     "items-ended": lambda run, task_id, results: run.items_ended(task_id, json.loads(results)),
 }
