@@ -40,15 +40,27 @@ WITH_ORPHAN = """
 """
 
 
+READ_ONE_BY_ONE = (
+    "replay_info",
+    "breakpoints",
+    "stopped_at_breakpoint",
+    "savepoint_retention",
+    "resource_usage",
+)
+
+
 def leave_out_what_lists_lack(shown):
     """Clears what a list of the view BASIC leaves out, by the contract."""
     shown.execution_details.ClearField("attempt_stats")
     shown.execution_details.ClearField("event_execution_snapshots_size")
+    shown.execution_details.ClearField("rollback")
     shown.progress.ClearField("sub_job_count")
     shown.progress.ClearField("finished_sub_job_count")
     del shown.progress.current_tasks[CURRENT_TASKS_KEPT:]
     if shown.HasField("error"):
         shown.error.ClearField("context")
+    for field in READ_ONE_BY_ONE:
+        shown.ClearField(field)
     return shown
 
 

@@ -186,7 +186,7 @@ async def test_a_mask_is_refused_together_with_a_view_and_when_it_names_nothing(
             told = await refused(call)
             assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
             assert told.fields == ["read_mask"]
-    assert told.message.endswith("max_runtime"), "all fields are named"
+    assert told.message.endswith("current_parameters"), "all fields are named"
 
 
 def test_contents_are_equal_when_they_show_the_same():

@@ -21,6 +21,7 @@ SNAPSHOTS: Final = "execution_details.execution_snapshots"
 FULL_ONLY: Final = (
     "request_parameters",
     "response_parameters",
+    "current_parameters",
     "errors",
     "error.payload",
     "error.stack_trace",
@@ -34,8 +35,14 @@ BEYOND_ROW: Final = (
     "error.context",
     "execution_details.attempt_stats",
     "execution_details.event_execution_snapshots_size",
+    "execution_details.rollback",
     "progress.sub_job_count",
     "progress.finished_sub_job_count",
+    "replay_info",
+    "breakpoints",
+    "stopped_at_breakpoint",
+    "savepoint_retention",
+    "resource_usage",
 )
 """What has to be read execution by execution, so that the view BASIC of a list leaves it out."""
 

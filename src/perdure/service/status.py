@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 DOMAIN: Final = "perdure"
 DETAILS_MAX_BYTES: Final = 4 << 10
 VIOLATIONS_MAX: Final = 20
-TEXT_MAX_BYTES: Final = 512
+TEXT_MAX_BYTES: Final = 704
 """Longest message, path, description or metadata value in a status, in bytes of UTF-8."""
 
 STATUS_DETAILS_KEY: Final = "grpc-status-details-bin"

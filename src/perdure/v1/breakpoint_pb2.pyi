@@ -60,7 +60,7 @@ class Breakpoints(_message.Message):
     """Optional. Where it stops besides the breakpoints listed."""
     @_builtins.property
     def breakpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Breakpoint]:
-        """Optional. The breakpoints, at most 1,000."""
+        """Optional. The breakpoints, at most 100."""
 
     @_builtins.property
     def expire_after(self) -> _duration_pb2.Duration:
@@ -127,7 +127,7 @@ class Breakpoint(_message.Message):
     """Optional. When it stops."""
     condition: _builtins.str
     """Optional. A CEL expression over the usual names, with `ON_FAILURE` also over `error`, that yields
-    whether to stop. Empty is true, and one that cannot be evaluated stops too.
+    whether to stop, at most 500 characters. Empty is true, and one that cannot be evaluated stops too.
     """
     def __init__(
         self,

@@ -326,8 +326,10 @@ class ListExecutionsRequest(_message.Message):
     """Optional. How much to return of each. Default: BASIC.
 
     The view BASIC of a list leaves out what would have to be read execution by execution:
-    `execution_details.attempt_stats`, `execution_details.event_execution_snapshots_size`, `error.context`,
-    and the counts of sub-jobs in `progress`. It names at most 20 of `progress.current_tasks`.
+    `execution_details.attempt_stats`, `execution_details.event_execution_snapshots_size`,
+    `execution_details.rollback`, `error.context`, the counts of sub-jobs in `progress`, `replay_info`,
+    `breakpoints`, `stopped_at_breakpoint`, `savepoint_retention` and `resource_usage`. It names at most 20 of
+    `progress.current_tasks`.
     """
     filter: _builtins.str
     """Optional. Which executions to list, in the syntax of AIP-160, at most 4,096 characters:
@@ -1027,7 +1029,8 @@ class CancelExecutionRequest(_message.Message):
     """Optional. Why, for people, at most 500 characters. It is kept with the execution."""
     force: _builtins.bool
     """Optional. True: ends the grace at once. While what was done is being rolled back it gives up what is
-    not undone yet, which is then listed; during the teardown it gives up the task that runs.
+    not undone yet, which is then listed; during the teardown it gives up the task that runs. Sub-executions
+    are cancelled without it.
     """
     def __init__(
         self,

@@ -289,7 +289,8 @@ class ExecutionServiceServicer(object):
 
     def PauseExecution(self, request, context):
         """Pauses an execution: no attempt starts, no undo and no sub-execution. Running attempts go on and their
-        results count; timers, suspensions, timeouts and the deadline run on.
+        results count; timers, suspensions, timeouts and the deadline run on. A `for-each` that has begun is a
+        running attempt, whose further items start, and sub-executions that have begun are not paused with it.
 
         A paused execution is returned as it is; the first reason stays.
 
@@ -327,8 +328,8 @@ class ExecutionServiceServicer(object):
     def UpdateExecution(self, request, context):
         """Changes fields of an execution that has not ended. What is as asked for already changes nothing.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
-        (`EXECUTION_ENDED`); `ABORTED` (`ETAG_MISMATCH`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`); `ABORTED`
+        (`ETAG_MISMATCH`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -109,7 +109,8 @@ class ExecutionServiceStub:
     """
     PauseExecution: _aio.UnaryUnaryMultiCallable[_intervention_pb2.PauseExecutionRequest, _execution_pb2.Execution]
     """Pauses an execution: no attempt starts, no undo and no sub-execution. Running attempts go on and their
-    results count; timers, suspensions, timeouts and the deadline run on.
+    results count; timers, suspensions, timeouts and the deadline run on. A `for-each` that has begun is a
+    running attempt, whose further items start, and sub-executions that have begun are not paused with it.
 
     A paused execution is returned as it is; the first reason stays.
 
@@ -135,8 +136,8 @@ class ExecutionServiceStub:
     UpdateExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.UpdateExecutionRequest, _execution_pb2.Execution]
     """Changes fields of an execution that has not ended. What is as asked for already changes nothing.
 
-    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
-    (`EXECUTION_ENDED`); `ABORTED` (`ETAG_MISMATCH`).
+    Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`); `ABORTED`
+    (`ETAG_MISMATCH`).
     """
     ReplayExecution: _aio.UnaryUnaryMultiCallable[_replay_pb2.ReplayExecutionRequest, _replay_pb2.ReplayExecutionResponse]
     """Starts a new execution with the inputs of another one, its original, or with what that one had done.
@@ -352,7 +353,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_intervention_pb2.PauseExecutionRequest, _abc.Awaitable[_execution_pb2.Execution]],
     ) -> _abc.Awaitable[_execution_pb2.Execution]:
         """Pauses an execution: no attempt starts, no undo and no sub-execution. Running attempts go on and their
-        results count; timers, suspensions, timeouts and the deadline run on.
+        results count; timers, suspensions, timeouts and the deadline run on. A `for-each` that has begun is a
+        running attempt, whose further items start, and sub-executions that have begun are not paused with it.
 
         A paused execution is returned as it is; the first reason stays.
 
@@ -396,8 +398,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_execution_pb2.Execution]:
         """Changes fields of an execution that has not ended. What is as asked for already changes nothing.
 
-        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`, `TASK_NOT_FOUND`); `FAILED_PRECONDITION`
-        (`EXECUTION_ENDED`); `ABORTED` (`ETAG_MISMATCH`).
+        Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`); `FAILED_PRECONDITION` (`EXECUTION_ENDED`); `ABORTED`
+        (`ETAG_MISMATCH`).
         """
 
     @_abc_1.abstractmethod
