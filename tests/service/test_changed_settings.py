@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from perdure.v1 import execution_pb2, execution_service_pb2
+from perdure.v1 import execution_pb2, execution_service_pb2, intervention_pb2
 from tests.service.serving import ANY, serving
 
 PATIENCE_SECONDS = 30
@@ -97,3 +97,14 @@ async def test_a_watch_that_is_open_hears_at_once_that_the_execution_came_to_mat
             events += [event.WhichOneof("change") for event in (await call.read()).events.events]
     assert events == ["update_change", "left_filter"]
     assert await found(stubs, "labels.team = red") == [execution]
+
+
+async def test_a_list_shows_what_is_paused_since_when_and_why(data):
+    _, stubs, execution = data
+    pause = intervention_pb2.PauseExecutionRequest(name=execution, reason="look at it")
+    shown = await stubs.executions.PauseExecution(pause)
+    (listed,) = await listing(stubs)
+    assert (listed.paused, listed.pause_time, listed.pause_reason) == (True, shown.pause_time, "look at it")
+    await stubs.executions.ResumeExecution(intervention_pb2.ResumeExecutionRequest(name=execution))
+    (listed,) = await listing(stubs)
+    assert (listed.paused, listed.HasField("pause_time"), listed.pause_reason) == (False, False, "")

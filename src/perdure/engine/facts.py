@@ -51,6 +51,7 @@ def facts_of(execution: Execution) -> Facts:
 def summary_of(execution: Execution) -> Summary:
     """Collect what lists show of an execution as it is now, besides its facts."""
     failure = final_failure(execution)
+    pause = execution.pause
     return Summary(
         execution.deadline,
         execution.next_execution_time,
@@ -61,6 +62,8 @@ def summary_of(execution: Execution) -> Summary:
         len(execution.tasks),
         execution.finished_task_count,
         execution.description,
+        None if pause is None else pause.time,
+        "" if pause is None else pause.reason,
         execution.development,
     )
 

@@ -78,6 +78,10 @@ def _put_summary(summary: Summary, shown: Execution) -> None:
     shown.message = summary.message
     shown.description = summary.description
     shown.development = summary.development
+    if summary.pause_time is not None:
+        shown.paused = True
+        put_instant(summary.pause_time, shown.pause_time)
+        shown.pause_reason = summary.pause_reason
 
 
 def _put_error(row: ExecutionRow, shown: Execution) -> None:

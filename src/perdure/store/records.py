@@ -124,6 +124,7 @@ class Summary(NamedTuple):
         message: The text that running code set last.
         error_message: Message of the final error.
         task_count, finished_task_count: Tasks of the current execution attempt.
+        pause_time: Since when it is paused; None if it is not. The reason belongs to it.
     """
 
     deadline: int | None = None
@@ -135,6 +136,8 @@ class Summary(NamedTuple):
     task_count: int = 0
     finished_task_count: int = 0
     description: str = ""
+    pause_time: int | None = None
+    pause_reason: str = ""
     development: bool = False
 
 

@@ -24,7 +24,8 @@ _INSERT: Final = f"INSERT INTO executions ({', '.join(EXECUTION)}) VALUES ({', '
 _VALUES: Final = """
     sequence = ?, revision = ?, update_time = ?, start_time = ?, error_code = ?, current_tasks = ?,
     execution_attempt = ?, priority = ?, deadline = ?, next_execution_time = ?, cancel_time = ?, cancel_reason = ?,
-    message = ?, error_message = ?, task_count = ?, finished_task_count = ?, description = ?, development = ?
+    message = ?, error_message = ?, task_count = ?, finished_task_count = ?, description = ?, pause_time = ?,
+    pause_reason = ?, development = ?
 """
 # What executions are found by is set before, so that only a row that lost all of it is missed.
 _WHERE: Final = """

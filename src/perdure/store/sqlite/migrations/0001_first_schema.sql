@@ -109,6 +109,8 @@ CREATE TABLE executions (
     task_count          INTEGER NOT NULL,
     finished_task_count INTEGER NOT NULL,
     description         TEXT    NOT NULL,
+    pause_time          INTEGER,
+    pause_reason        TEXT    NOT NULL,
     development         INTEGER NOT NULL CHECK (development IN (0, 1)),
 
     PRIMARY KEY (project, execution),
