@@ -311,3 +311,12 @@ def test_labels_survive_a_change_in_between():
     first, second = service.requests
     assert (first.execution.etag, dict(first.execution.labels)) == ("1", {"c": "3"})
     assert (second.execution.etag, dict(second.execution.labels)) == ("2", {"b": "2", "c": "3"})
+
+
+def test_lists_show_what_is_paused(perdure):
+    start(perdure, "purchase", "listed-1", "sku=pen", "--development")
+    perdure.json("pause", "listed-1", "--reason", "look")
+    columns = "execution_id,paused,pause_reason,development"
+    listed = perdure("list", "--filter", "execution_id=listed-1", "--columns", columns)
+    assert listed.stdout.splitlines()[1].split() == ["listed-1", "true", "look", "true"]
+    perdure.json("delete", "listed-1", "--force", "--yes")

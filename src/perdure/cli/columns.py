@@ -178,11 +178,6 @@ _COLUMNS: Final = {
         _plain("cancel_reason"),
         _made("paused", ["paused"], lambda execution: str(execution.paused).lower()),
         _plain("pause_reason"),
-        _made(
-            "stopped_at_breakpoint",
-            ["stopped_at_breakpoint"],
-            lambda execution: execution.stopped_at_breakpoint.task_number,
-        ),
         _made("development", ["development"], lambda execution: str(execution.development).lower()),
         _plain("store_revision"),
         _made("labels", ["labels"], _labels),
