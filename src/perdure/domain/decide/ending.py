@@ -51,9 +51,9 @@ def _advance(transition: Transition) -> bool:
 
 def _settle_outcome(transition: Transition) -> bool:
     execution = transition.execution
+    if execution.count(TaskState.IN_PROCESS):
+        return False
     if execution.cancel_requested:
-        if execution.count(TaskState.IN_PROCESS):
-            return False
         decide_outcome(transition, ExecutionState.CANCELLED)
         return True
     ended = execution.state is not ExecutionState.PENDING and is_complete(execution)

@@ -26,9 +26,10 @@ def decide_outcome(
 ) -> None:
     """Settle how the execution ends; it ends at once unless something has to run before."""
     execution = transition.execution
-    for catcher_id, caught in list(execution.catchers.items()):
-        if caught is CatcherState.RUNNING:
-            transition.emit(ev.ErrorCatcherEnded(catcher_id, succeeded=False))
+    if execution.catchers:
+        for catcher_id, caught in list(execution.catchers.items()):
+            if caught is CatcherState.RUNNING:
+                transition.emit(ev.ErrorCatcherEnded(catcher_id, succeeded=False))
     decided = ev.OutcomeDecided(state, failure, outputs)
     if catches(execution, decided) or rolls_back(execution, decided) or tears_down(execution):
         transition.emit(decided)

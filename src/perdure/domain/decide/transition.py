@@ -117,7 +117,7 @@ class Transition:
             parameters={**execution.parameters, **changed} if changed else execution.parameters,
             task_outputs=outputs,
             execution=ExecutionFacts(execution),
-            error=_error(execution, about, failure),
+            error=_error(execution, about, failure) if failure or execution.catchers or execution.outcome else None,
             extra=NO_VALUES,
         )
 
@@ -126,8 +126,6 @@ def _error(execution: Execution, about: str, failure: Failure | None) -> Mapping
     """Tell what `error` means to a task: its own failure, the one it was started for, or nothing at all."""
     task_id = about
     if failure is None:
-        if not execution.catchers and execution.outcome is None:
-            return None
         found = failure_for(execution, about)
         if found is None:
             return None
