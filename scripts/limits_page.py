@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perdure.codec import json_text, tokens
+from perdure.codec.integrations import faults, suspension_faults
 from perdure.definition import yaml_loader
 from perdure.dispatch import settings
-from perdure.domain import limits, validation
+from perdure.domain import breakpoints, limits, validation
 from perdure.engine import facts, retention
 from perdure.expression import cel, work
 from perdure.service import admission, fields, options, paging, watches
@@ -117,6 +118,16 @@ def integrations() -> list[Limit]:
             length(limits.INTERVAL_MAX / limits.SECOND),
             f"{refused}; a longer `max_interval` is read as this",
         ),
+        Limit("Error catchers", count(faults, "CATCHERS_MAX"), refused),
+        Limit("Teardown tasks", count(limits, "TEARDOWN_MAX"), refused),
+        Limit(
+            "Timeout of a teardown task, unless it is set",
+            length(limits.TEARDOWN_TIMEOUT / limits.SECOND),
+            "the default",
+        ),
+        Limit("Those who may decide a suspension", count(limits, "RESOLVERS_MAX"), refused),
+        Limit("Message of a suspension", count(suspension_faults, "MESSAGE_MAX_CHARACTERS", "characters"), refused),
+        Limit("Wait for a decision or a signal", length(limits.SUSPENSION_MAX / limits.SECOND), refused),
         Limit("Items of a for-each at work at once", count(limits, "FAN_OUT_MAX_PARALLELISM"), refused),
         Limit("The same, unless it is set", count(limits, "FAN_OUT_DEFAULT_PARALLELISM"), "the default"),
         Limit("A YAML file", size(yaml_loader, "YAML_MAX_BYTES"), "refused by the client"),
@@ -149,6 +160,14 @@ def executions() -> list[Limit]:
             "Time to stop after a cancel",
             length(limits.CANCEL_GRACE / limits.SECOND),
             "the attempt counts as stopped without its handler",
+        ),
+        Limit("Signals that wait for a task", count(limits, "SIGNALS_MAX"), "`SIGNALS_FULL`"),
+        Limit("Breakpoints", count(limits, "BREAKPOINTS_MAX"), "`INVALID_FIELD`"),
+        Limit("Stay at a breakpoint", f"at most {length(limits.STOP_MAX / limits.SECOND)}", "`INVALID_FIELD`"),
+        Limit(
+            "The same, unless it is set",
+            length(breakpoints.STOP_EXPIRES_AFTER / limits.SECOND),
+            "the breakpoints are dropped and the execution goes on",
         ),
         Limit(
             "Workers lost in a row with the same task",

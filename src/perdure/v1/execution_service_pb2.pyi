@@ -1167,7 +1167,11 @@ class ExportExecutionResponse(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     lines: _builtins.str
     """Output only. One or more whole lines, each ended by a line feed. A line is a JSON object whose `type`
-    says what it describes; readers pass over a type that they do not know.
+    says what it describes; readers pass over a type that they do not know. First comes a `header`. Then come, for
+    the execution and for each one below it that is wanted, the `execution`, the `integration_revision` unless it
+    has come before, each `event` by sequence, each `snapshot` and each `suspension` by number: each holds its
+    message, in proto3 JSON, under the name of its type. Last comes a `footer` with the number of lines of each
+    type; an export without it is not complete.
     """
     def __init__(
         self,

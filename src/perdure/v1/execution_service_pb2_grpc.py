@@ -241,7 +241,8 @@ class ExecutionServiceServicer(object):
 
         Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`), also when the execution is deleted meanwhile;
         `INVALID_ARGUMENT` (`CURSOR_INVALID`, `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION`
-        (`STORE_RESET`); `OUT_OF_RANGE` (`CURSOR_EXPIRED`); `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
+        (`STORE_RESET`, and `HISTORY_DELETED` for a start before what is left); `OUT_OF_RANGE` (`CURSOR_EXPIRED`);
+        `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -77,7 +77,8 @@ class ExecutionServiceStub:
 
     Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`), also when the execution is deleted meanwhile;
     `INVALID_ARGUMENT` (`CURSOR_INVALID`, `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION`
-    (`STORE_RESET`); `OUT_OF_RANGE` (`CURSOR_EXPIRED`); `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
+    (`STORE_RESET`, and `HISTORY_DELETED` for a start before what is left); `OUT_OF_RANGE` (`CURSOR_EXPIRED`);
+    `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
     """
     WatchExecutions: _aio.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionsRequest, _execution_service_pb2.WatchResponse]
     """Streams what happens to all executions of a project, of an integration or of an execution tree that
@@ -297,7 +298,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: `NOT_FOUND` (`EXECUTION_NOT_FOUND`), also when the execution is deleted meanwhile;
         `INVALID_ARGUMENT` (`CURSOR_INVALID`, `CURSOR_FILTER_MISMATCH`); `FAILED_PRECONDITION`
-        (`STORE_RESET`); `OUT_OF_RANGE` (`CURSOR_EXPIRED`); `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
+        (`STORE_RESET`, and `HISTORY_DELETED` for a start before what is left); `OUT_OF_RANGE` (`CURSOR_EXPIRED`);
+        `RESOURCE_EXHAUSTED` (`TOO_MANY_WATCHERS`).
         """
 
     @_abc_1.abstractmethod

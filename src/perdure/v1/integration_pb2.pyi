@@ -188,9 +188,9 @@ class Integration(_message.Message):
     def teardown_tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_config_pb2.TaskConfig]:
         """Optional. Tasks that run one after another, in this order, before every end of an execution, whatever
         each of them comes to. They share the ids of `tasks`, and have no edges, no rollback, no error
-        catcher, and neither of the strategies FATAL and RESTART_INTEGRATION_WITH_BACKOFF. Of the built-ins
-        `assign` and `sub_integration` are allowed. One without a timeout has 60 seconds. A failure of one is
-        kept in `Execution.errors`; the outcome stands.
+        catcher, no suspension, and neither of the strategies FATAL and RESTART_INTEGRATION_WITH_BACKOFF. Of the
+        built-ins `assign` and `sub_integration` are allowed. One without a timeout has 60 seconds. A failure
+        of one is kept in `Execution.errors`; the outcome stands. At most 100.
         """
 
     def __init__(
@@ -522,7 +522,9 @@ class ErrorCatcherConfig(_message.Message):
     """Optional. What the catcher is for."""
     @_builtins.property
     def start_error_tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorCatcherConfig.StartErrorTask]:
-        """Required. The tasks with which it begins; no other task leads to them."""
+        """Required. The tasks with which it begins; no other task leads to them. They and what follows them have
+        no error catcher of their own, and not the strategy RESTART_INTEGRATION_WITH_BACKOFF.
+        """
 
     def __init__(
         self,

@@ -224,7 +224,9 @@ class TaskConfig(_message.Message):
 
     @_builtins.property
     def success_policy(self) -> Global___SuccessPolicy:
-        """Optional. What follows when the task has been performed. Unset is `FINAL_STATE_SUCCEEDED`."""
+        """Optional. What follows when a handler has performed the task. Unset is `FINAL_STATE_SUCCEEDED`, which is also
+        the only one that built-ins and teardown tasks can have.
+        """
 
     @_builtins.property
     def suspension_config(self) -> Global___SuspensionConfig:
