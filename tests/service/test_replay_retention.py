@@ -3,7 +3,11 @@
 import grpc
 import pytest
 
-from perdure.v1.execution_service_pb2 import GetExecutionRequest, ListExecutionSnapshotsRequest
+from perdure.v1.execution_service_pb2 import (
+    GetExecutionRequest,
+    GetExecutionSnapshotRequest,
+    ListExecutionSnapshotsRequest,
+)
 from tests.service.replaying import DIVIDE, Execution, deploy, get, replay, run
 from tests.service.serving import ints, refused, serving
 
@@ -71,3 +75,13 @@ async def test_a_replay_keeps_snapshots_as_its_original_does(stubs):
     answer = await replay(stubs, name)
     shown = await get(stubs, answer.execution)
     assert (shown.savepoint_retention, numbers(shown)) == (LAST, [3])
+
+
+async def test_a_snapshot_is_found_by_its_number_if_it_is_kept(stubs):
+    name = await run(stubs, "last", input_parameters=ints(n=1, d=2))
+    found = await stubs.executions.GetExecutionSnapshot(GetExecutionSnapshotRequest(name=f"{name}/snapshots/3"))
+    assert found.params["n"].int_value == 10
+    for number in (1, 2, 4):
+        request = GetExecutionSnapshotRequest(name=f"{name}/snapshots/{number}")
+        told = await refused(stubs.executions.GetExecutionSnapshot(request))
+        assert (told.code, told.reason) == (grpc.StatusCode.NOT_FOUND, "SNAPSHOT_NOT_FOUND")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.domain.errors import NotFound
 from perdure.engine.queries import require_history
 from perdure.service.fields import Faults
 from perdure.service.history import HistoryReader
@@ -78,12 +77,7 @@ class ExecutionLists:
     async def get_execution_snapshot(self, request: GetExecutionSnapshotRequest, _: Call) -> ExecutionSnapshot:
         """Get one snapshot (row 29)."""
         name = self._names.snapshot(request.name, "name")
-        extent = await self._views.extent(name)
-        require_history(await self._engine.queries.row(key_of(name)))
-        if name.number > extent.snapshots:
-            raise NotFound("snapshot", str(name), reason="SNAPSHOT_NOT_FOUND")
-        (snapshot,) = await self._snapshots.some(key_of(name), extent, name.number, name.number, with_params=True)
-        return snapshot
+        return await self._snapshots.one(name, await self._views.extent(name))
 
     def _read_page(
         self, request: ListExecutionEventsRequest | ListExecutionSnapshotsRequest, most: int
