@@ -4,8 +4,10 @@
 """
 
 import dataclasses
+import itertools
 
 from perdure.testing.logs import (
+    Defined,
     Fault,
     Got,
     History,
@@ -28,11 +30,16 @@ from perdure.v1.execution_service_pb2 import (
     WatchExecutionRequest,
     WatchResponse,
 )
+from perdure.v1.integration_pb2 import IntegrationRevision
+from perdure.v1.suspension_pb2 import Suspension
+from perdure.v1.suspension_service_pb2 import SignalExecutionRequest, SignalExecutionResponse
 
 PROPERTIES = {"ordered", "unique", "reliable", "atomic", "resumable", "bookmarkable", "filterable", "latest"}
 """The invariants about watches that have names."""
 
 INTEGRATION = "projects/default/locations/local/integrations/orders"
+REVISION = "000001"
+"""That of the executions whose integration is told."""
 ONE = f"{INTEGRATION}/executions/one"
 TWO = f"{INTEGRATION}/executions/two"
 STATE = ExecutionDetails.State
@@ -59,7 +66,12 @@ class Story:
             created.request_parameters[key].string_value = value
 
     def add(self):
-        event = ExecutionEvent(execution=self.name, sequence=len(self.events) + 1, store_revision=self.revision)
+        event = ExecutionEvent(
+            execution=self.name,
+            integration=INTEGRATION,
+            sequence=len(self.events) + 1,
+            store_revision=self.revision,
+        )
         event.event_time.FromMicroseconds(START + 1_000 * len(self.events))
         self.revision += 1
         self.events.append(event)
@@ -75,6 +87,12 @@ class Story:
         if state == TASK.RETRY_ON_HOLD:
             change.error.code = "BUSY"
         self.add().task_change.MergeFrom(change)
+
+    def step(self, task, state, attempt):
+        """A task, of any name, that no worker is told of comes into a state."""
+        self.add().task_change.MergeFrom(
+            ExecutionEvent.TaskChange(task_number=task, state=state, attempt=attempt, execution_attempt=1)
+        )
 
     def seen_at(self, sequence):
         """The execution as Get shows it after an event."""
@@ -115,6 +133,91 @@ def second_story():
     story.task(TASK.CANCELLED, 1)
     story.state(STATE.CANCELLED)
     return story
+
+
+def defined(**tasks):
+    """What an execution is made from: tasks one after another, each `"undoable"`, `"waiting"`, `"tidy"` or `"plain"`.
+
+    What tidies is a task of the teardown, and what waits does so for the signal `paid`.
+    """
+    revision = IntegrationRevision(name=f"{INTEGRATION}/revisions/{REVISION}")
+    integration = revision.integration
+    for name, kind in tasks.items():
+        task = (integration.teardown_tasks if kind == "tidy" else integration.tasks).add(task_id=name)
+        if kind == "undoable":
+            task.rollback.task = "undo"
+        elif kind == "waiting":
+            task.callback.signal = "paid"
+    for task, following in itertools.pairwise(integration.tasks):
+        task.next_tasks.add(task_id=following.task_id)
+    return Defined(wire(revision))
+
+
+def told_story():
+    """An execution that begins, of the integration that `defined` tells."""
+    story = Story(f"{INTEGRATION}/executions/told", 300, order="d")
+    story.events[0].created.integration_revision_id = REVISION
+    story.state(STATE.PROCESSING)
+    return story
+
+
+def saga_story(*undone, pending=("book", "ship"), outcome="COMPLETE"):
+    """An execution of two tasks, one after the other, that are undone in an order; those with a `!` cannot be."""
+    story = told_story()
+    for task in ("book", "ship"):
+        story.step(task, TASK.IN_PROCESS, 1)
+        story.step(task, TASK.SUCCEED, 1)
+    story.add().outcome_change.state = STATE.FAILED
+    if pending:
+        rollback = story.add().rollback_change
+        rollback.outcome = ExecutionDetails.Rollback.OUTCOME_IN_PROGRESS
+        rollback.pending_tasks.extend(pending)
+    for task in undone:
+        story.step(task.strip("!"), TASK.ROLLBACK_IN_PROCESS, 2)
+        story.step(task.strip("!"), TASK.ROLLEDBACK, 2)
+        if "!" in task:
+            story.events[-1].task_change.error.code = "STUCK"
+    if pending:
+        rollback = story.add().rollback_change
+        rollback.outcome = ExecutionDetails.Rollback.Outcome.Value(f"OUTCOME_{outcome}")
+        rollback.not_undone_tasks.extend(task.strip("!") for task in undone if "!" in task)
+    story.state(STATE.FAILED)
+    return story
+
+
+def torn_down_story(*tasks):
+    """An execution whose teardown tasks run in an order, and that ends then."""
+    story = told_story()
+    for task in tasks:
+        story.step(task, TASK.IN_PROCESS, 1)
+        story.step(task, TASK.FAILED, 1)
+    story.state(STATE.SUCCEEDED)
+    return story
+
+
+def waiting_story(*, takes):
+    """An execution to which a signal comes while a task waits for it."""
+    story = told_story()
+    story.step("pay", TASK.IN_PROCESS, 1)
+    wait = ExecutionEvent.SuspensionChange(task_number="pay", state=Suspension.RESOLUTION_STATE_PENDING)
+    story.add().suspension_change.MergeFrom(wait)
+    story.add().signal_change.MergeFrom(ExecutionEvent.SignalChange(signal="paid", signal_id="one"))
+    if takes:
+        # In the same commit.
+        story.revision -= 1
+        story.add().signal_change.MergeFrom(ExecutionEvent.SignalChange(signal="paid", task_number="pay"))
+        wait.state = Suspension.RESOLUTION_STATE_LIFTED
+        story.add().suspension_change.MergeFrom(wait)
+        story.step("pay", TASK.SUCCEED, 1)
+    story.state(STATE.SUCCEEDED)
+    return story
+
+
+def signalled(name, signal_id, began):
+    """A signal that was acknowledged."""
+    request = SignalExecutionRequest(name=name, signal="paid", signal_id=signal_id)
+    response = wire(SignalExecutionResponse(store_revision=1))
+    return Operation("load", "SignalExecution", began, began + 10, Outcome.OK, "OK", "", (), wire(request), response)
 
 
 def undone_story(*, done=True, outcome=STATE.FAILED, undone=1, told=()):

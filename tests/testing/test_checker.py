@@ -30,6 +30,7 @@ from tests.testing.recorded_run import (
     TWO,
     Story,
     altered,
+    defined,
     execute,
     first_story,
     get,
@@ -42,9 +43,13 @@ from tests.testing.recorded_run import (
     read,
     replaced,
     run,
+    saga_story,
     second_story,
+    signalled,
     signalled_story,
+    torn_down_story,
     undone_story,
+    waiting_story,
     watch_of,
 )
 
@@ -84,6 +89,31 @@ def test_a_run_that_keeps_every_promise_passes():
 @pytest.mark.parametrize("story", [undone_story(), signalled_story("a"), signalled_story("a", "b", ids=("", ""))])
 def test_undos_and_signals_that_keep_their_promises_pass(story):
     assert broken([*good_run(), *last_look(story)]) == set()
+
+
+SAGA = defined(book="undoable", ship="undoable")
+TIDY = defined(pay="plain", sweep="tidy", lock="tidy")
+PAID = defined(pay="waiting")
+
+
+@pytest.mark.parametrize(
+    ("definition", "story"),
+    [
+        (SAGA, saga_story("ship", "book")),
+        (SAGA, saga_story("ship!", "book", outcome="INCOMPLETE")),
+        (defined(book="plain", ship="undoable"), saga_story("ship", pending=("ship",))),
+        (defined(book="plain", ship="plain"), saga_story(pending=())),
+        (TIDY, torn_down_story("sweep", "lock")),
+        (PAID, waiting_story(takes=True)),
+    ],
+)
+def test_ends_that_are_as_the_integration_says_pass(definition, story):
+    assert broken([*good_run(), definition, *last_look(story)]) == set()
+
+
+def test_a_signal_that_was_acknowledged_and_has_come_passes():
+    story = signalled_story("a")
+    assert broken([*good_run(), *last_look(story), signalled(story.name, "one", 310)]) == set()
 
 
 def test_an_operation_of_unknown_outcome_may_have_happened():
@@ -303,6 +333,39 @@ def signal_id_that_comes_twice():
     return [*good_run(), *last_look(signalled_story("a", ids=("one", "one")))]
 
 
+def task_that_is_undone_before_those_that_depend_on_it():
+    return [*good_run(), SAGA, *last_look(saga_story("book", "ship"))]
+
+
+def task_that_is_left_out_of_the_rollback():
+    return [*good_run(), SAGA, *last_look(saga_story("ship", pending=("ship",)))]
+
+
+def rollback_that_is_left_out():
+    return [*good_run(), SAGA, *last_look(saga_story(pending=()))]
+
+
+def incomplete_rollback_that_is_told_to_be_complete():
+    return [*good_run(), SAGA, *last_look(saga_story("ship!", "book"))]
+
+
+def signal_that_was_acknowledged_and_lost():
+    story = signalled_story("a")
+    return [*good_run(), *last_look(story), signalled(story.name, "two", 310)]
+
+
+def signal_that_a_task_waits_for_in_vain():
+    return [*good_run(), PAID, *last_look(waiting_story(takes=False))]
+
+
+def end_without_a_teardown():
+    return [*good_run(), TIDY, *last_look(torn_down_story("sweep"))]
+
+
+def teardown_that_is_told_backwards():
+    return [*good_run(), TIDY, *last_look(torn_down_story("lock", "sweep"))]
+
+
 def fault_of_the_server():
     return [*good_run(), execute("e", "request-e", 400, Outcome.UNKNOWN, code="INTERNAL", reason="INTERNAL")]
 
@@ -347,6 +410,14 @@ BAD_RUNS = {
     failed_undo_that_is_not_told: "I29",
     signal_that_two_tasks_take: "I30",
     signal_id_that_comes_twice: "I30",
+    task_that_is_undone_before_those_that_depend_on_it: "I29",
+    task_that_is_left_out_of_the_rollback: "I29",
+    rollback_that_is_left_out: "I29",
+    incomplete_rollback_that_is_told_to_be_complete: "I29",
+    signal_that_was_acknowledged_and_lost: "I30",
+    signal_that_a_task_waits_for_in_vain: "I30",
+    end_without_a_teardown: "torn_down",
+    teardown_that_is_told_backwards: "torn_down",
     fault_of_the_server: "I33",
 }
 

@@ -10,6 +10,7 @@ import grpc
 
 from perdure.client.status import failure_of, metadata_values
 from perdure.testing.logs import (
+    Defined,
     Got,
     History,
     Listed,
@@ -33,6 +34,10 @@ from perdure.v1.execution_service_pb2 import (
     WatchResponse,
 )
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
+from perdure.v1.integration_service_pb2 import ListIntegrationRevisionsRequest, ListIntegrationsRequest
+from perdure.v1.integration_service_pb2_grpc import IntegrationServiceStub
+from perdure.v1.intervention_pb2 import PauseExecutionRequest, ResumeExecutionRequest, StepExecutionRequest
+from perdure.v1.suspension_service_pb2_grpc import SuspensionServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -41,6 +46,12 @@ if TYPE_CHECKING:
     from grpc.aio import UnaryStreamCall, UnaryUnaryMultiCallable
 
     from perdure.testing.recorder import Recorder
+    from perdure.v1.suspension_pb2 import Suspension
+    from perdure.v1.suspension_service_pb2 import (
+        ResolveSuspensionRequest,
+        SignalExecutionRequest,
+        SignalExecutionResponse,
+    )
 
     _WatchStream = (
         UnaryStreamCall[WatchExecutionRequest, WatchResponse] | UnaryStreamCall[WatchExecutionsRequest, WatchResponse]
@@ -78,7 +89,7 @@ def outcome_of(code: grpc.StatusCode, reason: str) -> Outcome:
 
 
 class RecordedCalls:
-    """The methods of `ExecutionService` over one channel, with a record of every call.
+    """What callers do over one channel, with a record of every call.
 
     Every method raises `grpc.aio.AioRpcError` as the stub does.
 
@@ -88,6 +99,8 @@ class RecordedCalls:
 
     def __init__(self, channel: grpc.aio.Channel, recorder: Recorder, client: str) -> None:
         self._stub = ExecutionServiceStub(channel)
+        self._integrations = IntegrationServiceStub(channel)
+        self._suspensions = SuspensionServiceStub(channel)
         self._recorder = recorder
         self._client = client
         self._streams = itertools.count(1)
@@ -108,6 +121,28 @@ class RecordedCalls:
         """Cancel an execution."""
         request = CancelExecutionRequest(name=name, cancel_reason=reason)
         return await self._call("CancelExecution", self._stub.CancelExecution, request, timeout)
+
+    async def pause(self, name: str, timeout: float | None = None) -> Execution:
+        """Pause an execution."""
+        return await self._call("PauseExecution", self._stub.PauseExecution, PauseExecutionRequest(name=name), timeout)
+
+    async def resume(self, name: str, timeout: float | None = None) -> Execution:
+        """End the pause of an execution."""
+        return await self._call(
+            "ResumeExecution", self._stub.ResumeExecution, ResumeExecutionRequest(name=name), timeout
+        )
+
+    async def step(self, request: StepExecutionRequest, timeout: float | None = None) -> Execution:
+        """Let an execution go on from a breakpoint."""
+        return await self._call("StepExecution", self._stub.StepExecution, request, timeout)
+
+    async def resolve(self, request: ResolveSuspensionRequest, timeout: float | None = None) -> Suspension:
+        """Decide a suspension."""
+        return await self._call("ResolveSuspension", self._suspensions.ResolveSuspension, request, timeout)
+
+    async def signal(self, request: SignalExecutionRequest, timeout: float | None = None) -> SignalExecutionResponse:
+        """Send a signal to an execution."""
+        return await self._call("SignalExecution", self._suspensions.SignalExecution, request, timeout)
 
     def watch(
         self, watcher: str, request: _WatchRequest, timeout: float | None = None
@@ -155,7 +190,12 @@ class RecordedCalls:
             request.page_token = page.next_page_token
 
     async def look_at_everything(self, parent: str) -> None:
-        """Record the last look: the list of all executions of a parent, and each with its history."""
+        """Record the last look: all executions of integrations, each with its history, and what they were made from.
+
+        Args:
+            parent: The integration whose executions are looked at, `-` for all.
+        """
+        await self._look_at_definitions(parent)
         listed = [execution async for execution in self.list_all(parent)]
         for execution in listed:
             self._recorder.write(Listed(execution.SerializeToString(deterministic=True)))
@@ -167,6 +207,17 @@ class RecordedCalls:
             else:
                 self._recorder.write(Got(name, "OK", execution.SerializeToString(deterministic=True)))
                 self._recorder.write(History(name, tuple([wire async for wire in self._history(name)])))
+
+    async def _look_at_definitions(self, parent: str) -> None:
+        """Record the newest thousand revisions of each of the first thousand integrations."""
+        location, _, wanted = parent.rpartition("/integrations/")
+        found = await self._integrations.ListIntegrations(ListIntegrationsRequest(parent=location, page_size=1_000))
+        for integration in found.integrations:
+            if wanted in {"-", integration.name.rpartition("/")[2]}:
+                request = ListIntegrationRevisionsRequest(parent=integration.name, page_size=1_000)
+                revisions = await self._integrations.ListIntegrationRevisions(request)
+                for revision in revisions.integration_revisions:
+                    self._recorder.write(Defined(revision.SerializeToString(deterministic=True)))
 
     async def _history(self, name: str) -> AsyncIterator[bytes]:
         request = ListExecutionEventsRequest(parent=name, page_size=1_000)

@@ -25,10 +25,11 @@ The invariants keep the numbers of reliability.md 2.3, and P20 that of its promi
 - I21 Every recorded result comes from a run that ended so, and an attempt has at most one result.
 - I23 A key means one task of one execution for ever, and an attempt runs again only because of a fault.
 - I27 No attempt of a task starts after the event that asks to cancel the execution, the teardown aside.
-- I29 A rollback undoes once what had succeeded, or what nobody knows of, and lists all that it has not undone.
-- I30 No task takes a signal that has not come, or that another one has taken; an id comes once.
+- I29 A rollback undoes once what had succeeded, dependents first, and lists all that it has not undone.
+- I30 A signal that was acknowledged has come, once for its id, and is taken once if a task waits for it.
 - I33 No call is answered INTERNAL by the server.
 - P20 When faults have stopped and all has settled, every execution is in a terminal state.
+- torn_down What has started ends after all of its teardown, whose tasks run one after another.
 
 What watches promise, of one execution or of many, has names. What a watch had to tell is derived from the histories
 of the last look, so nothing may be deleted during the run:
@@ -47,7 +48,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from perdure.testing.checks import acceptance, attempts, deliveries, rollbacks, states, states_shown, streams
+from perdure.testing.checks import acceptance, attempts, deliveries, rollbacks, signals, states, states_shown, streams
 from perdure.testing.checks.evidence import gather
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ INVARIANTS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I23": attempts.keys_bound_effects,
     "I27": states.nothing_starts_after_a_cancel,
     "I29": rollbacks.what_was_done_is_undone,
-    "I30": rollbacks.signals_are_taken_once,
+    "I30": signals.signals_are_taken_once,
     "I33": acceptance.no_call_meets_a_fault,
     "P20": states.everything_ends,
+    "torn_down": rollbacks.all_are_torn_down,
     "ordered": deliveries.are_ordered,
     "unique": deliveries.are_unique,
     "reliable": deliveries.are_reliable,

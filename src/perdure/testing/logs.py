@@ -150,7 +150,26 @@ class History:
     events: tuple[bytes, ...]
 
 
-Record = Operation | StreamOpened | StreamMessage | StreamEnded | RunBegan | RunEnded | Fault | Listed | Got | History
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """An integration as it was in one revision: an `IntegrationRevision`."""
+
+    revision: bytes
+
+
+Record = (
+    Operation
+    | StreamOpened
+    | StreamMessage
+    | StreamEnded
+    | RunBegan
+    | RunEnded
+    | Fault
+    | Listed
+    | Got
+    | History
+    | Defined
+)
 
 
 @dataclass(frozen=True, slots=True)

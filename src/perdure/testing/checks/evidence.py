@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from perdure.testing.checks.definitions import Definition
 from perdure.testing.checks.lines import draw_lines
 from perdure.testing.checks.selections import Chronicle
 from perdure.testing.logs import (
+    Defined,
     Fault,
     Got,
     History,
@@ -33,9 +35,11 @@ from perdure.v1.execution_service_pb2 import (
     WatchExecutionsRequest,
     WatchResponse,
 )
+from perdure.v1.integration_pb2 import IntegrationRevision
+from perdure.v1.intervention_pb2 import PauseExecutionRequest, ResumeExecutionRequest, StepExecutionRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from perdure.testing.checks.lines import Line
     from perdure.testing.checks.selections import Request
@@ -45,6 +49,9 @@ _ABOUT_ONE: Final[dict[str, Any]] = {
     "GetExecution": GetExecutionRequest,
     "WaitExecution": WaitExecutionRequest,
     "CancelExecution": CancelExecutionRequest,
+    "PauseExecution": PauseExecutionRequest,
+    "ResumeExecution": ResumeExecutionRequest,
+    "StepExecution": StepExecutionRequest,
 }
 """The methods that answer with one execution as it is, and the types of their requests."""
 
@@ -140,6 +147,7 @@ class Evidence:
         got: The last Get of each execution that had one: its code, and what it showed.
         list_entries: The names in that list, as often as they were there.
         histories: The last history of each execution that was listed.
+        definitions: What integrations are made of, by the name of the integration and the id of the revision.
     """
 
     settled: bool
@@ -155,6 +163,17 @@ class Evidence:
     list_entries: list[str] = field(default_factory=list)
     got: dict[str, tuple[str, Execution]] = field(default_factory=dict)
     histories: dict[str, list[Placed]] = field(default_factory=dict)
+    definitions: dict[tuple[str, str], Definition] = field(default_factory=dict)
+
+    def definition_of(self, history: Sequence[Placed]) -> Definition | None:
+        """Find what an execution was made from; None if the logs do not tell it.
+
+        An item of a loop has a name as if it were an execution of the integration that the loop is in.
+        """
+        first = history[0].event if history else ExecutionEvent()
+        if first.created.parent.startswith(f"{first.integration}/"):
+            return None
+        return self.definitions.get((first.integration, first.created.integration_revision_id))
 
     def acknowledged(self) -> dict[str, Start]:
         """Name every execution whose acceptance a caller was told of, with the first call that told it.
@@ -204,12 +223,16 @@ def _place(evidence: Evidence, record: Record) -> None:
             evidence.ended[record.run] = record
         case Fault():
             evidence.faults.append(record)
-        case Listed() | Got() | History():
+        case Listed() | Got() | History() | Defined():
             _place_last_look(evidence, record)
 
 
-def _place_last_look(evidence: Evidence, record: Listed | Got | History) -> None:
+def _place_last_look(evidence: Evidence, record: Listed | Got | History | Defined) -> None:
     match record:
+        case Defined():
+            revision = IntegrationRevision.FromString(record.revision)
+            integration, _, revision_id = revision.name.rpartition("/revisions/")
+            evidence.definitions[integration, revision_id] = Definition.of(revision.integration)
         case Listed():
             execution = Execution.FromString(record.execution)
             evidence.list_entries.append(execution.name)
