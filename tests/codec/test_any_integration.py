@@ -101,13 +101,13 @@ def test_any_graph_with_catchers_is_refused_or_falls_into_parts(edges, major, mi
                 catcher.start_error_tasks.add(task_id=start)
     if not find_faults(message, EVALUATOR):
         graph = build_graph(read_integration(message, "000001-a4d", 1), "")
-        parts = [graph.forward, *(catcher.tasks for catcher in graph.catchers.values())]
+        lists = [graph.forward, *(part.tasks for part in graph.catchers.values())]
         assert graph.forward
-        assert sorted(task_id for part in parts for task_id in part) == list("abcdef")
+        assert sorted(task_id for listed in lists for task_id in listed) == list("abcdef")
         assert set(graph.catchers) == {catcher.error_catcher_id for catcher in message.error_catchers}
-        for catcher in graph.catchers.values():
-            assert not any(graph.predecessors[start] for start in catcher.start_tasks)
-            assert not any(graph.tasks[task_id].error_catcher for task_id in catcher.tasks)
+        for part in graph.catchers.values():
+            assert not any(graph.predecessors[start] for start in part.start_tasks)
+            assert not any(graph.tasks[task_id].error_catcher for task_id in part.tasks)
 
 
 @settings(max_examples=300)

@@ -96,8 +96,10 @@ class Performance:
 
     def _undo(self, task_id):
         run = self.run.execution.tasks[task_id]
+        rollback = run.config.rollback
+        assert rollback is not None
         self.order.append(f"!{task_id}")
-        self._report(task_id, lambda: self.perform(run.config.rollback.handler, run.inputs, run.outputs))
+        self._report(task_id, lambda: self.perform(rollback.handler, run.inputs, run.outputs))
 
     def _report(self, task_id, perform):
         report = self.run.attempt(task_id)

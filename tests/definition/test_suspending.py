@@ -184,8 +184,8 @@ def test_an_integration_says_which_snapshots_are_kept(written, expected):
         (lambda value: wait_for_signal("a b"), "name of a signal"),
         (lambda value: wait_for_signal("a", str), "by a dataclass"),
         (lambda value: wait_for_signal("a", timeout="soon"), "no length of time"),
-        (lambda value: wait_for_signal("a", Payment).colour, "has no field colour"),
-        (lambda value: suspend("x").colour, "Decision has no field colour"),
+        (lambda value: wait_for_signal("a", Payment).colour, "has no field colour"),  # type: ignore[attr-defined]
+        (lambda value: suspend("x").colour, "Decision has no field colour"),  # type: ignore[attr-defined]
         (decision_of, "no result of a task with suspend_after"),
         (lambda value: decision_of(note("x")), "no result of a task with suspend_after"),
         (lambda value: decision_of("x"), "no result of a task with suspend_after"),

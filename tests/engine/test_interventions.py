@@ -32,7 +32,7 @@ UNDO: dict[str, Any] = {"task": "undo"}
 def chain(last: str = "c", **rollback: Any) -> list[dict[str, Any]]:
     """Make tasks a, b, … one after the other, all but the last with a rollback."""
     ids = [chr(each) for each in range(ord("a"), ord(last) + 1)]
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"taskId": task, "task": "work", "rollback": {**UNDO, **rollback}, "nextTasks": [{"taskId": following}]}
         for task, following in itertools.pairwise(ids)
     ]

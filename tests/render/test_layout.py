@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.render.layout import lay_out
+from perdure.render.layout import Place, lay_out
 from perdure.render.picture import picture_of_integration
 from tests.render.pictures import ORDER, integration, task
 
@@ -36,7 +36,7 @@ def test_boxes_keep_their_distance_and_arrows_lead_down(seed, size):
     for arrow, bends in zip(picture.arrows, layout.routes, strict=True):
         ys = [layout.places[arrow.source].y, *(bend.y for bend in bends), layout.places[arrow.target].y]
         assert ys == sorted(set(ys))
-    rows = {}
+    rows: dict[int, list[Place]] = {}
     for place in layout.places.values():
         rows.setdefault(place.layer, []).append(place)
     for row in rows.values():

@@ -9,7 +9,7 @@ import grpc
 from perdure import App, TaskContext
 from perdure.runtime.supervisor import Supervisor
 from perdure.testing.checker import check
-from perdure.testing.logs import Got, History, Logs
+from perdure.testing.logs import Got, History, Logs, Record
 from perdure.testing.server import local_server
 from perdure.v1 import execution_pb2, execution_service_pb2, integration_service_pb2, intervention_pb2
 from perdure.v1.execution_service_pb2_grpc import ExecutionServiceStub
@@ -127,7 +127,10 @@ class World:
     async def until(self, name, holds):
         """Waits until Get shows an execution as wanted; returns it."""
         request = execution_service_pb2.WatchExecutionRequest(
-            name=name, initial_state=True, mode="MODE_LATEST_STATE", until_terminal=False
+            name=name,
+            initial_state=True,
+            mode=execution_service_pb2.WatchResponse.MODE_LATEST_STATE,
+            until_terminal=False,
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
             async for response in self.executions.WatchExecution(request):
@@ -171,7 +174,7 @@ class World:
     async def logs(self):
         """Takes a last look at all executions, for the checker."""
         request = execution_service_pb2.ListExecutionsRequest(parent=f"{LOCATION}/integrations/-", page_size=1_000)
-        records = []
+        records: list[Record] = []
         for execution in (await self.executions.ListExecutions(request)).executions:
             events = [event.SerializeToString() for event in await self.history(execution.name)]
             whole = (await self.get(execution.name, "VIEW_FULL")).SerializeToString()

@@ -3,6 +3,7 @@
 import asyncio
 
 from perdure.v1 import execution_service_pb2, suspension_service_pb2
+from perdure.v1.execution_pb2 import Execution
 from perdure.v1.suspension_pb2 import Suspension
 from perdure.v1.suspension_service_pb2_grpc import SuspensionServiceStub
 from perdure.v1.value_pb2 import ValueType
@@ -47,7 +48,7 @@ class World:
 
     async def ended(self, execution):
         """Waits for the end of an execution; returns its state and its outputs as plain values."""
-        request = execution_service_pb2.WaitExecutionRequest(name=execution, view="VIEW_FULL")
+        request = execution_service_pb2.WaitExecutionRequest(name=execution, view=Execution.VIEW_FULL)
         request.timeout.seconds = PATIENCE_SECONDS
         shown = await self.executions.WaitExecution(request)
         outputs = {key: getattr(value, value.WhichOneof("value")) for key, value in shown.response_parameters.items()}

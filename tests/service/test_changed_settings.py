@@ -91,7 +91,7 @@ async def test_a_watch_that_is_open_hears_at_once_that_the_execution_came_to_mat
     await call.initial_metadata()
     await change(stubs, execution, labels={"team": "green"})
     await change(stubs, execution, labels={"team": "red"})
-    events = []
+    events: list[str | None] = []
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(events) < 2:
             events += [event.WhichOneof("change") for event in (await call.read()).events.events]

@@ -16,6 +16,7 @@ from perdure.v1.execution_service_pb2 import (
     ListExecutionsRequest,
     WaitExecutionRequest,
     WatchExecutionRequest,
+    WatchResponse,
 )
 from perdure.v1.explanation_pb2 import ExplainExecutionRequest
 from perdure.v1.step_pb2 import ListExecutionStepsRequest
@@ -222,7 +223,7 @@ async def has_no_history(stubs, name, before):
         stubs.executions.GetExecutionSnapshot(snapshot),
         stubs.executions.WatchExecution(WatchExecutionRequest(name=name, from_beginning=True)).read(),
         stubs.executions.WatchExecution(
-            WatchExecutionRequest(name=name, from_beginning=True, mode="MODE_LATEST_STATE")
+            WatchExecutionRequest(name=name, from_beginning=True, mode=WatchResponse.MODE_LATEST_STATE)
         ).read(),
     ):
         told = await refused(call)
@@ -230,7 +231,7 @@ async def has_no_history(stubs, name, before):
     watch = stubs.executions.WatchExecution(WatchExecutionRequest(name=name, initial_state=True))
     assert [response.WhichOneof("kind") async for response in watch][:2] == ["executions", "synced"]
     anew = stubs.executions.WatchExecution(
-        WatchExecutionRequest(name=name, from_beginning=True, on_expired="ON_EXPIRED_RESET")
+        WatchExecutionRequest(name=name, from_beginning=True, on_expired=WatchResponse.ON_EXPIRED_RESET)
     )
     assert [response.WhichOneof("kind") async for response in anew][:3] == ["reset", "executions", "synced"]
 
@@ -262,10 +263,14 @@ async def test_who_watches_an_execution_is_told_that_it_is_gone(stubs):
         assert (await refused(watch.read())).reason == "EXECUTION_NOT_FOUND"
 
 
+def _code(error):
+    return error.code()
+
+
 async def test_two_who_delete_at_once_delete_it_once(stubs):
     name = await run(stubs, "both")
     outcomes = await asyncio.gather(*(delete(stubs, name) for _ in range(5)), return_exceptions=True)
-    assert all(each is None or each.code() is grpc.StatusCode.NOT_FOUND for each in outcomes)
+    assert all(each is None or _code(each) is grpc.StatusCode.NOT_FOUND for each in outcomes)
     assert None in outcomes
     assert await names(stubs) == set()
 

@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 from functools import partial
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from perdure import PermanentError
@@ -53,7 +55,7 @@ def kinds(told):
 
 async def until(stubs, name, *expected):
     """Asks until exactly this is told; what is told has its sentence and its time."""
-    told = None
+    told: Any = None
     try:
         async with asyncio.timeout(20):
             while told is None or kinds(told) != list(expected):
@@ -113,7 +115,7 @@ class Deaf:
     async def succeed(self, assignment):
         """Reports that a task is done."""
         self._results += 1
-        result = pb.TaskResult(result_number=self._results, lease=assignment.lease, succeeded={})
+        result = pb.TaskResult(result_number=self._results, lease=assignment.lease, succeeded=pb.TaskResult.Succeeded())
         await self.work.write(pb.WorkRequest(results=pb.WorkRequest.Results(results=[result])))
 
 
@@ -174,7 +176,7 @@ async def test_a_worker_process_that_is_frozen_is_silent_and_one_that_goes_on_is
         execution = None
         async with asyncio.timeout(20):
             while execution is None or not execution.message:
-                execution = await stubs.executions.WaitExecution(WaitExecutionRequest(name=name, timeout={}))
+                execution = await stubs.executions.WaitExecution(WaitExecutionRequest(name=name, timeout=Duration()))
         process = int(execution.message)
         await until(stubs, name, ("a", "worker_working"))
         os.kill(process, signal.SIGSTOP)

@@ -61,7 +61,7 @@ def of_type(lines, kind):
 
 
 async def get(stubs, name):
-    return await stubs.executions.GetExecution(GetExecutionRequest(name=name, view="VIEW_FULL"))
+    return await stubs.executions.GetExecution(GetExecutionRequest(name=name, view=Execution.VIEW_FULL))
 
 
 async def events(stubs, name):
@@ -155,7 +155,7 @@ async def test_what_happens_during_an_export_is_not_in_it(tmp_path):
         await stubs.integrations.CreateIntegration(create("held", text))
         await stubs.integrations.CreateIntegration(create("above", above))
         name = (await stubs.execute("above")).execution
-        children = []
+        children: list[str] = []
         async with asyncio.timeout(20):
             while not children or not await suspensions(stubs, children[0]):
                 children = [each.name for each in (await get(stubs, name)).direct_sub_executions]

@@ -319,7 +319,11 @@ async def test_a_deadline_ends_the_wait_for_the_original_and_not_the_replay(stub
     while state_of(await get(stubs, original, BASIC)) != "SUSPENDED":
         await stubs.executions.WaitExecution(WaitExecutionRequest(name=original, timeout=Duration(nanos=1_000_000)))
     request = ReplayExecutionRequest(
-        name=original, replay_reason="stuck", cancel_original=True, request_id="once", execution_method="POST_TO_QUEUE"
+        name=original,
+        replay_reason="stuck",
+        cancel_original=True,
+        request_id="once",
+        execution_method=Execution.POST_TO_QUEUE,
     )
     told = await refused(stubs.executions.ReplayExecution(request, timeout=0.5))
     assert (told.code, told.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
@@ -333,7 +337,12 @@ async def test_a_deadline_ends_the_wait_for_the_original_and_not_the_replay(stub
 async def test_a_replay_stops_where_it_is_told_to(stubs, failed):
     places = Breakpoints(breakpoints=[Breakpoint(task_number="c")])
     answer = await replay(
-        stubs, failed, "POINT_OF_FAILURE", breakpoints=places, development=True, execution_method="POST_TO_QUEUE"
+        stubs,
+        failed,
+        "POINT_OF_FAILURE",
+        breakpoints=places,
+        development=True,
+        execution_method=Execution.POST_TO_QUEUE,
     )
     shown = await get(stubs, answer.execution)
     assert shown.stopped_at_breakpoint.task_number == "c"

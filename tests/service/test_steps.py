@@ -1,6 +1,7 @@
 """The steps of executions: what was attempted, what it followed and what followed it (row 31); sums of events (35)."""
 
 import asyncio
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -194,12 +195,14 @@ async def test_pages_join_whatever_their_size(world):
 async def test_a_token_is_good_for_its_view_only(stubs):
     name = (await stubs.execute("increment", "POST", input_parameters=ints(x=1))).execution
     page = await stubs.executions.ListExecutionSteps(ListExecutionStepsRequest(parent=name, page_size=1))
-    other = ListExecutionStepsRequest(parent=name, page_token=page.next_page_token, view="VIEW_DETAILED")
+    other = ListExecutionStepsRequest(
+        parent=name, page_token=page.next_page_token, view=ListExecutionStepsRequest.VIEW_DETAILED
+    )
     assert (await refused(stubs.executions.ListExecutionSteps(other))).reason == "PAGE_TOKEN_INVALID"
 
 
 async def test_every_fault_of_a_request_is_told(stubs):
-    request = ListExecutionStepsRequest(parent="nothing", page_size=-1, view=7)
+    request = ListExecutionStepsRequest(parent="nothing", page_size=-1, view=cast("Any", 7))
     assert (await refused(stubs.executions.ListExecutionSteps(request))).fields == ["parent", "page_size", "view"]
     missing = ListExecutionStepsRequest(parent="projects/p/locations/local/integrations/-/executions/nothing")
     told = await refused(stubs.executions.ListExecutionSteps(missing))
@@ -209,7 +212,7 @@ async def test_every_fault_of_a_request_is_told(stubs):
 def test_a_lost_attempt_failed_and_the_next_one_follows_it():
     tasks = {"a": TaskConfig("a", "work", edges=(Edge("b"),)), "b": TaskConfig("b", "work")}
     fold = StepFold(build_graph(Integration("i", "000001-a", 1, tasks), ""))
-    history = [
+    history: list[ev.Event] = [
         ev.TaskStarted("a", {}),
         ev.TaskAttemptLost("a", 2),
         ev.TaskAttemptLost("a", 2, held=True),
@@ -267,8 +270,8 @@ async def test_events_are_summed_up_by_kind_task_and_reason_in_the_order_in_whic
 def test_a_loop_that_succeeded_has_no_item_left():
     tasks = {"a": TaskConfig("a", "work")}
     fold = StepFold(build_graph(Integration("i", "000001-a", 1, tasks), ""))
-    for sequence, event in enumerate((ev.TaskStarted("a", {}, sub_job_count=30), ev.SubJobsProgressed("a", 15, 0)), 2):
-        fold.add(event, sequence, sequence)
+    fold.add(ev.TaskStarted("a", {}, sub_job_count=30), 2, 2)
+    fold.add(ev.SubJobsProgressed("a", 15, 0), 3, 3)
     (step,) = fold.steps
     assert (step.items, step.finished_items) == (30, 15)
     fold.add(ev.TaskSucceeded("a", 1), 4, 4)

@@ -1,6 +1,7 @@
 """`SuspensionService` over real sockets: decisions of people, their limits and their ends (3.6; rows 59 and 60)."""
 
 import asyncio
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -296,7 +297,8 @@ async def test_a_filter_that_asks_for_no_field_of_suspensions_is_refused(world):
 
 
 def test_only_local_may_speak_for_others():
-    alice, local = Call("1", "alice", None), Call("2", "local", None)
+    no_context = cast("Any", None)
+    alice, local = Call("1", "alice", no_context), Call("2", "local", no_context)
     assert [resolver_of("", alice), resolver_of("alice", alice)] == ["alice", "alice"]
     assert [resolver_of("", local), resolver_of("alice", local)] == ["local", "alice"]
     with pytest.raises(NotAllowed, match="alice may not speak for bob"):

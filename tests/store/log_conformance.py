@@ -54,7 +54,12 @@ class LogConformance:
     async def test_a_record_comes_with_what_never_changes_and_the_facts_before_and_after(self, store: Store):
         commits = Commits()
         creation = commits.create(key("a"), labels='{"team":"x"}', state={"state": 1, "start_time": None})
-        changes = {"parameters": '{"n":1}', "execution_attempt": 1, "priority": 7, "new_labels": '{"team":"y"}'}
+        changes: dict[str, Any] = {
+            "parameters": '{"n":1}',
+            "execution_attempt": 1,
+            "priority": 7,
+            "new_labels": '{"team":"y"}',
+        }
         running = commits.move(key("a"), 1, current_tasks=("charge", "pack"), **changes)
         ending = commits.end(key("a"), 2, state=4, error_code="TIMEOUT", parameters='{"n":2}')
         for commit in (creation, running, ending):

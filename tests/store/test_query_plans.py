@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,7 @@ SUSPENSION_LISTS = {
 @pytest.mark.parametrize("resolver", [None, "alice"])
 @pytest.mark.parametrize(("text", "scope"), SUSPENSION_LISTS)
 async def test_a_list_of_suspensions_goes_by_an_index_in_order(tmp_path, text, scope, resolver, after):
-    within = {} if scope == "project" else {scope: "a"}
+    within: dict[str, Any] = {} if scope == "project" else {scope: "a"}
     chosen = parse_condition(text, SUSPENSIONS)
     wanted = SuspensionQuery(PROJECT, chosen=chosen, resolver=resolver, after=after, **within)
     steps = await steps_of(tmp_path, lambda store: store.suspension_page(wanted))
