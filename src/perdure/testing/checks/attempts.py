@@ -36,8 +36,11 @@ def attempts_are_counted(evidence: Evidence) -> Iterator[str]:
             if not (event.task_change.state == TaskState.IN_PROCESS or starts_undo(event)):
                 continue
             attempt = _attempt_of(name, event)
-            begun.add(attempt)
             counted = (attempt.task, attempt.execution_attempt)
+            if starts_undo(event) and attempt in begun:
+                # Somebody wants another undo than this one, which failed. That it runs again would break I23.
+                continue
+            begun.add(attempt)
             if attempt.attempt != last[counted] + 1:
                 yield f"{name}: task {attempt.task}: attempt {attempt.attempt} follows {last[counted]}"
             last[counted] = attempt.attempt
@@ -89,7 +92,7 @@ def keys_bound_effects(evidence: Evidence) -> Iterator[str]:
 
 
 def starts_undo(event: ExecutionEvent) -> bool:
-    """Whether an attempt to undo a task is ready with an event."""
+    """Whether an attempt to undo a task is ready with an event, or somebody wants another one of one that failed."""
     change = event.task_change
     undoing = change.state == TaskState.ROLLBACK_IN_PROCESS and change.attempt > 0
     return undoing and not change.HasField("retry_time") and not change.rollback_held
