@@ -60,7 +60,7 @@ def feature(*rows: int, without: Disable) -> Callable[[Test], Test]:
             try:
                 async with asyncio.timeout(SECONDS):
                     await test(**fixtures)
-            # Whatever fails it: an assertion, a refusal, one that `pytest.raises` misses, the wait for what never comes.
+            # Whatever fails it: an assertion, also that of `pytest.raises`, a refusal, the wait for what never comes.
             except (Exception, pytest.fail.Exception):
                 return
             raise StillPassed(f"{test.__name__} passes without the rule of rows {rows}")
