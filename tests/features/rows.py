@@ -97,11 +97,14 @@ ROWS: Final = {
 
 NOT_YET: Final[dict[int, str]] = {
     4: "schedules are still to come",
+    12: "defaults, required inputs and the refusal of unknown ones are there; JSON Schemas are still to come",
     13: "there is no batch start yet",
     15: "there are no concurrency limits yet",
+    16: "a run has a longest time, and a cancel a grace of 10 s for all; a start has no deadline yet",
     17: "executions are started by gRPC only",
     18: "there is no test mode yet",
     19: "there is one identity until there is authentication",
+    37: "times at work and in wait are told, but waiting for a worker counts as work; processors are not measured",
     65: "there are no locks yet",
     66: "there are no wrappers yet",
     73: "every step is durable, without an exception",
