@@ -148,7 +148,9 @@ async def test_an_execution_names_its_children_its_parent_and_the_root_of_all():
         root = await server.client.get((await server.client.execute("outer", {"n": 1})).name)
         (child,) = root.direct_sub_executions
         assert (child.parent, child.root) == (root.name, root.name)
-        for grandchild in (await server.client.get(child.name)).direct_sub_executions:
+        grandchildren = (await server.client.get(child.name)).direct_sub_executions
+        assert len(grandchildren) == 2
+        for grandchild in grandchildren:
             assert grandchild.parent == child.name
             assert grandchild.root == (grandchild.name if grandchild.orphan else root.name)
 
