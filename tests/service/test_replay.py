@@ -14,6 +14,7 @@ from perdure.v1.execution_service_pb2 import (
 )
 from perdure.v1.integration_service_pb2 import DeleteIntegrationRequest
 from perdure.v1.replay_pb2 import ReplayExecutionRequest
+from perdure.v1.value_pb2 import ValueType
 from tests.service.replaying import DIVIDE, WAIT, Execution, deploy, get, replay, run, state_of
 from tests.service.serving import ANY, integration, ints, refused, serving
 
@@ -285,7 +286,20 @@ async def test_a_replay_can_be_replayed(stubs, failed):
     last = await replay(stubs, again.execution, "POINT_OF_FAILURE", **fields)
     assert last.output_parameters["n"].int_value == 10
     assert started(await get(stubs, last.execution)) == {"c"}
-    assert (await get(stubs, last.execution)).request_parameters == (await get(stubs, failed)).request_parameters
+    assert (await get(stubs, last.execution)).request_parameters == ints(n=1, d=2)
+
+
+async def test_a_replay_from_the_middle_shows_the_inputs_with_the_modified_ones_in_their_place(stubs, failed):
+    points = ({"mode": "POINT_OF_FAILURE"}, {"mode": "FROM_SNAPSHOT", "snapshot": f"{failed}/snapshots/1"})
+    given = {**ints(d=2), "note": ValueType(string_value="note is no input")}
+    for fields, inputs in (
+        ({"modified_parameters": given, "update_mask": {"paths": ["d", "note"]}}, ints(n=1, d=2)),
+        ({"modified_parameters": ints(n=6)}, ints(n=6)),
+        ({}, ints(n=1, d=0)),
+    ):
+        for point in points:
+            answer = await replay(stubs, failed, **fields, **point, do_not_propagate_error=True)
+            assert (await get(stubs, answer.execution)).request_parameters == inputs
 
 
 async def test_lists_of_snapshots_and_the_full_view_show_the_copied_tasks(stubs, failed):

@@ -78,6 +78,25 @@ def continued(
     return parameters, misfits
 
 
+def received(
+    integration: Integration,
+    original: Mapping[str, Value],
+    parameters: Mapping[str, Value],
+    request: ReplayRequest,
+) -> dict[str, Value]:
+    """Show as inputs of a replay that begins in the middle those of the original, the modified ones in their place.
+
+    Args:
+        integration: The revision that runs.
+        original: The inputs of the original.
+        parameters: With which the replay begins.
+        request: Modifies some.
+    """
+    declared = integration.parameters
+    given = (key for key in request.inputs if key in original or (key in declared and declared[key].is_input))
+    return {**({} if drops_original(request) else original), **{key: parameters[key] for key in given}}
+
+
 def _unknown(
     integration: Integration, original: Mapping[str, Value], request: ReplayRequest
 ) -> list[tuple[str, FieldViolation]]:

@@ -20,7 +20,7 @@ from perdure.domain.states import ExecutionMethod, ExecutionState, ReplayMode, S
 from perdure.engine.breakpoints import breakpoint_faults
 from perdure.engine.inputs import check_inputs
 from perdure.engine.replaying.original import Originals
-from perdure.engine.replaying.parameters import FIELD, continued, modified
+from perdure.engine.replaying.parameters import FIELD, continued, modified, received
 from perdure.engine.replaying.takeover import placeholders, task_misfits, with_edges
 from perdure.engine.request_ids import RequestId, RequestIds
 from perdure.engine.starting import ACTIVE_MAX, ALL_INTEGRATIONS, Starter
@@ -218,7 +218,7 @@ class Replayer(Starter):
             inputs = check_inputs(integration, chosen, self._env.evaluator, field=FIELD)
             return _Values(inputs, integration.initial_parameters(inputs)), []
         parameters, misfits = continued(integration, original.parameters, request, self._env.evaluator)
-        return _Values(before.inputs, parameters), misfits
+        return _Values(received(integration, before.inputs, parameters, request), parameters), misfits
 
     def _taken_over(
         self, created: ExecutionCreated, original: Original, graph: Graph, key: ExecutionKey, misfits: list[str]
