@@ -7,12 +7,18 @@ from perdure.service.paging import PAGE_MAX_BYTES
 from perdure.v1.comparison_pb2 import CompareExecutionSnapshotsRequest, CompareExecutionSnapshotsResponse
 from perdure.v1.execution_service_pb2 import GetExecutionSnapshotRequest
 from perdure.v1.value_pb2 import ValueType
+from tests.service.played import playing
 from tests.service.replaying import DIVIDE, Execution, deploy, redeploy, replay, run
 from tests.service.serving import create, ints, refused, serving
 
 ADDED = CompareExecutionSnapshotsResponse.KIND_ADDED
 REMOVED = CompareExecutionSnapshotsResponse.KIND_REMOVED
 CHANGED = CompareExecutionSnapshotsResponse.KIND_CHANGED
+BESIDE = """
+    tasks { task_id: "slow" task: "work" }
+    tasks { task_id: "a" task: "work" next_tasks { task_id: "b" } }
+    tasks { task_id: "b" task: "work" }
+"""
 
 
 @pytest.fixture
@@ -76,6 +82,23 @@ async def test_the_first_snapshot_added_everything(stubs, ended):
 async def test_a_snapshot_differs_in_nothing_from_itself(stubs, ended):
     response = await compare(stubs, f"{ended}/snapshots/2", f"{ended}/snapshots/2")
     assert (parameters(response), tasks(response)) == ({}, {})
+
+
+async def test_a_task_that_only_went_on_is_no_difference(tmp_path):
+    async with playing(tmp_path / "played") as world:
+        world.script.hold("slow")
+        await world.deploy("beside", BESIDE)
+        name = await world.start("beside")
+        await world.until_task(name, "b", "SUCCEED")
+        request = GetExecutionSnapshotRequest(name=f"{name}/snapshots/2")
+        snapshot = await world.executions.GetExecutionSnapshot(request)
+        usage = {task.task_number: task.resource_usage for task in snapshot.task_execution_details}
+        assert usage["slow"].active_duration.ToMicroseconds() > 0, "it went on between the snapshots"
+        compared = CompareExecutionSnapshotsRequest(name=f"{name}/snapshots/2")
+        response = await world.executions.CompareExecutionSnapshots(compared)
+        assert tasks(response) == {"b": CHANGED}
+        world.script.release("slow")
+        await world.ended(name)
 
 
 async def test_the_one_before_has_to_be_kept(stubs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from perdure.service.fields import Faults
 from perdure.service.paging import PAGE_MAX_BYTES
@@ -11,7 +11,7 @@ from perdure.v1.comparison_pb2 import CompareExecutionSnapshotsResponse
 from perdure.v1.execution_pb2 import TaskExecutionDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from google.protobuf.message import Message
 
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Message")
 
-CIRCUMSTANCES: Final = ("task_attempt_stats", "rollback_attempt_stats", "resource_usage", "worker", "suspension")
+_Field = Literal["resource_usage", "task_attempt_stats", "rollback_attempt_stats", "worker", "suspension"]
+
+_TIME: Final[tuple[_Field, ...]] = ("resource_usage",)
+"""What changes of a task while nothing happens; it makes no difference by itself."""
+CIRCUMSTANCES: Final[tuple[_Field, ...]] = (
+    *_TIME,
+    "task_attempt_stats",
+    "rollback_attempt_stats",
+    "worker",
+    "suspension",
+)
 """What tells of a task only when and by whom it was performed. Two executions never agree in it, so between two
 executions it makes no difference by itself."""
 
@@ -112,15 +122,14 @@ def _compare_tasks(
 
 
 def _differ(before: TaskExecutionDetails, after: TaskExecutionDetails, *, one_execution: bool) -> bool:
-    if one_execution:
-        return _bytes(before) != _bytes(after)
-    return _bytes(_without_circumstances(before)) != _bytes(_without_circumstances(after))
+    ignored = _TIME if one_execution else CIRCUMSTANCES
+    return _bytes(_without(before, ignored)) != _bytes(_without(after, ignored))
 
 
-def _without_circumstances(task: TaskExecutionDetails) -> TaskExecutionDetails:
+def _without(task: TaskExecutionDetails, fields: Iterable[_Field]) -> TaskExecutionDetails:
     compared = TaskExecutionDetails()
     compared.CopyFrom(task)
-    for field in CIRCUMSTANCES:
+    for field in fields:
         compared.ClearField(field)
     return compared
 

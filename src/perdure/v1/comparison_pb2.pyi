@@ -70,8 +70,8 @@ class CompareExecutionSnapshotsResponse(_message.Message):
         KIND_REMOVED: CompareExecutionSnapshotsResponse._Kind.ValueType  # 2
         """It is in the earlier snapshot only."""
         KIND_CHANGED: CompareExecutionSnapshotsResponse._Kind.ValueType  # 3
-        """It is in both, and not the same. Between two executions it does not count when and by whom a task was
-        performed: attempts, times, worker and suspension.
+        """It is in both, and not the same. The use of time does not count; between two executions it does not
+        either when and by whom a task was performed: attempts, times, worker and suspension.
         """
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
@@ -84,8 +84,8 @@ class CompareExecutionSnapshotsResponse(_message.Message):
     KIND_REMOVED: CompareExecutionSnapshotsResponse.Kind.ValueType  # 2
     """It is in the earlier snapshot only."""
     KIND_CHANGED: CompareExecutionSnapshotsResponse.Kind.ValueType  # 3
-    """It is in both, and not the same. Between two executions it does not count when and by whom a task was
-    performed: attempts, times, worker and suspension.
+    """It is in both, and not the same. The use of time does not count; between two executions it does not
+    either when and by whom a task was performed: attempts, times, worker and suspension.
     """
 
     @_typing.final
