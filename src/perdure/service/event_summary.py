@@ -11,6 +11,8 @@ from perdure.service.views import key_of
 from perdure.v1.event_summary_pb2 import EventSummary, SummarizeExecutionEventsResponse
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor import EnumDescriptor
+
     from perdure.engine.engine import Engine
     from perdure.service.call import Call
     from perdure.service.names import NameReader
@@ -22,7 +24,15 @@ MESSAGE_MAX_CHARACTERS: Final = 500
 
 _TASK_FIELDS: Final = ("task_number", "checkpoint_task_number")
 _STATE_FIELDS: Final = ("state", "outcome", "cause")
-_TEXT_FIELDS: Final = ("message", "cancel_reason", "pause_reason", "suspension_result", "signal", "error_catcher_id")
+_TEXT_FIELDS: Final = (
+    "message",
+    "reason",
+    "cancel_reason",
+    "pause_reason",
+    "suspension_result",
+    "signal",
+    "error_catcher_id",
+)
 
 
 class EventSummaries:
@@ -71,7 +81,7 @@ def _add(summaries: dict[tuple[str, str, str], EventSummary], event: ExecutionEv
     summaries[key] = summary
     summary.count += 1
     summary.last_time.CopyFrom(event.event_time)
-    summary.message = _message(kind, change, key[2])[:MESSAGE_MAX_CHARACTERS]
+    summary.message = _message(change)[:MESSAGE_MAX_CHARACTERS]
 
 
 def _task(change: Any) -> str:  # noqa: ANN401 - any kind of change
@@ -85,18 +95,22 @@ def _reason(change: Any) -> str:  # noqa: ANN401 - likewise
         return str(change.error.code)
     for field in _STATE_FIELDS:
         if field in fields:
-            value = fields[field].enum_type.values_by_number.get(getattr(change, field))
-            return "" if value is None else str(value.name)
+            return _value_name(fields[field].enum_type, getattr(change, field))
     return ""
 
 
-def _message(kind: str, change: Any, reason: str) -> str:  # noqa: ANN401 - likewise
-    """Say what an event tells: its error, else its own text, else its kind and state in words."""
+def _value_name(enum: EnumDescriptor, number: int) -> str:
+    """Name a value of an enum without what the names of all its values begin with."""
+    prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    value = enum.values_by_number.get(number)
+    return "" if value is None else value.name.removeprefix(prefix)
+
+
+def _message(change: Any) -> str:  # noqa: ANN401 - likewise
+    """Say what an event tells besides its kind and reason: the message of its error, else a text of its own."""
     fields = change.DESCRIPTOR.fields_by_name
     if "error" in fields and change.error.message:
         return str(change.error.message)
-    for field in _TEXT_FIELDS:
-        if field in fields and getattr(change, field):
-            return str(getattr(change, field))
-    words = kind.replace("_", " ")
-    return f"{words}: {reason}" if reason else words
+    return next(
+        (str(getattr(change, field)) for field in _TEXT_FIELDS if field in fields and getattr(change, field)), ""
+    )

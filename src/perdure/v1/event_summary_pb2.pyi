@@ -89,11 +89,13 @@ class EventSummary(_message.Message):
     task_number: _builtins.str
     """Output only. The task that they are about; empty if it is the execution itself."""
     reason: _builtins.str
-    """Output only. The code of the error that they tell, else the state that they tell; empty if they have
-    neither.
+    """Output only. The code of the error that they tell, else the state that they tell, such as `SUCCEED` or
+    `PENDING`; empty if they have neither.
     """
     message: _builtins.str
-    """Output only. What the last of them says, for people."""
+    """Output only. What the last of them says in its own words: the message of its error, a text that somebody
+    or running code gave, a name. Empty if it says nothing besides its kind and reason.
+    """
     count: _builtins.int
     """Output only. How many there are."""
     @_builtins.property
