@@ -315,6 +315,7 @@ async def test_an_undo_that_is_held_tells_its_handler_and_why(world):
     fail = {"b": PermanentError("no"), "undo a": PermanentError("cannot")}
     name = await begin(world, CHAIN % (HELD, ""), fail=fail)
     told = await until(world, name, ("a", "rollback_held"))
+    assert told.blockers[0].message.endswith("; somebody has to decide what becomes of it")
     assert (told.blockers[0].rollback_held.task, told.blockers[0].rollback_held.error.message) == ("undo", "cannot")
     assert told.summary.startswith("It will end FAILED (")
     assert "what it has done is undone before" in told.summary

@@ -252,7 +252,7 @@ class _Tasks:
             return self._attempt(task_id, run, rollback.handler, f"the undo of task {task_id}")
         what = f"the undo of task {task_id} failed ({told(undo.failure)})"
         if run.due is None:
-            blocker = _blocker(f"{what} and waits for ResolveRollback", run.since, task_id)
+            blocker = _blocker(f"{what}; somebody has to decide what becomes of it", run.since, task_id)
             blocker.rollback_held.task = rollback.handler
             if undo.failure is not None:
                 put_error(undo.failure, blocker.rollback_held.error)
