@@ -110,7 +110,7 @@ replays = st.builds(
     st.sampled_from(ReplayMode),
     texts,
     counts,
-    st.dictionaries(task_ids, st.builds(ev.CopiedTask, parameters, parameters, edges), max_size=2),
+    st.dictionaries(task_ids, st.builds(ev.CopiedTask, parameters, parameters, edges, st.booleans()), max_size=2),
 )
 
 
@@ -154,9 +154,10 @@ def creations(draw: st.DrawFn, states: st.SearchStrategy[ExecutionState] | None 
 
 
 TASK_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
-    ev.TaskRetried: st.builds(ev.TaskRetried, task_ids, counts, maybe_instants, texts),
+    ev.TaskRetried: st.builds(ev.TaskRetried, task_ids, counts, maybe_instants, texts, st.none() | parameters)
+    | st.builds(ev.TaskRetried, task_ids, counts, maybe_instants, texts, parameters, counts),
     ev.TaskAttemptLost: st.builds(ev.TaskAttemptLost, task_ids, counts, maybe_instants, st.booleans(), st.booleans()),
-    ev.TaskSuspended: st.builds(ev.TaskSuspended, task_ids, instants),
+    ev.TaskSuspended: st.builds(ev.TaskSuspended, task_ids, counts, instants),
     ev.TaskSucceeded: st.builds(ev.TaskSucceeded, task_ids, counts, parameters, edges, texts),
     ev.TaskAttemptFailed: st.builds(
         ev.TaskAttemptFailed,
@@ -189,7 +190,7 @@ TASK_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
         texts,
     ),
     ev.TaskRolledBack: st.builds(ev.TaskRolledBack, task_ids, counts, texts),
-    ev.UndoResolved: st.builds(ev.UndoResolved, task_ids, st.sampled_from(ev.UndoAction), texts, texts),
+    ev.UndoResolved: st.builds(ev.UndoResolved, task_ids, counts, st.sampled_from(ev.UndoAction), texts, texts),
     ev.SuspensionOpened: st.builds(
         ev.SuspensionOpened,
         counts,
@@ -202,6 +203,7 @@ TASK_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
         texts,
         texts,
         parameters,
+        texts,
     ),
     ev.SuspensionReminded: st.builds(ev.SuspensionReminded, counts, task_ids),
     ev.SuspensionResolved: st.builds(

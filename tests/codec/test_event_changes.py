@@ -72,7 +72,7 @@ def test_the_creation_tells_where_the_execution_stops_and_what_is_kept_of_it():
         (ev.SuspensionResolved(1, "wait", lifted=True, resolver="ann"), "ann"),
         (ev.SuspensionResolved(1, "wait", lifted=True, resolver="system", expired=True), "owner"),
         (ev.SignalReceived("paid", "", {}, "ann"), "ann"),
-        (ev.UndoResolved("reserve", ev.UndoAction.SKIP, "ann"), "ann"),
+        (ev.UndoResolved("reserve", 2, ev.UndoAction.SKIP, "ann"), "ann"),
         (ev.RollbackEnded(), "owner"),
     ],
 )
@@ -141,9 +141,16 @@ def test_an_update_shows_what_changed_and_nothing_else():
     assert not change.development
 
 
+def test_a_decision_on_an_undo_is_shown_with_the_attempt_that_failed_and_the_reason():
+    change = _show(ev.UndoResolved("reserve", 3, ev.UndoAction.SKIP, "ann", "sold already")).task_change
+    assert (change.state, change.attempt) == (TaskExecutionDetails.ROLLEDBACK, 3)
+    assert change.reason == "sold already"
+
+
 def test_a_suspension_is_named_from_its_beginning_to_its_end():
-    opened = ev.SuspensionOpened(3, "wait", ev.SuspensionKind.APPROVAL, expire_time=9_000_000)
+    opened = ev.SuspensionOpened(3, "wait", ev.SuspensionKind.APPROVAL, expire_time=9_000_000, worker="w1")
     change = _show(opened).suspension_change
+    assert change.worker == "w1"
     assert (change.suspension, change.suspension_number, change.task_number) == (
         f"{EXECUTION}/suspensions/3",
         3,

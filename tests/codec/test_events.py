@@ -173,8 +173,8 @@ def test_a_skipped_task_has_no_attempt_and_says_whether_a_failure_was_the_cause(
 
 
 def test_a_suspended_timer_says_when_it_ends():
-    change = _show(ev.TaskSuspended("wait", 8_000_000)).task_change
-    assert change.state == TaskExecutionDetails.SUSPENDED
+    change = _show(ev.TaskSuspended("wait", 2, 8_000_000)).task_change
+    assert (change.state, change.attempt) == (TaskExecutionDetails.SUSPENDED, 2)
     assert change.retry_time.ToMicroseconds() == 8_000_000
 
 

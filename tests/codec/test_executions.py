@@ -124,7 +124,7 @@ def test_an_execution_that_waits_says_when_it_goes_on():
     retry = ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.RETRY, 50 * SECOND)
     on_hold = folded(*begin, retry, ev.ExecutionStateChanged(ExecutionState.RETRY_ON_HOLD, 50 * SECOND))
     assert show(on_hold).next_execution_time.ToMicroseconds() == 50 * SECOND
-    timer = (ev.TaskStarted("wait", {}), ev.TaskSuspended("wait", 60 * SECOND))
+    timer = (ev.TaskStarted("wait", {}), ev.TaskSuspended("wait", 1, 60 * SECOND))
     suspended = folded(*begin, *timer, retry, ev.ExecutionStateChanged(ExecutionState.SUSPENDED))
     assert show(suspended).next_execution_time.ToMicroseconds() == 60 * SECOND
     restart = ev.TaskAttemptFailed("reserve", 1, FAILURE, ev.Resolution.RESTART, 70 * SECOND)

@@ -8,10 +8,19 @@ from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.breakpoints import STOP_EXPIRES_AFTER, Breakpoint, Breakpoints, Position, StepAction
 from perdure.domain.errors import NotFound, WrongState
-from perdure.domain.integration import Assign, FailurePolicy, JoinStrategy, RetryStrategy, SuspensionConfig
+from perdure.domain.integration import (
+    Assign,
+    Expression,
+    FailurePolicy,
+    ForEach,
+    JoinStrategy,
+    RetryStrategy,
+    SubIntegration,
+    SuspensionConfig,
+)
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionState, TaskState
-from tests.domain.builders import FATAL, NOW, Run, both_ways, integration, task
+from tests.domain.builders import FATAL, NOW, Run, both_ways, integration, plain, task
 
 STEP_THROUGH = Breakpoints(step_through=True)
 RETRY = both_ways(FailurePolicy(RetryStrategy.FIXED_INTERVAL, max_retries=1, interval=SECOND))
@@ -76,13 +85,25 @@ def test_it_stops_after_the_last_teardown_task_too():
 
 def test_stepping_through_stops_before_every_task():
     run = Run(definition=integration(task("a", "b"), task("b"), teardown=(task("z"),)), breakpoints=STEP_THROUGH)
-    assert stopped(run) == ("a", Position.STEP)
+    assert stopped(run) == ("a", Position.BEFORE), "nobody has stepped yet"
 
     for task_id, following in (("a", "b"), ("b", "z")):
         run.step()
         assert stopped(run) is None
         run.succeed(task_id)
         assert stopped(run) == (following, Position.STEP)
+
+
+def test_a_stop_of_stepping_through_is_the_end_of_a_step_only_after_one():
+    run = Run(task("a", "b"), task("b", "c"), task("c"), breakpoints=STEP_THROUGH)
+
+    run.step(StepAction.CONTINUE)
+    run.succeed("a")
+    assert stopped(run) == ("b", Position.BEFORE)
+    run.step()
+    run.succeed("b")
+
+    assert stopped(run) == ("c", Position.STEP)
 
 
 def test_a_step_runs_one_task_and_stops_again():
@@ -167,6 +188,48 @@ def test_another_attempt_can_be_had_at_once_whatever_the_policy():
     run.step(StepAction.RETRY)
 
     assert run.effects == [ef.OfferAttempt("a", 1, 2)]
+
+
+def test_another_attempt_after_an_edit_has_inputs_computed_anew():
+    config = task("a", parameters={"n": Expression("10 / params.n"), "m": Expression("params.m")})
+    run = Run(config, inputs={"n": 5, "m": 1}, breakpoints=at("a", Position.ON_FAILURE))
+    run.fail("a")
+    run.step(StepAction.RETRY)
+    assert run.event(ev.TaskRetried).inputs is None, "nothing was edited"
+
+    for action in (StepAction.RETRY, StepAction.STEP):
+        run.fail("a")
+        run.step(action, n=2)
+        assert plain(run.execution.tasks["a"].inputs) == {"n": 5, "m": 1}
+        run.fail("a")
+        run.step(action, n=5)
+        assert plain(run.execution.tasks["a"].inputs) == {"n": 2, "m": 1}
+
+
+def test_an_edit_after_which_no_inputs_can_be_computed_fails_the_attempt():
+    config = task("a", parameters={"n": Expression("10 / params.n")})
+    run = Run(config, inputs={"n": 5}, breakpoints=at("a", Position.ON_FAILURE))
+    run.fail("a")
+
+    run.step(StepAction.RETRY, n=0)
+
+    failed = run.event(ev.TaskAttemptFailed)
+    assert (failed.attempt, failed.failure.code, failed.resolution) == (2, "EXPRESSION_FAILED", ev.Resolution.HOLD)
+    assert stopped(run) == ("a", Position.ON_FAILURE)
+    run.step(StepAction.RETRY, n=2)
+    assert plain(run.execution.tasks["a"].inputs) == {"n": 5}
+
+
+def test_a_loop_has_other_items_after_an_edit():
+    each = ForEach(items="params.list", item_parameter="x", target=SubIntegration("other"))
+    config = task("a", built_in=each, handler="for-each")
+    run = Run(config, inputs={"list": [1, 2, 3]}, breakpoints=at("a", Position.ON_FAILURE))
+    run.items_ended("a", [1, 2, 3], failed=1)
+
+    run.step(StepAction.RETRY, list=[4, 5])
+
+    assert run.execution.tasks["a"].sub_job_count == 2
+    assert plain(run.execution.tasks["a"].inputs) == {"items": [4, 5]}
 
 
 def test_failures_of_several_tasks_are_held_and_released_one_after_another():

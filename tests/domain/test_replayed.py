@@ -73,6 +73,16 @@ def test_a_replay_that_fails_undoes_what_it_took_over():
     assert run.execution.tasks["a"].attempt == 1
 
 
+def test_a_replay_does_not_undo_a_failure_that_was_ignored():
+    ignored = ev.CopiedTask(edges=(True,), ignored=True)
+    run = Run(task("a", "b", rollback=UNDO), task("b"), **replay(a=ignored))
+
+    run.fail("b")
+
+    assert run.execution_state() is ExecutionState.FAILED
+    assert run.execution.rollback is None
+
+
 def test_a_replay_tears_down_too():
     run = Run(definition=integration(task("a"), teardown=(task("z"),)), **replay(a=done()))
 

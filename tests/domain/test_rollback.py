@@ -11,6 +11,7 @@ from perdure.domain import events as ev
 from perdure.domain.errors import NotFound, WrongState
 from perdure.domain.integration import (
     FailurePolicy,
+    ForEach,
     JoinStrategy,
     RetryStrategy,
     Rollback,
@@ -18,7 +19,7 @@ from perdure.domain.integration import (
     SubIntegration,
 )
 from perdure.domain.limits import SECOND
-from perdure.domain.states import ExecutionState, ReplayMode, TaskState
+from perdure.domain.states import ExecutionState, ReplayMode, Severity, TaskState
 from tests.domain.builders import FATAL, ON_HOLD, UNDO, Run, both_ways, integration, task
 
 HELD = Rollback("undo", failure_action=RollbackFailureAction.HOLD)
@@ -145,8 +146,11 @@ def test_an_undo_that_is_held_waits_for_an_operator(action, left):
 
     run.resolve_undo("a", action)
 
+    assert run.event(ev.UndoResolved).attempt == 2
     assert run.event(ev.RollbackEnded).not_undone == left
     assert run.execution_state() is ExecutionState.FAILED
+    undo = run.execution.errors[-1]
+    assert (undo.severity, undo.handled) == ((Severity.ERROR, False) if left else (Severity.WARNING, True))
 
 
 def test_an_operator_can_have_a_held_undo_tried_again():
@@ -272,6 +276,39 @@ def test_a_sub_execution_is_undone_by_a_worker():
     run.fail("b")
 
     assert run.effects == [ef.OfferAttempt("a", 1, 2)]
+
+
+@pytest.mark.parametrize("forced", [True, False])
+@pytest.mark.parametrize("on_unknown", [True, False])
+@pytest.mark.parametrize("built_in", [SubIntegration("other"), ForEach("params.list", "x", handler="work")])
+def test_what_a_cancelled_loop_or_sub_execution_has_done_is_unknown(built_in, on_unknown, forced):
+    config = task("a", built_in=built_in, rollback=Rollback("undo", on_unknown_outcome=on_unknown))
+    run = Run(config, inputs={"list": [1, 2]})
+
+    run.cancel(force=forced)
+    if not forced and isinstance(built_in, ForEach):
+        run.items_ended("a", [1, 2], failed=1)
+    elif not forced:
+        run.child_ended("a", ExecutionState.CANCELLED)
+
+    assert run.event(ev.RollbackStarted) == ev.RollbackStarted(("a",) if on_unknown else (), ("a",))
+
+
+def test_what_a_sub_execution_has_done_when_it_took_too_long_is_unknown():
+    run = Run(task("a", built_in=SubIntegration("other"), timeout=SECOND, rollback=UNDO))
+
+    run.pass_time(1)
+
+    assert run.event(ev.RollbackEnded).not_undone == ("a",)
+
+
+def test_a_fatal_failure_beside_a_loop_leaves_its_outcome_unknown():
+    each = ForEach("params.list", "x", handler="work")
+    run = Run(task("a", built_in=each, rollback=UNDO), task("b", **FATAL), inputs={"list": [1]})
+
+    run.fail("b")
+
+    assert run.event(ev.RollbackEnded).not_undone == ("a",)
 
 
 def test_a_result_of_the_task_itself_does_not_count_for_its_undo():

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from perdure.domain import commands as cmd
 from perdure.domain import events as ev
 from perdure.domain.errors import NotAllowed, NotFound, WrongState
 from perdure.domain.integration import OutputMapping, SuspensionConfig
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionState, TaskState
-from tests.domain.builders import NOW, UNDO, Run, plain, task, when
+from tests.domain.builders import NOW, UNDO, Run, plain, task, values, when
 
 
 def suspend(**settings: Any) -> dict[str, Any]:
@@ -86,14 +87,25 @@ def test_a_reminder_comes_once_and_the_suspension_stays_open():
 def test_a_task_is_suspended_after_its_handler_has_succeeded():
     run = Run(task("a", "b", suspension=SuspensionConfig(), outputs=(OutputMapping("n", "n"),)), task("b"))
 
-    run.succeed("a", n=1)
+    run.do(cmd.ReportSuccess("a", 1, 1, values({"n": 1}), "w1"))
     assert run.state("a") is TaskState.SUSPENDED
+    assert run.execution.tasks["a"].worker == "w1"
     assert run.parameters() == {}
     run.decide(1)
 
     assert results(run)["n"] == 1
     assert results(run)["approved"] is True
     assert run.parameters() == {"n": 1}
+    assert run.execution.tasks["a"].worker == "w1"
+
+
+def test_a_handler_keeps_its_result_and_has_no_say_in_the_decision():
+    run = Run(task("a", suspension=SuspensionConfig()))
+    run.succeed("a", result="a draft", approved=True, resolver="me", expired=True)
+
+    run.decide(1, lifted=False)
+
+    assert results(run) == {"approved": False, "result": "a draft", "resolver": "alice", "expired": False}
 
 
 def test_a_cancel_rejects_what_is_open_in_the_name_of_the_system():

@@ -77,7 +77,8 @@ class EndBooks:
 
     def _keep_copied(self, execution: Execution) -> None:
         replay = execution.created.replay
-        self._done.update(replay.copied if replay else ())
+        copied = replay.copied if replay else {}
+        self._done.update(task_id for task_id, task in copied.items() if not task.ignored)
 
     def begin(self, execution: Execution) -> None:
         """Take over what a replay has copied."""

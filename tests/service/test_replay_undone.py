@@ -27,7 +27,7 @@ NUMBER = {"dataType": "DATA_TYPE_INT_VALUE", "inputOutputType": "INPUT_OUTPUT_TY
 PARAMETERS = [{"key": "n", **NUMBER, "defaultValue": {"intValue": "0"}}]
 ONE = [{"result": "n", "parameter": "n"}]
 # kept cannot be undone, made can; last fails.
-UNDOABLE = [
+UNDOABLE: list[dict[str, Any]] = [
     {"taskId": "kept", "task": "work", "outputs": ONE, "nextTasks": [{"taskId": "made"}]},
     {"taskId": "made", "task": "work", "outputs": ONE, "rollback": {"task": "undo"}, "nextTasks": [{"taskId": "last"}]},
     {"taskId": "last", "task": "work"},
@@ -97,6 +97,26 @@ async def test_what_may_have_been_undone_runs_again(tmp_path: Path) -> None:
         await fail(bench, undo)
         assert (await bench.ended(key)).tasks["made"].state is TaskState.ROLLEDBACK
         assert done(await replay(bench, key, "POINT_OF_FAILURE")) == {"kept"}
+
+
+async def test_a_failure_that_was_ignored_is_not_undone_by_the_replay(tmp_path: Path) -> None:
+    kept, made, last = UNDOABLE
+    made = {key: value for key, value in made.items() if key != "outputs"}
+    tasks = [kept, {**made, "failurePolicy": {"retryStrategy": "RETRY_STRATEGY_IGNORE"}}, last]
+    async with running(tmp_path) as bench:
+        await bench.deploy("order", tasks, parameters=PARAMETERS)
+        key = await bench.start("order")
+        await fail(bench, await until(bench, "made", n=5))
+        await fail(bench, await until(bench, "last"))
+        assert (await bench.ended(key)).rollback is None
+        changed = [*tasks[:2], {**last, "precondition": "true"}]
+        await bench.deploy("order", changed, parameters=PARAMETERS)
+        for latest in (False, True):
+            begun = await replay(bench, key, "POINT_OF_FAILURE", use_latest_revision=latest)
+            assert done(begun) == {"kept", "made"}
+            assert [task_id for task_id, run in begun.tasks.items() if run.ignored] == ["made"]
+            await fail(bench, await until(bench, "last"))
+            assert (await bench.ended(ExecutionKey("p", begun.id))).rollback is None
 
 
 async def test_a_cancelled_original_is_waited_for_with_its_undos(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from perdure import PermanentError
 from perdure.domain import events as ev
 from perdure.domain.graph import build_graph
 from perdure.domain.integration import Edge, Integration, TaskConfig
-from perdure.domain.states import TaskState
+from perdure.domain.states import Failure, TaskState
 from perdure.service.step_fold import StepFold
 from perdure.v1.event_summary_pb2 import SummarizeExecutionEventsRequest
 from perdure.v1.execution_pb2 import TaskExecutionDetails
 from perdure.v1.execution_service_pb2 import ListExecutionEventsRequest
 from perdure.v1.step_pb2 import ExecutionStep, ListExecutionStepsRequest
-from tests.service.played import playing
+from tests.service.played import playing, state_of
 from tests.service.serving import create, ints, refused, serving
 
 AT_ONCE = "retry_strategy: RETRY_STRATEGY_FIXED_INTERVAL max_retries: 3 interval { nanos: 1000000 }"
@@ -232,6 +232,23 @@ def test_a_lost_attempt_failed_and_the_next_one_follows_it():
     assert [step.failure and step.failure.code for step in fold.steps] == ["LEASE_LOST", "LEASE_LOST", None, None]
 
 
+def test_a_step_has_the_inputs_that_were_computed_anew_and_the_worker_of_what_was_suspended():
+    tasks = {"a": TaskConfig("a", "work")}
+    fold = StepFold(build_graph(Integration("i", "000001-a", 1, tasks), ""))
+    history: list[ev.Event] = [
+        ev.TaskStarted("a", {}, sub_job_count=3),
+        ev.TaskAttemptFailed("a", 1, Failure("BROKEN", ""), ev.Resolution.HOLD),
+        ev.TaskRetried("a", 2),
+        ev.TaskAttemptFailed("a", 2, Failure("BROKEN", ""), ev.Resolution.HOLD),
+        ev.TaskRetried("a", 3, inputs={}, sub_job_count=2),
+        ev.SuspensionOpened(1, "a", ev.SuspensionKind.APPROVAL, worker="w1"),
+        ev.TaskSucceeded("a", 3),
+    ]
+    for sequence, event in enumerate(history, 2):
+        fold.add(event, sequence, sequence * 10)
+    assert [(step.inputs_at, step.items, step.worker) for step in fold.steps] == [(2, 3, ""), (2, 3, ""), (6, 2, "w1")]
+
+
 async def test_a_long_history_is_folded_while_others_are_served(tmp_path):
     count = 2_000
     links = (f'next_tasks {{ task_id: "t{at + 1}" }}' if at + 1 < count else "" for at in range(count))
@@ -262,9 +279,24 @@ async def test_events_are_summed_up_by_kind_task_and_reason_in_the_order_in_whic
     assert (failed.count, failed.message) == (3, "ValueError: no room")
     assert failed.first_time.ToMicroseconds() < failed.last_time.ToMicroseconds()
     assert by_key["created", "", "PENDING"].count == 1
+    assert by_key["task_change", "a", "IN_PROCESS"].message == ""
     assert by_key["task_change", "a", "IN_PROCESS"].count == 4
     assert told.event_summaries[-1].reason == "SUCCEEDED"
     assert told.store_revision >= events[-1].store_revision
+
+
+async def test_the_reasons_of_summaries_are_the_states_without_what_all_of_them_begin_with(world):
+    await world.deploy("ask", 'tasks { task_id: "a" task: "suspend" suspend { expire_after { seconds: 3600 } } }')
+    name = await world.start("ask")
+    await world.until(name, lambda execution: state_of(execution) == "SUSPENDED")
+    told = await world.executions.SummarizeExecutionEvents(SummarizeExecutionEventsRequest(name=name))
+    assert ("suspension_change", "a", "PENDING") in {(e.kind, e.task_number, e.reason) for e in told.event_summaries}
+    await world.cancel(name, cancel_reason="no need")
+    await world.ended(name)
+    told = await world.executions.SummarizeExecutionEvents(SummarizeExecutionEventsRequest(name=name))
+    by_key = {(each.kind, each.reason): each.message for each in told.event_summaries}
+    assert by_key["suspension_change", "REJECTED"] == ""
+    assert by_key["cancel_requested", ""] == "no need"
 
 
 def test_a_loop_that_succeeded_has_no_item_left():

@@ -51,7 +51,8 @@ def _undo_resolved(event: ev.UndoResolved, context: EventContext, shown: Executi
     shown.principal = event.principal
     retries = event.action is ev.UndoAction.RETRY
     state = TaskState.ROLLBACK_IN_PROCESS if retries else TaskState.ROLLEDBACK
-    enter_task(event.task_id, state, 0, context, shown)
+    change = enter_task(event.task_id, state, event.attempt, context, shown)
+    change.reason = event.reason
 
 
 def _rollback_ended(event: ev.RollbackEnded, _: EventContext, shown: ExecutionEvent) -> None:

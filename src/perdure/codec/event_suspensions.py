@@ -35,6 +35,7 @@ def _about(
 
 def _suspension_opened(event: ev.SuspensionOpened, context: EventContext, shown: ExecutionEvent) -> None:
     change = _about(event, context, shown)
+    change.worker = event.worker
     if event.expire_time is not None:
         put_instant(event.expire_time, change.expire_time)
 

@@ -60,8 +60,7 @@ def _task_attempt_lost(event: ev.TaskAttemptLost, context: EventContext, shown: 
 
 
 def _task_suspended(event: ev.TaskSuspended, context: EventContext, shown: ExecutionEvent) -> None:
-    # Only a timer is suspended, and nothing retries a timer: its failures are permanent.
-    change = enter_task(event.task_id, TaskState.SUSPENDED, 1, context, shown)
+    change = enter_task(event.task_id, TaskState.SUSPENDED, event.attempt, context, shown)
     put_instant(event.due, change.retry_time)
 
 

@@ -51,6 +51,7 @@ def _put_task_rolled_back(event: ev.TaskRolledBack, target: record_pb2.Event) ->
 def _put_undo_resolved(event: ev.UndoResolved, target: record_pb2.Event) -> None:
     record = target.undo_resolved
     record.task_id = event.task_id
+    record.attempt = event.attempt
     record.action = event.action
     record.principal = event.principal
     record.reason = event.reason
@@ -93,7 +94,9 @@ def _undo_attempt_failed(record: record_pb2.UndoAttemptFailed) -> ev.Event:
 
 
 def _undo_resolved(record: record_pb2.UndoResolved) -> ev.Event:
-    return ev.UndoResolved(record.task_id, ev.UndoAction(record.action), record.principal, record.reason)
+    return ev.UndoResolved(
+        record.task_id, record.attempt, ev.UndoAction(record.action), record.principal, record.reason
+    )
 
 
 DECODE: Final[dict[str, Callable[[Any], ev.Event]]] = {

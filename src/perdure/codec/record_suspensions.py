@@ -27,6 +27,7 @@ def _put_suspension_opened(event: ev.SuspensionOpened, target: record_pb2.Event)
     record.message = event.message
     record.signal = event.signal
     put_values(event.outputs, record.outputs)
+    record.worker = event.worker
 
 
 def _put_suspension_reminded(event: ev.SuspensionReminded, target: record_pb2.Event) -> None:
@@ -80,6 +81,7 @@ def _suspension_opened(record: record_pb2.SuspensionOpened) -> ev.Event:
         message=record.message,
         signal=record.signal,
         outputs=decode_values(record.outputs),
+        worker=record.worker,
     )
 
 

@@ -30,6 +30,10 @@ def _put_task_retried(event: ev.TaskRetried, target: record_pb2.Event) -> None:
     if event.due is not None:
         record.due = event.due
     record.child = event.child
+    if event.inputs is not None:
+        put_values(event.inputs, record.inputs.values)
+        record.inputs.sub_job_count = event.sub_job_count
+        record.inputs.SetInParent()
 
 
 def _put_task_attempt_lost(event: ev.TaskAttemptLost, target: record_pb2.Event) -> None:
@@ -45,6 +49,7 @@ def _put_task_attempt_lost(event: ev.TaskAttemptLost, target: record_pb2.Event) 
 def _put_task_suspended(event: ev.TaskSuspended, target: record_pb2.Event) -> None:
     record = target.task_suspended
     record.task_id = event.task_id
+    record.attempt = event.attempt
     record.due = event.due
 
 
@@ -144,7 +149,8 @@ def _task_started(record: record_pb2.TaskStarted) -> ev.Event:
 
 def _task_retried(record: record_pb2.TaskAttempt) -> ev.Event:
     due = record.due if record.HasField("due") else None
-    return ev.TaskRetried(record.task_id, record.attempt, due, record.child)
+    inputs = decode_values(record.inputs.values) if record.HasField("inputs") else None
+    return ev.TaskRetried(record.task_id, record.attempt, due, record.child, inputs, record.inputs.sub_job_count)
 
 
 def _task_attempt_lost(record: record_pb2.TaskAttempt) -> ev.Event:
@@ -189,7 +195,7 @@ DECODE: Final[dict[str, Callable[[Any], ev.Event]]] = {
     "task_started": _task_started,
     "task_retried": _task_retried,
     "task_attempt_lost": _task_attempt_lost,
-    "task_suspended": lambda record: ev.TaskSuspended(record.task_id, record.due),
+    "task_suspended": lambda record: ev.TaskSuspended(record.task_id, record.attempt, record.due),
     "task_succeeded": _task_succeeded,
     "task_attempt_failed": _task_attempt_failed,
     "failure_released": _failure_released,

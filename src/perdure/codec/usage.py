@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec.message_parts import put_length
 from perdure.domain.execution import Usage
-from perdure.domain.states import ExecutionState, TaskState
+from perdure.domain.states import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,15 +20,8 @@ if TYPE_CHECKING:
 def execution_usage(execution: Execution, now: int) -> Usage:
     """Tell how an execution spent its time, the time since its last event included."""
     usage = replace(execution.usage)
-    if execution.is_terminal:
-        return usage
-    length = max(now - execution.update_time, 0)
-    if execution.count(TaskState.IN_PROCESS) or execution.undoes:
-        usage.active += length
-    elif execution.state is ExecutionState.RETRY_ON_HOLD:
-        usage.retrying += length
-    else:
-        usage.waiting += length
+    if not execution.is_terminal:
+        execution.spend(max(now - execution.update_time, 0), usage)
     return usage
 
 

@@ -13,7 +13,7 @@ STOP_EXPIRES_AFTER: Final = 24 * 3600 * SECOND
 
 
 class Position(IntEnum):
-    """Where an execution stops; STEP is not set by anybody, stepping itself stops there."""
+    """Where an execution stops; STEP is not set by anybody, it is the end of a step."""
 
     BEFORE = 1
     AFTER = 2

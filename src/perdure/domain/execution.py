@@ -319,6 +319,15 @@ class Execution:
         run = self.tasks[task_id]
         return run.state is TaskState.RETRY_ON_HOLD or (run.undo is not None and run.undo.waits)
 
+    def spend(self, length: int, usage: Usage) -> None:
+        """Count time, in microseconds, as what the execution is about as it stands (row 37)."""
+        if self.state_counts[TaskState.IN_PROCESS] or self.undoes:
+            usage.active += length
+        elif self.state is ExecutionState.RETRY_ON_HOLD:
+            usage.retrying += length
+        else:
+            usage.waiting += length
+
     def is_waiting(self) -> bool:
         """Whether only time or a caller can move it, so that it may leave memory (row 71)."""
         return not self.is_terminal and not self.state_counts[TaskState.IN_PROCESS] and not self.undoes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from perdure.domain.integration import ForEach, SubIntegration
 from perdure.domain.states import TERMINAL_TASK_STATES, TaskState
 from perdure.domain.value import NO_VALUES, Value
 
@@ -97,3 +98,8 @@ class TaskRun:
     def is_terminal(self) -> bool:
         """Whether the task has ended for good."""
         return self.state in TERMINAL_TASK_STATES
+
+    @property
+    def is_performed_outside(self) -> bool:
+        """Whether a worker or other executions perform it: then nobody knows what an attempt cut short has done."""
+        return isinstance(self.config.built_in, SubIntegration | ForEach | None)

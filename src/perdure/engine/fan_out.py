@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from perdure.codec.values import decode_value, encode_python
 from perdure.domain import commands as cmd
 from perdure.domain import effects as ef
-from perdure.domain.decide.running import ITEMS_INPUT
+from perdure.domain.decide.inputs import ITEMS_INPUT
 from perdure.domain.errors import PerdureError, Unavailable
 from perdure.domain.execution import generation
 from perdure.domain.integration import ForEach

@@ -130,7 +130,7 @@ class StepFold:
             return None
         step.state = state
         step.end_time = self._time
-        step.worker = worker
+        step.worker = worker or step.worker
         step.failure = failure
         return step
 
@@ -163,19 +163,28 @@ class StepFold:
         step.items = event.sub_job_count
 
     def _retried(self, event: ev.TaskRetried) -> None:
-        self._again(event.task_id, event.attempt)
+        if event.inputs is not None:
+            self._inputs_at[event.task_id] = self._sequence
+        step = self._again(event.task_id, event.attempt)
+        if event.inputs is not None:
+            step.items = event.sub_job_count
 
     def _lost(self, event: ev.TaskAttemptLost) -> None:
         self._end(event.task_id, TaskState.FAILED, failure=_LOST)
         if not event.held:
             self._again(event.task_id, event.attempt)
 
-    def _again(self, task_id: str, attempt: int) -> None:
+    def _again(self, task_id: str, attempt: int) -> Step:
         before = self._last[task_id]
-        self._begin(task_id, attempt, TaskState.IN_PROCESS, [before]).items = before.items
+        step = self._begin(task_id, attempt, TaskState.IN_PROCESS, [before])
+        step.items = before.items
+        return step
 
     def _suspended(self, event: ev.TaskSuspended | ev.SuspensionOpened) -> None:
-        self._last[event.task_id].state = TaskState.SUSPENDED
+        step = self._last[event.task_id]
+        step.state = TaskState.SUSPENDED
+        if isinstance(event, ev.SuspensionOpened):
+            step.worker = event.worker
 
     def _succeeded(self, event: ev.TaskSucceeded) -> None:
         step = self._end(event.task_id, TaskState.SUCCEED, event.worker)

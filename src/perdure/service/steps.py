@@ -159,5 +159,5 @@ class StepLists:
 def _inputs(event: Event, task_id: str) -> Mapping[str, Value]:
     if isinstance(event, ev.ExecutionCreated):
         return event.replay.copied[task_id].inputs if event.replay is not None else NO_VALUES
-    assert isinstance(event, ev.TaskStarted), "inputs come with the first attempt"
-    return event.inputs
+    assert isinstance(event, ev.TaskStarted | ev.TaskRetried), "inputs come with an attempt"
+    return event.inputs or NO_VALUES

@@ -291,6 +291,7 @@ class ExecutionEvent(_message.Message):
         OUTPUTS_FIELD_NUMBER: _builtins.int
         CONDITION_RESULTS_FIELD_NUMBER: _builtins.int
         ROLLBACK_HELD_FIELD_NUMBER: _builtins.int
+        REASON_FIELD_NUMBER: _builtins.int
         task_number: _builtins.str
         """Output only. The task."""
         task: _builtins.str
@@ -307,6 +308,8 @@ class ExecutionEvent(_message.Message):
         """Output only. For SKIPPED: true when a failure was the cause."""
         rollback_held: _builtins.bool
         """Output only. True when its rollback waits for `ResolveRollback` from now on."""
+        reason: _builtins.str
+        """Output only. The reason given with `ResolveRollback`; empty unless that caused the change."""
         @_builtins.property
         def error(self) -> _error_pb2.Error:
             """Output only. The failure that caused the change; unset if none did. In the states of a rollback,
@@ -343,10 +346,11 @@ class ExecutionEvent(_message.Message):
             outputs: _abc.Mapping[_builtins.str, _value_pb2.ValueType] | None = ...,
             condition_results: _abc.Iterable[_execution_pb2.TaskExecutionDetails.ConditionResult] | None = ...,
             rollback_held: _builtins.bool = ...,
+            reason: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "retry_time", b"retry_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "condition_results", b"condition_results", "error", b"error", "execution_attempt", b"execution_attempt", "outputs", b"outputs", "retry_time", b"retry_time", "rollback_held", b"rollback_held", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "task", b"task", "task_number", b"task_number", "worker", b"worker"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "condition_results", b"condition_results", "error", b"error", "execution_attempt", b"execution_attempt", "outputs", b"outputs", "reason", b"reason", "retry_time", b"retry_time", "rollback_held", b"rollback_held", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "task", b"task", "task_number", b"task_number", "worker", b"worker"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -751,6 +755,7 @@ class ExecutionEvent(_message.Message):
         SUSPENSION_RESULT_FIELD_NUMBER: _builtins.int
         EXPIRE_TIME_FIELD_NUMBER: _builtins.int
         REMINDER_FIELD_NUMBER: _builtins.int
+        WORKER_FIELD_NUMBER: _builtins.int
         suspension: _builtins.str
         """Output only. The suspension."""
         suspension_number: _builtins.int
@@ -765,6 +770,10 @@ class ExecutionEvent(_message.Message):
         """Output only. The text given with the decision."""
         reminder: _builtins.bool
         """Output only. True for a reminder: the suspension is open as before."""
+        worker: _builtins.str
+        """Output only. For one that began after the handler of its task had succeeded: the id of the worker
+        that performed it.
+        """
         @_builtins.property
         def expire_time(self) -> _timestamp_pb2.Timestamp:
             """Output only. For one that began: when it is decided by itself; unset if it is not."""
@@ -780,10 +789,11 @@ class ExecutionEvent(_message.Message):
             suspension_result: _builtins.str = ...,
             expire_time: _timestamp_pb2.Timestamp | None = ...,
             reminder: _builtins.bool = ...,
+            worker: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "reminder", b"reminder", "resolver", b"resolver", "state", b"state", "suspension", b"suspension", "suspension_number", b"suspension_number", "suspension_result", b"suspension_result", "task_number", b"task_number"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "reminder", b"reminder", "resolver", b"resolver", "state", b"state", "suspension", b"suspension", "suspension_number", b"suspension_number", "suspension_result", b"suspension_result", "task_number", b"task_number", "worker", b"worker"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

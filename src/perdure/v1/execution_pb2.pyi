@@ -620,8 +620,8 @@ Global___Execution: _TypeAlias = Execution  # noqa: Y015
 
 @_typing.final
 class ResourceUsage(_message.Message):
-    """Tells where the time of an execution or of a task went. Counted are all its attempts, those of its
-    rollback included, until its end or until now.
+    """Tells where the time of an execution or of a task went, until its end or until now. What undoes a task
+    counts like what performs it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -634,19 +634,21 @@ class ResourceUsage(_message.Message):
     """Output only. The active time in percent of all three together, 0 to 100; 0 if there was none."""
     @_builtins.property
     def active_duration(self) -> _duration_pb2.Duration:
-        """Output only. Time in which an attempt was at work: held by a worker or, where another execution is
-        what it does, until that ended. Attempts at the same time count each.
+        """Output only. Of an execution: time in which any attempt was under way. Of a task: its attempts together.
+        An attempt is under way from when it is ready for a worker until it ends, less what the task was SUSPENDED.
         """
 
     @_builtins.property
     def waiting_duration(self) -> _duration_pb2.Duration:
-        """Output only. Time in which an attempt was ready and waited for a worker, or the task was SUSPENDED.
-        Tasks at the same time count each.
+        """Output only. Of an execution: the rest of its time since it was accepted, while it was PENDING, SUSPENDED,
+        paused or stopped. Of a task: time in which it was SUSPENDED.
         """
 
     @_builtins.property
     def retry_duration(self) -> _duration_pb2.Duration:
-        """Output only. Time between a failed attempt and the next one. Tasks at the same time count each."""
+        """Output only. Of an execution: time in which it was RETRY_ON_HOLD. Of a task: time between one attempt and
+        the next one.
+        """
 
     def __init__(
         self,

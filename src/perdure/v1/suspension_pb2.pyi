@@ -147,7 +147,9 @@ class Suspension(_message.Message):
     signal: _builtins.str
     """Output only. For a callback: the signal that it waits for."""
     suspension_result: _builtins.str
-    """Output only. What the one who decided wrote; it is the output `result` of the task."""
+    """Output only. What the one who decided wrote; it is the output `result` of the task, unless its handler has
+    one of that name.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When the wait began."""

@@ -626,7 +626,8 @@ class SuspensionConfig(_message.Message):
 
     The task is SUSPENDED meanwhile and then succeeds, whatever was decided. Its results are `approved` (true
     or false), `result` (text), `resolver` (text, `system` after the expiry) and `expired` (true or false). A task
-    that was performed first has these besides its own.
+    that was performed first has these besides its own: its own `result` stays as it is, and `approved`,
+    `resolver` and `expired` are always those of the decision.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -86,6 +86,7 @@ def _suspension_opened(execution: Execution, event: ev.SuspensionOpened, time: i
     run = enter(execution, event.task_id, TaskState.SUSPENDED, time, suspension.due)
     run.suspension = event.number
     run.outputs = event.outputs
+    run.worker = event.worker or run.worker
     execution.history_bytes += size(event.outputs)
 
 

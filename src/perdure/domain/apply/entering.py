@@ -35,6 +35,7 @@ def begin_graph(execution: Execution, time: int) -> None:
     for task_id, copied in (replay.copied if replay else {}).items():
         run = enter(execution, task_id, TaskState.SUCCEED, time)
         run.inputs, run.outputs, run.edges = copied.inputs, copied.outputs, copied.edges
+        run.ignored = copied.ignored
         run.percent = 100
         execution.history_bytes += size(copied.inputs) + size(copied.outputs)
 

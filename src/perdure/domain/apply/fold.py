@@ -8,7 +8,7 @@ from perdure.domain.apply import control, lifecycle, rollback, tasks
 from perdure.domain.apply.entering import begin_graph, size
 from perdure.domain.apply.lifecycle import open_first_attempt
 from perdure.domain.execution import Execution
-from perdure.domain.states import ExecutionState, TaskState
+from perdure.domain.states import ExecutionState
 from perdure.domain.task import Attempt
 
 if TYPE_CHECKING:
@@ -59,17 +59,6 @@ def apply(execution: Execution, event: ev.Event, time: int) -> None:
     """Fold one event that happened at `time` into the state."""
     execution.sequence += 1
     if time > execution.update_time:
-        _spend(execution, time - execution.update_time)
+        execution.spend(time - execution.update_time, execution.usage)
         execution.update_time = time
     _APPLY[type(event)](execution, event, time)
-
-
-def _spend(execution: Execution, length: int) -> None:
-    """Count the time since the last event as what the execution was about meanwhile (row 37)."""
-    usage = execution.usage
-    if execution.state_counts[TaskState.IN_PROCESS] or execution.undoes:
-        usage.active += length
-    elif execution.state is ExecutionState.RETRY_ON_HOLD:
-        usage.retrying += length
-    else:
-        usage.waiting += length

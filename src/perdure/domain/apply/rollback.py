@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain import events as ev
 from perdure.domain.apply.entering import begin_attempt, close_attempt, enter, set_due
-from perdure.domain.apply.tasks import failure_bytes
+from perdure.domain.apply.tasks import failure_bytes, leave_unhandled
 from perdure.domain.execution import ErrorEntry, RollbackRun
 from perdure.domain.states import Phase, Severity, TaskState
 from perdure.domain.task import Attempt, UndoRun
@@ -89,6 +89,8 @@ def _undo_resolved(execution: Execution, event: ev.UndoResolved, time: int) -> N
     if event.action is ev.UndoAction.MARK_DONE:
         undo.failure = None
         undo.done = True
+    else:
+        leave_unhandled(execution, event.task_id)
 
 
 def _rollback_ended(execution: Execution, event: ev.RollbackEnded, _: int) -> None:

@@ -41,6 +41,10 @@ def _retried(execution: Execution, event: ev.TaskRetried, time: int) -> None:
     run.child = event.child
     run.child_started = False
     run.lost = 0
+    if event.inputs is not None:
+        run.inputs = event.inputs
+        run.sub_job_count = event.sub_job_count
+        execution.history_bytes += size(event.inputs)
 
 
 def _attempt_lost(execution: Execution, event: ev.TaskAttemptLost, time: int) -> None:
@@ -129,11 +133,15 @@ def _resolve(execution: Execution, event: ev.TaskAttemptFailed | ev.FailureRelea
 
 def _failure_released(execution: Execution, event: ev.FailureReleased, time: int) -> None:
     _resolve(execution, event, time)
-    if event.resolution in _HANDLED:
-        return
+    if event.resolution not in _HANDLED:
+        leave_unhandled(execution, event.task_id)
+
+
+def leave_unhandled(execution: Execution, task_id: str) -> None:
+    """Say of the last failure of a task that nothing took care of it after all."""
     for at in range(len(execution.errors) - 1, -1, -1):
         entry = execution.errors[at]
-        if entry.task_id == event.task_id:
+        if entry.task_id == task_id:
             execution.errors[at] = replace(entry, handled=False, severity=Severity.ERROR)
             return
 

@@ -133,7 +133,7 @@ def _wake_task(transition: Transition, task_id: str, run: TaskRun) -> None:
         case TaskState.IN_PROCESS:
             withdraw(transition, task_id, run)
             message = f"the attempt took longer than its timeout of {run.config.timeout / 1e6:g} s"
-            fail_attempt(transition, task_id, Failure("TIMEOUT", message), unknown=run.config.built_in is None)
+            fail_attempt(transition, task_id, Failure("TIMEOUT", message), unknown=run.is_performed_outside)
         case TaskState.RETRY_ON_HOLD:
             next_attempt(transition, task_id)
         case TaskState.ROLLBACK_IN_PROCESS if not execution.starts_when_due(task_id):

@@ -58,7 +58,7 @@ def give_up(transition: Transition) -> None:
             begun = state is TaskState.IN_PROCESS
             if begun:
                 withdraw(transition, task_id, run)
-            unknown = run.unknown or (begun and run.config.built_in is None)
+            unknown = run.unknown or (begun and run.is_performed_outside)
             transition.emit(ev.TaskCancelled(task_id, run.attempt, unknown))
 
 
@@ -147,19 +147,19 @@ def step(transition: Transition, command: cmd.Step) -> None:
     runs = task_id if command.action is not StepAction.CONTINUE else ""
     transition.emit(ev.BreakpointLeft(command.action, runs, command.principal))
     if task_id:
-        _move(transition, task_id, command.action)
+        _move(transition, task_id, command)
         settle(transition, ended=task_id)
     go_on(transition)
 
 
-def _move(transition: Transition, task_id: str, action: StepAction) -> None:
+def _move(transition: Transition, task_id: str, command: cmd.Step) -> None:
     """Move the task that the execution stood at, or the one that was named instead."""
     if transition.execution.tasks[task_id].state is TaskState.PENDING_EXECUTION:
         try_start(transition, task_id, passing=True)
-    elif action is StepAction.CONTINUE:
+    elif command.action is StepAction.CONTINUE:
         release_failure(transition, task_id)
     else:
-        next_attempt(transition, task_id)
+        next_attempt(transition, task_id, anew=bool(command.parameters))
 
 
 def _next_task(transition: Transition, stopped: Stop, command: cmd.Step) -> str:

@@ -169,7 +169,7 @@ def stop_running(transition: Transition) -> None:
     for task_id, run in list(execution.in_state(TaskState.IN_PROCESS)):
         withdraw(transition, task_id, run)
         # Whoever performs it may have done the work already.
-        transition.emit(ev.TaskCancelled(task_id, run.attempt, unknown=run.config.built_in is None))
+        transition.emit(ev.TaskCancelled(task_id, run.attempt, unknown=run.is_performed_outside))
     cancel_waiting(transition)
 
 

@@ -26,10 +26,8 @@ def stops_before(transition: Transition, task_id: str) -> bool:
     breakpoints = execution.breakpoints
     if breakpoints is None:
         return False
-    if _matches(transition, task_id, Position.BEFORE):
+    if breakpoints.step_through or _matches(transition, task_id, Position.BEFORE):
         stop(transition, task_id, Position.BEFORE)
-    elif breakpoints.step_through:
-        stop(transition, task_id, Position.STEP)
     return execution.stop is not None
 
 

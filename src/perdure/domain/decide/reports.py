@@ -136,7 +136,7 @@ def _report_child_ended(transition: Transition, report: cmd.ReportChildEnded) ->
     elif report.state is ExecutionState.SUCCEEDED:
         succeed(transition, report.task_id, report.outputs)
     elif report.state is ExecutionState.CANCELLED and transition.execution.is_stopping:
-        transition.emit(ev.TaskCancelled(report.task_id, run.attempt))
+        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=True))
     else:
         cancelled = Failure("CANCELLED", "the sub-execution was cancelled", retryable=False)
         fail_attempt(transition, report.task_id, report.failure or cancelled)
@@ -158,7 +158,7 @@ def _report_items_ended(transition: Transition, report: cmd.ReportItemsEnded) ->
     if report.failure is None:
         succeed(transition, report.task_id, report.outputs)
     elif transition.execution.is_stopping:
-        transition.emit(ev.TaskCancelled(report.task_id, run.attempt))
+        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=True))
     else:
         fail_attempt(transition, report.task_id, report.failure)
     settle(transition, ended=report.task_id)

@@ -57,9 +57,10 @@ def _decide(
     transition.emit(ev.SuspensionResolved(suspension.number, task_id, lifted, resolver, result, expired))
     value = transition.context.evaluator.value
     outputs = {
+        # A handler that was performed before has a say in this one only.
+        "result": value(result),
         **transition.execution.tasks[task_id].outputs,
         "approved": value(lifted),
-        "result": value(result),
         "resolver": value(resolver),
         "expired": value(expired),
     }

@@ -10,6 +10,7 @@ from perdure.domain.breakpoints import Position
 from perdure.domain.decide.catching import catch, end_catcher
 from perdure.domain.decide.failing import SYSTEM, expression_failure, fail_attempt, fatal_condition, limit_history
 from perdure.domain.decide.gate import stop, stop_after, stops_before
+from perdure.domain.decide.inputs import NoInputs, work_out_inputs
 from perdure.domain.decide.joining import Join, is_being_caught, is_ready, join, next_tasks
 from perdure.domain.decide.suspending import begin_timer, open_approval, open_callback
 from perdure.domain.decide.transition import evaluate_edges, total_size
@@ -17,14 +18,13 @@ from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import (
     Assign,
     Callback,
-    Expression,
     ForEach,
     SavepointRetention,
     SubIntegration,
     SuspensionConfig,
     Timer,
 )
-from perdure.domain.limits import FAN_OUT_MAX_ITEMS, PARAMETERS_MAX_BYTES
+from perdure.domain.limits import PARAMETERS_MAX_BYTES
 from perdure.domain.states import ExecutionState, Failure, TaskState
 from perdure.domain.value import NO_VALUES, Value
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from perdure.domain.decide.transition import Transition
     from perdure.domain.execution import Execution, OpenSuspension
-    from perdure.domain.expression import Scope
     from perdure.domain.integration import TaskConfig
     from perdure.domain.task import TaskRun
 
@@ -164,32 +163,14 @@ def try_start(transition: Transition, task_id: str, *, passing: bool = False) ->
 def start_task(transition: Transition, task_id: str) -> None:
     """Start the first attempt of a task."""
     config = transition.execution.graph.tasks[task_id]
-    scope = transition.scope(about=task_id)
     try:
-        inputs = _inputs(transition, config, scope)
-        sub_job_count = _count_items(transition, config, inputs)
-    except ExpressionError as error:
-        _start_failing(transition, task_id, expression_failure(error, "inputs"))
+        inputs, sub_job_count = work_out_inputs(transition, task_id)
+    except NoInputs as error:
+        _start_failing(transition, task_id, error.failure)
         return
-    excess = _excess(inputs, sub_job_count)
-    if excess is not None:
-        _start_failing(transition, task_id, excess)
-        return
-    child = transition.context.chance.execution_id() if isinstance(config.built_in, SubIntegration) else ""
+    child = _new_child(transition, config)
     transition.emit(ev.TaskStarted(task_id, inputs, _timeout(transition, config), sub_job_count, child))
     perform(transition, task_id)
-
-
-def _excess(inputs: Mapping[str, Value], sub_job_count: int) -> Failure | None:
-    """Tell which limit a task would exceed: what one attempt is given has to fit one message."""
-    if sub_job_count > FAN_OUT_MAX_ITEMS:
-        message = f"{sub_job_count} items, at most {FAN_OUT_MAX_ITEMS} are allowed"
-        return Failure("FAN_OUT_LIMIT", message, retryable=False)
-    size = total_size(inputs)
-    if size > PARAMETERS_MAX_BYTES:
-        message = f"the inputs have {size} bytes together, at most {PARAMETERS_MAX_BYTES} are allowed"
-        return Failure("VALUE_TOO_LARGE", message, retryable=False)
-    return None
 
 
 def _start_failing(transition: Transition, task_id: str, failure: Failure) -> None:
@@ -197,27 +178,8 @@ def _start_failing(transition: Transition, task_id: str, failure: Failure) -> No
     fail_attempt(transition, task_id, failure)
 
 
-ITEMS_INPUT = "items"
-"""Name of the input of a `for-each` that holds its items."""
-
-
-def _inputs(transition: Transition, config: TaskConfig, scope: Scope) -> Mapping[str, Value]:
-    evaluator = transition.context.evaluator
-    inputs: dict[str, Value] = {}
-    for key, source in config.parameters.items():
-        try:
-            inputs[key] = evaluator.evaluate(source.text, scope) if isinstance(source, Expression) else source
-        except ExpressionError as error:
-            raise ExpressionError(f"parameter {key}: {error}") from error
-    if isinstance(config.built_in, ForEach):
-        inputs[ITEMS_INPUT] = evaluator.evaluate(config.built_in.items, scope)
-    return inputs
-
-
-def _count_items(transition: Transition, config: TaskConfig, inputs: Mapping[str, Value]) -> int:
-    if not isinstance(config.built_in, ForEach):
-        return 0
-    return len(transition.context.evaluator.items(inputs[ITEMS_INPUT]))
+def _new_child(transition: Transition, config: TaskConfig) -> str:
+    return transition.context.chance.execution_id() if isinstance(config.built_in, SubIntegration) else ""
 
 
 def _timeout(transition: Transition, config: TaskConfig) -> int | None:
@@ -227,11 +189,21 @@ def _timeout(transition: Transition, config: TaskConfig) -> int | None:
     return transition.now + config.timeout
 
 
-def next_attempt(transition: Transition, task_id: str) -> None:
-    """Start the next attempt of a task whose retry delay is over."""
+def next_attempt(transition: Transition, task_id: str, *, anew: bool = False) -> None:
+    """Start the next attempt of a task whose retry delay is over; `anew` works its inputs out again."""
     run = transition.execution.tasks[task_id]
-    child = transition.context.chance.execution_id() if isinstance(run.config.built_in, SubIntegration) else ""
-    transition.emit(ev.TaskRetried(task_id, run.attempt + 1, _timeout(transition, run.config), child))
+    inputs: Mapping[str, Value] | None = None
+    sub_job_count = 0
+    if anew:
+        try:
+            inputs, sub_job_count = work_out_inputs(transition, task_id)
+        except NoInputs as error:
+            transition.emit(ev.TaskRetried(task_id, run.attempt + 1))
+            fail_attempt(transition, task_id, error.failure)
+            return
+    child = _new_child(transition, run.config)
+    due = _timeout(transition, run.config)
+    transition.emit(ev.TaskRetried(task_id, run.attempt + 1, due, child, inputs, sub_job_count))
     perform(transition, task_id)
 
 
@@ -319,7 +291,7 @@ def succeed(
     execution = transition.execution
     run = execution.tasks[task_id]
     if run.config.suspension is not None and run.state is TaskState.IN_PROCESS and not execution.is_stopping:
-        open_approval(transition, task_id, run.config.suspension, outputs)
+        open_approval(transition, task_id, run.config.suspension, outputs, worker)
         return
     try:
         changed = {**changed, **_map_outputs(transition, run, outputs)}

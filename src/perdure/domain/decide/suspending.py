@@ -27,14 +27,18 @@ def begin_timer(transition: Transition, task_id: str, timer: Timer) -> bool:
         return False
     if due <= transition.now:
         return True
-    transition.emit(ev.TaskSuspended(task_id, due))
+    transition.emit(ev.TaskSuspended(task_id, transition.execution.tasks[task_id].attempt, due))
     return False
 
 
 def open_approval(
-    transition: Transition, task_id: str, config: SuspensionConfig, outputs: Mapping[str, Value] = NO_VALUES
+    transition: Transition,
+    task_id: str,
+    config: SuspensionConfig,
+    outputs: Mapping[str, Value] = NO_VALUES,
+    worker: str = "",
 ) -> None:
-    """Let a task wait for somebody's decision; the outputs are those of the handler that was performed before."""
+    """Let a task wait for somebody's decision; outputs and worker are those of the handler that ran before."""
     transition.emit(
         ev.SuspensionOpened(
             number=transition.execution.suspension_count + 1,
@@ -46,6 +50,7 @@ def open_approval(
             who_may_resolve=config.who_may_resolve,
             message=config.message,
             outputs=outputs,
+            worker=worker,
         )
     )
 

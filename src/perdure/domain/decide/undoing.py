@@ -120,7 +120,8 @@ def resolve_undo(transition: Transition, command: cmd.ResolveUndo) -> None:
     if run.state is not TaskState.ROLLBACK_IN_PROCESS or not _undo(run).waits:
         message = f"no undo of task {command.task_id} waits for a decision or a retry; the task is {run.state.name}"
         raise WrongState(message, reason="ROLLBACK_NOT_HELD")
-    transition.emit(ev.UndoResolved(command.task_id, command.action, command.principal, command.reason))
+    resolved = ev.UndoResolved(command.task_id, run.attempt, command.action, command.principal, command.reason)
+    transition.emit(resolved)
 
 
 def give_up_undos(transition: Transition) -> None:

@@ -82,9 +82,14 @@ class UndoAction(IntEnum):
 
 @frozen
 class UndoResolved:
-    """An operator decided on an undo that failed: to try again, to leave it, or that it is done."""
+    """An operator decided on an undo that failed: to try again, to leave it, or that it is done.
+
+    Attributes:
+        attempt: The one that failed.
+    """
 
     task_id: str
+    attempt: int
     action: UndoAction
     principal: str
     reason: str = ""

@@ -27,7 +27,7 @@ class SuspensionOpened:
         number: Position among the suspensions of the execution, from 1.
         expire_time: When it ends by itself; None for never.
         remind_time: When to remind; None for never.
-        outputs: Of the handler, for a task that is suspended after it was performed.
+        outputs, worker: Of the handler and who ran it, for a task that is suspended after it was performed.
     """
 
     number: int
@@ -40,6 +40,7 @@ class SuspensionOpened:
     message: str = ""
     signal: str = ""
     outputs: Mapping[str, Value] = NO_VALUES
+    worker: str = ""
 
 
 @frozen

@@ -33,12 +33,19 @@ class TaskStarted:
 
 @frozen
 class TaskRetried:
-    """The delay after a failure is over: the next attempt is ready, with the same inputs."""
+    """The delay after a failure is over: the next attempt is ready.
+
+    Attributes:
+        inputs: Those of this attempt on; None for the same as before.
+        sub_job_count: Items of a `for-each`, with new inputs.
+    """
 
     task_id: str
     attempt: int
     due: int | None = None
     child: str = ""
+    inputs: Mapping[str, Value] | None = None
+    sub_job_count: int = 0
 
 
 @frozen
@@ -64,6 +71,7 @@ class TaskSuspended:
     """The task waits, without holding anything, until `due`."""
 
     task_id: str
+    attempt: int
     due: int
 
 

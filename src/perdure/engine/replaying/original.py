@@ -142,7 +142,7 @@ def _taken(execution: Execution) -> Original:
         outcome_settled=execution.outcome is not None,
         parameters=dict(execution.parameters),
         done={
-            task_id: DoneTask(run.config, CopiedTask(run.inputs, run.outputs, run.edges or ()))
+            task_id: DoneTask(run.config, CopiedTask(run.inputs, run.outputs, run.edges or (), run.ignored))
             for task_id, run in tasks
             if run.state is TaskState.SUCCEED
         },

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from perdure.domain.apply import first_state
 from perdure.domain.decide.transition import Transition
-from perdure.domain.events import CopiedTask
 from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import NextTasksPolicy
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perdure.domain.commands import Context
-    from perdure.domain.events import ExecutionCreated
+    from perdure.domain.events import CopiedTask, ExecutionCreated
     from perdure.domain.expression import Evaluator, Scope
     from perdure.domain.graph import Graph
     from perdure.domain.integration import Edge, TaskConfig
@@ -38,7 +38,7 @@ def task_misfits(done: Mapping[str, DoneTask], graph: Graph) -> list[str]:
 def placeholders(done: Mapping[str, DoneTask], graph: Graph) -> dict[str, CopiedTask]:
     """Let tasks count as done in a graph, with no edge taken yet: expressions can already read their outputs."""
     return {
-        task_id: CopiedTask(task.copied.inputs, task.copied.outputs, (False,) * len(graph.tasks[task_id].edges))
+        task_id: replace(task.copied, edges=(False,) * len(graph.tasks[task_id].edges))
         for task_id, task in done.items()
     }
 
@@ -68,7 +68,7 @@ def with_edges(
         except ExpressionError as error:
             misfits.append(f"task {task_id}: {error.message}")
         else:
-            copied[task_id] = CopiedTask(task.copied.inputs, task.copied.outputs, edges)
+            copied[task_id] = replace(task.copied, edges=edges)
     return copied, misfits
 
 

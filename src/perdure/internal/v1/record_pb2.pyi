@@ -755,8 +755,11 @@ class CopiedTask(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
     EDGES_FIELD_NUMBER: _builtins.int
+    IGNORED_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
+    ignored: _builtins.bool
+    """Whether it counts as done although it failed."""
     @_builtins.property
     def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """Inputs."""
@@ -776,10 +779,11 @@ class CopiedTask(_message.Message):
         inputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         outputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         edges: _abc.Iterable[_builtins.bool] | None = ...,
+        ignored: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "inputs", b"inputs", "outputs", b"outputs", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "ignored", b"ignored", "inputs", b"inputs", "outputs", b"outputs", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1078,6 +1082,7 @@ class TaskAttempt(_message.Message):
     BLAMED_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
     UNKNOWN_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     attempt: _builtins.int
@@ -1092,6 +1097,10 @@ class TaskAttempt(_message.Message):
     """Whether the attempt after a loss has to wait; `attempt` is the lost one then."""
     unknown: _builtins.bool
     """Whether nobody knows what a cancelled attempt has done."""
+    @_builtins.property
+    def inputs(self) -> Global___TaskInputs:
+        """The inputs, if they were worked out anew."""
+
     def __init__(
         self,
         *,
@@ -1102,16 +1111,65 @@ class TaskAttempt(_message.Message):
         blamed: _builtins.bool = ...,
         held: _builtins.bool = ...,
         unknown: _builtins.bool = ...,
+        inputs: Global___TaskInputs | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due", "inputs", b"inputs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "child", b"child", "due", b"due", "held", b"held", "task_id", b"task_id", "unknown", b"unknown"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "child", b"child", "due", b"due", "held", b"held", "inputs", b"inputs", "task_id", b"task_id", "unknown", b"unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__due: _TypeAlias = _typing.Literal["due"]  # noqa: Y015
     _WhichOneofArgType__due: _TypeAlias = _typing.Literal["_due", b"_due"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__due) -> _WhichOneofReturnType__due | None: ...
 
 Global___TaskAttempt: _TypeAlias = TaskAttempt  # noqa: Y015
+
+@_typing.final
+class TaskInputs(_message.Message):
+    """What an attempt is given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    SUB_JOB_COUNT_FIELD_NUMBER: _builtins.int
+    sub_job_count: _builtins.int
+    """Items of a for-each, or 0."""
+    @_builtins.property
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        sub_job_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sub_job_count", b"sub_job_count", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskInputs: _TypeAlias = TaskInputs  # noqa: Y015
 
 @_typing.final
 class TaskSucceeded(_message.Message):
@@ -1691,6 +1749,7 @@ class UndoResolved(_message.Message):
     ACTION_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     action: _builtins.int
@@ -1699,6 +1758,8 @@ class UndoResolved(_message.Message):
     """Who decided."""
     reason: _builtins.str
     """Why."""
+    attempt: _builtins.int
+    """The attempt that waits."""
     def __init__(
         self,
         *,
@@ -1706,10 +1767,11 @@ class UndoResolved(_message.Message):
         action: _builtins.int = ...,
         principal: _builtins.str = ...,
         reason: _builtins.str = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "principal", b"principal", "reason", b"reason", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attempt", b"attempt", "principal", b"principal", "reason", b"reason", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1972,6 +2034,7 @@ class SuspensionOpened(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Position among the suspensions of the execution, from 1."""
     task_id: _builtins.str
@@ -1988,6 +2051,8 @@ class SuspensionOpened(_message.Message):
     """Text for those who decide."""
     signal: _builtins.str
     """Name of the signal, or empty."""
+    worker: _builtins.str
+    """Id of the worker that performed the task before, or empty."""
     @_builtins.property
     def who_may_resolve(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Who may decide; empty for everybody."""
@@ -2009,10 +2074,11 @@ class SuspensionOpened(_message.Message):
         message: _builtins.str = ...,
         signal: _builtins.str = ...,
         outputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        worker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time", "_remind_time", b"_remind_time", "expire_time", b"expire_time", "remind_time", b"remind_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time", "_remind_time", b"_remind_time", "expire_time", b"expire_time", "kind", b"kind", "lift_when_expired", b"lift_when_expired", "message", b"message", "number", b"number", "outputs", b"outputs", "remind_time", b"remind_time", "signal", b"signal", "task_id", b"task_id", "who_may_resolve", b"who_may_resolve"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time", "_remind_time", b"_remind_time", "expire_time", b"expire_time", "kind", b"kind", "lift_when_expired", b"lift_when_expired", "message", b"message", "number", b"number", "outputs", b"outputs", "remind_time", b"remind_time", "signal", b"signal", "task_id", b"task_id", "who_may_resolve", b"who_may_resolve", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expire_time: _TypeAlias = _typing.Literal["expire_time"]  # noqa: Y015
     _WhichOneofArgType__expire_time: _TypeAlias = _typing.Literal["_expire_time", b"_expire_time"]  # noqa: Y015
