@@ -8,7 +8,7 @@ from perdure.codec.integrations import find_faults, read_integration
 from perdure.codec.values import message_from_value, value_from_message
 from perdure.definition.arguments import Outputs, bind_inputs
 from perdure.domain import commands as cmd
-from perdure.domain.decide.running import ITEMS_INPUT
+from perdure.domain.decide.inputs import ITEMS_INPUT
 from perdure.domain.events import SuspensionKind
 from perdure.domain.integration import ForEach, SubIntegration
 from perdure.domain.states import TERMINAL_EXECUTION_STATES, ExecutionState, Failure, TaskState
