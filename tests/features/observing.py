@@ -12,6 +12,9 @@ from tests.service.serving import definition
 PATIENCE_SECONDS: Final = 5
 """How long something may take that comes by itself."""
 
+SOON_SECONDS: Final = 2
+"""The same for what would not come at all without the rule, so that its test fails quickly then."""
+
 
 async def deploy(client: Client, name: str, text: str) -> None:
     """Deploy an integration that is written in the text form of the contract."""

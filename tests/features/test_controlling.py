@@ -10,7 +10,7 @@ from perdure.client.errors import FailedPrecondition, NotFound
 from perdure.domain.commands import Cancel
 from perdure.testing.server import local_server
 from tests.features.feature import feature
-from tests.features.observing import ended, state, task_states, until, until_asked, until_event
+from tests.features.observing import SOON_SECONDS, ended, state, task_states, until, until_asked, until_event
 
 app = App("controlling")
 released: dict[str, asyncio.Event] = {}
@@ -62,7 +62,7 @@ async def test_a_cancel_goes_down_the_tree():
         parent = (await server.client.start("outer")).name
         await until_event(server.client, parent, lambda event: event.HasField("sub_execution_change"))
         await server.client.cancel(parent, "no longer needed")
-        assert state(await server.client.wait(parent, timeout=1)) == "CANCELLED"
+        assert state(await server.client.wait(parent, timeout=SOON_SECONDS)) == "CANCELLED"
         children = [child async for child in server.client.list("waiting")]
         assert [state(child) for child in children] == ["CANCELLED"]
 
@@ -187,6 +187,6 @@ async def test_the_new_deadline_counts():
     async with local_server(app) as server:
         execution = (await server.client.start("waiting")).name
         await server.client.update(execution, deadline=datetime.now(UTC) + timedelta(milliseconds=20))
-        shown = await server.client.wait(execution, timeout=1)
+        shown = await server.client.wait(execution, timeout=SOON_SECONDS)
         assert state(shown) == "FAILED"
         assert shown.error.code == "DEADLINE_EXCEEDED"
