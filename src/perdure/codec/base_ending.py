@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.codec.record_parts import UnreadableRecord, decode_failure, decode_values, put_failure, put_values
-from perdure.domain.execution import CatcherState, Outcome, RollbackRun
+from perdure.domain.events import OutcomeDecided
+from perdure.domain.execution import CatcherState, RollbackRun
 from perdure.domain.states import ExecutionState, Phase
 from perdure.domain.task import TaskRun
 
@@ -47,15 +48,15 @@ def restore_ending(stored: record_pb2.BaseState, execution: Execution) -> None:
         execution.rollback = _rollback(stored.rollback)
 
 
-def _put_outcome(outcome: Outcome, target: record_pb2.Outcome) -> None:
+def _put_outcome(outcome: OutcomeDecided, target: record_pb2.Outcome) -> None:
     target.state = outcome.state
     if outcome.failure is not None:
         put_failure(outcome.failure, target.failure)
     put_values(outcome.outputs, target.outputs)
 
 
-def _outcome(stored: record_pb2.Outcome) -> Outcome:
-    return Outcome(
+def _outcome(stored: record_pb2.Outcome) -> OutcomeDecided:
+    return OutcomeDecided(
         state=ExecutionState(stored.state),
         failure=decode_failure(stored.failure) if stored.HasField("failure") else None,
         outputs=decode_values(stored.outputs),

@@ -9,6 +9,7 @@ from perdure.codec.message_parts import EXECUTION_STATES, TASK_STATES, put_insta
 from perdure.codec.names import execution_name
 from perdure.codec.task_details import put_condition_results, put_sub_job_states
 from perdure.domain import events as ev
+from perdure.domain.apply.tasks import AFTER_FAILURE
 from perdure.domain.integration import SubIntegration
 from perdure.domain.states import ExecutionState, Failure, TaskState
 
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
     from perdure.v1.event_pb2 import ExecutionEvent
 
 LEASE_LOST: Final = Failure("LEASE_LOST", "the worker of the attempt vanished")
-
-_AFTER_FAILURE: Final = {
-    ev.Resolution.RETRY: TaskState.RETRY_ON_HOLD,
-    ev.Resolution.IGNORE: TaskState.SUCCEED,
-    ev.Resolution.FAIL: TaskState.FAILED,
-    ev.Resolution.FATAL: TaskState.FATAL,
-    ev.Resolution.RESTART: TaskState.FAILED,
-    ev.Resolution.HOLD: TaskState.RETRY_ON_HOLD,
-}
 
 
 def enter_task(
@@ -85,7 +77,7 @@ def _resolve(
     event: ev.TaskAttemptFailed | ev.FailureReleased, context: EventContext, shown: ExecutionEvent
 ) -> ExecutionEvent.TaskChange:
     """Show what the failure policy made of a failed attempt."""
-    change = enter_task(event.task_id, _AFTER_FAILURE[event.resolution], event.attempt, context, shown)
+    change = enter_task(event.task_id, AFTER_FAILURE[event.resolution], event.attempt, context, shown)
     if event.resolution is ev.Resolution.RETRY and event.retry_time is not None:
         put_instant(event.retry_time, change.retry_time)
     if event.resolution is ev.Resolution.IGNORE:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from perdure.domain.breakpoints import Breakpoints, Stop
-    from perdure.domain.events import ExecutionCreated, SuspensionKind
+    from perdure.domain.events import ExecutionCreated, OutcomeDecided, SuspensionKind
     from perdure.domain.graph import Graph
     from perdure.domain.states import Failure, Severity
     from perdure.domain.task import Attempt, TaskRun
@@ -55,15 +55,6 @@ class SnapshotMarker:
     attempt: int
     time: int
     parameter_bytes: int
-
-
-@frozen
-class Outcome:
-    """How an execution is going to end; `state` is a final one."""
-
-    state: ExecutionState
-    failure: Failure | None = None
-    outputs: Mapping[str, Value] = NO_VALUES
 
 
 @frozen
@@ -203,7 +194,7 @@ class Execution:
     description: str = ""
     development: bool = False
     phase: Phase = Phase.FORWARD
-    outcome: Outcome | None = None
+    outcome: OutcomeDecided | None = None
     catchers: dict[str, CatcherState] = field(default_factory=dict)
     rollback: RollbackRun | None = None
     pause: Pause | None = None
@@ -245,14 +236,13 @@ class Execution:
     def waits_for_operator(self) -> bool:
         """Whether an undo failed and somebody has to decide what becomes of it."""
         return self.rollback is not None and any(
-            run.undo is not None and run.undo.waits and run.due is None
-            for _, run in self.in_state(TaskState.ROLLBACK_IN_PROCESS)
+            not run.is_being_undone and run.due is None for _, run in self.in_state(TaskState.ROLLBACK_IN_PROCESS)
         )
 
     @property
     def undoes(self) -> bool:
         """Whether a worker undoes a task, or is about to."""
-        return any(run.undo and not run.undo.waits for _, run in self.in_state(TaskState.ROLLBACK_IN_PROCESS))
+        return any(run.is_being_undone for _, run in self.in_state(TaskState.ROLLBACK_IN_PROCESS))
 
     def count(self, state: TaskState) -> int:
         """Count the tasks in a state."""

@@ -100,6 +100,11 @@ class TaskRun:
         return self.state in TERMINAL_TASK_STATES
 
     @property
+    def is_being_undone(self) -> bool:
+        """Whether an attempt to undo it is under way."""
+        return self.state is TaskState.ROLLBACK_IN_PROCESS and self.undo is not None and not self.undo.waits
+
+    @property
     def is_performed_outside(self) -> bool:
         """Whether a worker or other executions perform it: then nobody knows what an attempt cut short has done."""
         return isinstance(self.config.built_in, SubIntegration | ForEach | None)

@@ -64,3 +64,8 @@ class _NoValues(Mapping[str, Value]):
 
 NO_VALUES: Final[Mapping[str, Value]] = _NoValues()
 """The empty parameter map, shared because most tasks map nothing."""
+
+
+def total_size(values: Mapping[str, Value]) -> int:
+    """Add up the encoded sizes of values, in bytes."""
+    return sum([len(value.encoded) for value in values.values()]) if values else 0

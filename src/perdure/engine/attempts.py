@@ -16,9 +16,4 @@ def at_work(execution: Execution, task_id: str, execution_attempt: int, attempt:
     run = execution.tasks.get(task_id)
     if run is None or (execution.execution_attempt, run.attempt) != (execution_attempt, attempt):
         return None
-    return run if run.state is TaskState.IN_PROCESS or is_undoing(run) else None
-
-
-def is_undoing(run: TaskRun) -> bool:
-    """Whether an attempt to undo a task is under way."""
-    return run.state is TaskState.ROLLBACK_IN_PROCESS and run.undo is not None and not run.undo.waits
+    return run if run.state is TaskState.IN_PROCESS or run.is_being_undone else None

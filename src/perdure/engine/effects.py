@@ -15,7 +15,7 @@ from perdure.domain.execution import generation
 from perdure.domain.integration import ForEach, SubIntegration
 from perdure.domain.limits import CANCEL_GRACE
 from perdure.domain.value import NO_VALUES
-from perdure.engine.attempts import at_work, is_undoing
+from perdure.engine.attempts import at_work
 from perdure.engine.depth import check_depth
 from perdure.engine.fan_out import start_failure
 from perdure.engine.ports import Offer, Stopped
@@ -72,7 +72,7 @@ class Performer:
         run = at_work(live.execution, *_ids(effect))
         if run is None:
             return
-        undoes = is_undoing(run)
+        undoes = run.is_being_undone
         if live.execution.is_stopping and not undoes:
             return
         self._offers.offer(self._offer_of(live, effect, run, undoes=undoes))

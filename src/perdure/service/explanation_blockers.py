@@ -63,7 +63,7 @@ def worker_attempts(execution: Execution) -> list[AttemptKey]:
     key = ExecutionKey(execution.project, execution.id)
     runs = [
         *((task_id, run) for task_id, run in execution.in_state(TaskState.IN_PROCESS) if run.config.built_in is None),
-        *((task_id, run) for task_id, run in execution.in_state(TaskState.ROLLBACK_IN_PROCESS) if _is_undone(run)),
+        *((task_id, run) for task_id, run in execution.in_state(TaskState.ROLLBACK_IN_PROCESS) if run.is_being_undone),
     ]
     return [AttemptKey(key, task_id, execution.execution_attempt, run.attempt) for task_id, run in runs]
 
@@ -157,10 +157,6 @@ def _not_started(execution: Execution) -> Blocker:
     blocker = _blocker(f"it is scheduled for {at(execution.schedule_due)}", execution.create_time)
     put_instant(execution.schedule_due, blocker.schedule.start_time)
     return blocker
-
-
-def _is_undone(run: TaskRun) -> bool:
-    return run.undo is not None and not run.undo.waits
 
 
 class _Tasks:

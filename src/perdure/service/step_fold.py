@@ -6,8 +6,9 @@ A step keeps where its inputs and outputs stand in the history, not the values, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from perdure.codec.event_tasks import LEASE_LOST
 from perdure.domain import events as ev
 from perdure.domain.states import Failure, TaskState
 from perdure.v1.step_pb2 import ExecutionStep
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from perdure.domain.events import Event
     from perdure.domain.graph import Graph
-
-_LOST: Final = Failure("LEASE_LOST", "the worker of the attempt vanished")
 
 
 @dataclass(slots=True)
@@ -170,7 +169,7 @@ class StepFold:
             step.items = event.sub_job_count
 
     def _lost(self, event: ev.TaskAttemptLost) -> None:
-        self._end(event.task_id, TaskState.FAILED, failure=_LOST)
+        self._end(event.task_id, TaskState.FAILED, failure=LEASE_LOST)
         if not event.held:
             self._again(event.task_id, event.attempt)
 
@@ -226,7 +225,7 @@ class StepFold:
 
     def _undo_started(self, event: ev.UndoStarted) -> None:
         if event.lost:
-            self._end(event.task_id, TaskState.FAILED, failure=_LOST)
+            self._end(event.task_id, TaskState.FAILED, failure=LEASE_LOST)
         before = self._last.get(event.task_id)
         previous = [] if before is None else [before]
         self._begin(event.task_id, event.attempt, TaskState.ROLLBACK_IN_PROCESS, previous, undo=True)

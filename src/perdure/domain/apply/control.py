@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain import events as ev
-from perdure.domain.apply.entering import enter, set_due, size
+from perdure.domain.apply.entering import enter, set_due
 from perdure.domain.breakpoints import StepAction, Stop
 from perdure.domain.execution import OpenSuspension, Pause, Signal
 from perdure.domain.states import TaskState
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,7 @@ def _suspension_opened(execution: Execution, event: ev.SuspensionOpened, time: i
     run.suspension = event.number
     run.outputs = event.outputs
     run.worker = event.worker or run.worker
-    execution.history_bytes += size(event.outputs)
+    execution.history_bytes += total_size(event.outputs)
 
 
 def _suspension_reminded(execution: Execution, event: ev.SuspensionReminded, _: int) -> None:
@@ -105,7 +106,7 @@ def _signal_received(execution: Execution, event: ev.SignalReceived, _: int) -> 
     execution.signals.append(Signal(event.signal, event.payload))
     if event.signal_id:
         execution.signal_ids.add(event.signal_id)
-    execution.history_bytes += size(event.payload)
+    execution.history_bytes += total_size(event.payload)
 
 
 def _signal_consumed(execution: Execution, event: ev.SignalConsumed, _: int) -> None:

@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.domain.states import CURRENT_TASK_STATES, TaskState
 from perdure.domain.task import Attempt, TaskRun
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from perdure.domain.execution import Execution
     from perdure.domain.states import ExecutionState
-    from perdure.domain.value import Value
 
 _STATE_SLOTS: Final = max(TaskState) + 1
-
-
-def size(values: Mapping[str, Value]) -> int:
-    """Add up the encoded sizes of values, in bytes."""
-    return sum([len(value.encoded) for value in values.values()]) if values else 0
 
 
 def begin_graph(execution: Execution, time: int) -> None:
@@ -37,7 +32,7 @@ def begin_graph(execution: Execution, time: int) -> None:
         run.inputs, run.outputs, run.edges = copied.inputs, copied.outputs, copied.edges
         run.ignored = copied.ignored
         run.percent = 100
-        execution.history_bytes += size(copied.inputs) + size(copied.outputs)
+        execution.history_bytes += total_size(copied.inputs) + total_size(copied.outputs)
 
 
 def add_tasks(execution: Execution, task_ids: Iterable[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain.apply import control, lifecycle, rollback, tasks
-from perdure.domain.apply.entering import begin_graph, size
+from perdure.domain.apply.entering import begin_graph
 from perdure.domain.apply.lifecycle import open_first_attempt
 from perdure.domain.execution import Execution
 from perdure.domain.states import ExecutionState
 from perdure.domain.task import Attempt
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ def first_state(created: ev.ExecutionCreated, graph: Graph, execution_id: str, p
         sequence=1,
         update_time=time,
         schedule_due=created.schedule_time,
-        history_bytes=size(created.inputs) + size(created.parameters),
+        history_bytes=total_size(created.inputs) + total_size(created.parameters),
         priority=created.priority,
         labels=created.labels,
         description=created.description,

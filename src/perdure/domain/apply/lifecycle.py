@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain import events as ev
-from perdure.domain.apply.entering import add_tasks, begin_attempt, begin_graph, end_execution, size
-from perdure.domain.execution import CatcherState, Execution, Outcome, SnapshotMarker
+from perdure.domain.apply.entering import add_tasks, begin_attempt, begin_graph, end_execution
+from perdure.domain.execution import CatcherState, Execution, SnapshotMarker
 from perdure.domain.states import ExecutionState, Phase, Severity
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ def _cancelled(execution: Execution, _: ev.ExecutionCancelled, time: int) -> Non
 
 
 def _outcome_decided(execution: Execution, event: ev.OutcomeDecided, _: int) -> None:
-    execution.outcome = Outcome(event.state, event.failure, event.outputs)
+    execution.outcome = event
     execution.cancel_due = execution.restart_due = None
 
 
@@ -93,7 +94,7 @@ def _teardown_started(execution: Execution, event: ev.TeardownStarted, _: int) -
 
 def _parameters_changed(execution: Execution, event: ev.ParametersChanged, _: int) -> None:
     execution.parameters.update(event.parameters)
-    execution.history_bytes += size(event.parameters)
+    execution.history_bytes += total_size(event.parameters)
 
 
 def _snapshot_taken(execution: Execution, event: ev.SnapshotTaken, time: int) -> None:
@@ -109,7 +110,7 @@ def _snapshot_taken(execution: Execution, event: ev.SnapshotTaken, time: int) ->
             execution_attempt=execution.execution_attempt,
             attempt=run.attempt,
             time=time,
-            parameter_bytes=size(execution.parameters),
+            parameter_bytes=total_size(execution.parameters),
         )
     )
     execution.snapshot_count = event.number

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain import events as ev
-from perdure.domain.apply.entering import begin_attempt, close_attempt, end_task, enter, size
+from perdure.domain.apply.entering import begin_attempt, close_attempt, end_task, enter
 from perdure.domain.execution import ErrorEntry
 from perdure.domain.states import TERMINAL_TASK_STATES, Severity, TaskState
 from perdure.domain.task import Attempt, TaskRun
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def _started(execution: Execution, event: ev.TaskStarted, time: int) -> None:
     run.inputs = event.inputs
     run.sub_job_count = event.sub_job_count
     run.child = event.child
-    execution.history_bytes += size(event.inputs)
+    execution.history_bytes += total_size(event.inputs)
 
 
 def _retried(execution: Execution, event: ev.TaskRetried, time: int) -> None:
@@ -44,7 +45,7 @@ def _retried(execution: Execution, event: ev.TaskRetried, time: int) -> None:
     if event.inputs is not None:
         run.inputs = event.inputs
         run.sub_job_count = event.sub_job_count
-        execution.history_bytes += size(event.inputs)
+        execution.history_bytes += total_size(event.inputs)
 
 
 def _attempt_lost(execution: Execution, event: ev.TaskAttemptLost, time: int) -> None:
@@ -71,10 +72,10 @@ def _succeeded(execution: Execution, event: ev.TaskSucceeded, time: int) -> None
     run.percent = 100
     if run.sub_job_count:
         run.finished_sub_job_count = run.sub_job_count
-    execution.history_bytes += size(event.outputs)
+    execution.history_bytes += total_size(event.outputs)
 
 
-_AFTER_FAILURE: Final = {
+AFTER_FAILURE: Final = {
     ev.Resolution.RETRY: TaskState.RETRY_ON_HOLD,
     ev.Resolution.IGNORE: TaskState.SUCCEED,
     ev.Resolution.FAIL: TaskState.FAILED,
@@ -82,6 +83,7 @@ _AFTER_FAILURE: Final = {
     ev.Resolution.RESTART: TaskState.FAILED,
     ev.Resolution.HOLD: TaskState.RETRY_ON_HOLD,
 }
+"""The state of a task after a failed attempt, by what becomes of the failure."""
 _HANDLED: Final = frozenset({ev.Resolution.RETRY, ev.Resolution.IGNORE, ev.Resolution.RESTART, ev.Resolution.HOLD})
 
 
@@ -115,7 +117,7 @@ def _attempt_failed(execution: Execution, event: ev.TaskAttemptFailed, time: int
 def _resolve(execution: Execution, event: ev.TaskAttemptFailed | ev.FailureReleased, time: int) -> None:
     """Do to the task and the execution what the failure policy says."""
     run = execution.tasks[event.task_id]
-    state = _AFTER_FAILURE[event.resolution]
+    state = AFTER_FAILURE[event.resolution]
     if state in TERMINAL_TASK_STATES:
         end_task(execution, event.task_id, state, event.edges, time)
         run.ignored = event.resolution is ev.Resolution.IGNORE

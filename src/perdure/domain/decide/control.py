@@ -10,12 +10,12 @@ from perdure.domain.decide.failing import cancel_waiting, release_failure, skip_
 from perdure.domain.decide.gate import stop
 from perdure.domain.decide.joining import is_ready
 from perdure.domain.decide.running import fit, next_attempt, settle, start_ready, try_start
-from perdure.domain.decide.transition import total_size
 from perdure.domain.decide.undoing import give_up_undos
 from perdure.domain.errors import FieldViolation, InvalidRequest, NotFound, WrongState
 from perdure.domain.expression import ExpressionError
 from perdure.domain.limits import CANCEL_GRACE, PARAMETERS_MAX_BYTES
 from perdure.domain.states import Phase, TaskState
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from perdure.domain.decide.failing import expression_failure
-from perdure.domain.decide.transition import total_size
 from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import Expression, ForEach
 from perdure.domain.limits import FAN_OUT_MAX_ITEMS, PARAMETERS_MAX_BYTES
 from perdure.domain.states import Failure
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perdure.domain.decide.transition import Transition
-    from perdure.domain.execution import Execution, Outcome
+    from perdure.domain.execution import Execution
     from perdure.domain.states import Failure
 
 
@@ -37,7 +37,7 @@ def decide_outcome(
         end(transition, decided)
 
 
-def end(transition: Transition, outcome: ev.OutcomeDecided | Outcome) -> None:
+def end(transition: Transition, outcome: ev.OutcomeDecided) -> None:
     """End the execution as it was settled."""
     match outcome.state:
         case ExecutionState.SUCCEEDED:
@@ -49,7 +49,7 @@ def end(transition: Transition, outcome: ev.OutcomeDecided | Outcome) -> None:
             transition.emit(ev.ExecutionFailed(outcome.failure, outcome.outputs))
 
 
-def catches(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
+def catches(execution: Execution, outcome: ev.OutcomeDecided) -> bool:
     """Whether the catcher of the execution runs: it failed, and the catcher has not run for a task (row 56)."""
     catcher = execution.graph.error_catcher
     if not catcher or execution.start_time is None or execution.cancel_requested or catcher in execution.catchers:
@@ -57,7 +57,7 @@ def catches(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
     return outcome.failure is not None and outcome.failure.code != "HISTORY_LIMIT"
 
 
-def rolls_back(execution: Execution, outcome: ev.OutcomeDecided | Outcome) -> bool:
+def rolls_back(execution: Execution, outcome: ev.OutcomeDecided) -> bool:
     """Whether there is something to undo, or to tell that nobody knows whether it is done.
 
     An execution that has never started leaves alone what the one that it replays has done.

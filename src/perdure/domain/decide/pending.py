@@ -32,7 +32,7 @@ def pending_effects(execution: Execution) -> tuple[Effect, ...]:
     undos = (
         ef.OfferAttempt(task_id, execution.execution_attempt, run.attempt)
         for task_id, run in execution.in_state(TaskState.ROLLBACK_IN_PROCESS)
-        if run.undo is not None and not run.undo.waits
+        if run.is_being_undone
     )
     return (*forward, *undos)
 

@@ -45,8 +45,7 @@ def _current(transition: Transition, report: cmd.AttemptReport) -> TaskRun | Non
 def _undoes(transition: Transition, report: cmd.AttemptReport) -> bool:
     """Whether a report is about an attempt that is at work to undo its task."""
     run = _known(transition, report)
-    undoing = run is not None and run.state is TaskState.ROLLBACK_IN_PROCESS
-    return undoing and run is not None and run.undo is not None and not run.undo.waits
+    return run is not None and run.is_being_undone
 
 
 def _report_success(transition: Transition, report: cmd.ReportSuccess) -> None:

@@ -13,7 +13,7 @@ from perdure.domain.decide.gate import stop, stop_after, stops_before
 from perdure.domain.decide.inputs import NoInputs, work_out_inputs
 from perdure.domain.decide.joining import Join, is_being_caught, is_ready, join, next_tasks
 from perdure.domain.decide.suspending import begin_timer, open_approval, open_callback
-from perdure.domain.decide.transition import evaluate_edges, total_size
+from perdure.domain.decide.transition import evaluate_edges
 from perdure.domain.expression import ExpressionError
 from perdure.domain.integration import (
     Assign,
@@ -26,7 +26,7 @@ from perdure.domain.integration import (
 )
 from perdure.domain.limits import PARAMETERS_MAX_BYTES
 from perdure.domain.states import ExecutionState, Failure, TaskState
-from perdure.domain.value import NO_VALUES, Value
+from perdure.domain.value import NO_VALUES, Value, total_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

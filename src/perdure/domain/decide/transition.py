@@ -190,8 +190,3 @@ def evaluate_edges(run: TaskRun, scope: Scope, context: Context) -> tuple[bool, 
         except ExpressionError as error:
             raise ExpressionError(f"condition of the edge to {edge.target}: {error}") from error
     return tuple(results)
-
-
-def total_size(values: Mapping[str, Value]) -> int:
-    """Add up the encoded sizes of values, in bytes."""
-    return sum([len(value.encoded) for value in values.values()]) if values else 0

@@ -129,7 +129,7 @@ def give_up_undos(transition: Transition) -> None:
     execution = transition.execution
     for state in (TaskState.ROLLBACK_IN_PROCESS, TaskState.PENDING_ROLLBACK):
         for task_id, run in list(execution.in_state(state)):
-            if run.undo is not None and not run.undo.waits:
+            if run.is_being_undone:
                 transition.require(ef.StopAttempt(task_id, execution.execution_attempt, run.attempt))
             failure = Failure("CANCELLED_BY_FORCE", "the undo was given up by a forced cancel", retryable=False)
             transition.emit(ev.UndoAttemptFailed(task_id, run.attempt, failure, ev.UndoResolution.GIVE_UP))
