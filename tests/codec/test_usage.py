@@ -56,6 +56,20 @@ def test_an_execution_has_spent_the_time_since_its_last_event_as_it_is_now():
     assert execution_usage(on_hold, 9 * SECOND) == Usage(active=SECOND, waiting=3 * SECOND, retrying=4 * SECOND)
 
 
+def test_an_execution_that_undoes_a_task_is_at_work():
+    begin = (make_created(), ev.ExecutionStarted(), ev.TaskStarted("reserve", {}), ev.TaskSucceeded("reserve", 1))
+    ends = (*begin, ev.OutcomeDecided(ExecutionState.FAILED, FAILURE), ev.RollbackStarted(("reserve",)))
+    undoes = folded(*ends, ev.UndoStarted("reserve", 2))
+    before = execution_usage(undoes, undoes.update_time)
+    now = undoes.update_time + 5 * SECOND
+    assert execution_usage(undoes, now).active == before.active + 5 * SECOND
+    held = folded(
+        *ends, ev.UndoStarted("reserve", 2), ev.UndoAttemptFailed("reserve", 2, FAILURE, ev.UndoResolution.HOLD)
+    )
+    before = execution_usage(held, held.update_time)
+    assert execution_usage(held, held.update_time + 5 * SECOND).waiting == before.waiting + 5 * SECOND
+
+
 @given(histories())
 def test_looking_at_the_usage_changes_nothing_and_adds_up_to_the_age(history: list[Step]):
     execution = fold(history)

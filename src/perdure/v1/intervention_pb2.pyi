@@ -166,7 +166,8 @@ class StepExecutionRequest(_message.Message):
     @_builtins.property
     def modified_parameters(self) -> _containers.MessageMap[_builtins.str, _value_pb2.ValueType]:
         """Optional. New values of parameters by their keys, which are set before anything goes on; the others
-        stay. Any parameter of the integration may be set. 2 MiB together.
+        stay. Any parameter of the integration may be set. 2 MiB together. If the step repeats a failed attempt
+        at once, its inputs are computed anew from them; without new values it has those of the attempt before.
         """
 
     def __init__(
