@@ -9,6 +9,7 @@ import grpc
 
 from perdure.v1.execution_pb2 import Execution, ExecutionDetails, TaskExecutionDetails
 from perdure.v1.execution_service_pb2 import ExecuteRequest, WaitExecutionRequest, WatchExecutionRequest
+from tests.crash.endings import ENDINGS
 from tests.crash.system import LOCATION
 
 STATE = ExecutionDetails.State
@@ -38,12 +39,14 @@ class Load:
     """Jobs against a system whose server may die at any time.
 
     Attributes:
+        system: The system.
+        choose: Draws what is done.
         done: How many jobs have come to their end.
     """
 
     def __init__(self, system, choose):
-        self._system = system
-        self._choose = choose
+        self.system = system
+        self.choose = choose
         self._numbers = itertools.count(1)
         self.done = 0
 
@@ -66,9 +69,11 @@ class Load:
     async def job(self):
         """Does one job of a random kind."""
         number = next(self._numbers)
-        kind = self._choose.choice([*OUTPUTS, *HELD_UP, "twice", "refused"])
+        kind = self.choose.choice([*OUTPUTS, *HELD_UP, *ENDINGS, "twice", "refused"])
         if kind in HELD_UP:
-            await self._cancel_one(kind, number)
+            await self.cancel_one(kind, number)
+        elif kind in ENDINGS:
+            await ENDINGS[kind](self, number)
         elif kind == "twice":
             await self._execute_twice(number)
         elif kind == "refused":
@@ -92,19 +97,19 @@ class Load:
         return request
 
     async def _execute_one(self, integration, number):
-        method = self._choose.choice(METHODS)
+        method = self.choose.choice(METHODS)
         request = self.request(integration, number, method)
-        hurried = self._choose.random() < 0.3
+        hurried = self.choose.random() < 0.3
         response = await self._execute(request, hurried=hurried)
-        await self._follow(response.execution, number)
-        await self._expect(response.execution, STATE.SUCCEEDED, OUTPUTS[integration])
+        await self.follow(response.execution, number)
+        await self.expect(response.execution, STATE.SUCCEEDED, OUTPUTS[integration])
 
     async def _execute_twice(self, number):
         """Sends one request on two calls at once."""
         request = self.request("chain", number, Execution.POST)
         one, two = await asyncio.gather(self._execute(request), self._execute(request))
         assert one.execution == two.execution
-        await self._expect(one.execution, STATE.SUCCEEDED, OUTPUTS["chain"])
+        await self.expect(one.execution, STATE.SUCCEEDED, OUTPUTS["chain"])
 
     async def _be_refused(self, number):
         request = self.request("one_task", number, Execution.POST_TO_QUEUE)
@@ -112,58 +117,64 @@ class Load:
         with contextlib.suppress(grpc.aio.AioRpcError):
             await self._execute(request)
 
-    async def _cancel_one(self, integration, number):
-        """Cancels an execution after the first, second or third of its events."""
-        response = await self._execute(self.request(integration, number, Execution.POST_TO_QUEUE))
-        name = response.execution
-        events = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow(name, number, events, self._choose.randrange(1, 4)))
-            await events.wait()
-            await self._system.insist(lambda calls: calls.cancel(name, f"job {number}"))
-            await self._expect(name, STATE.CANCELLED, None)
+    async def cancel_one(self, integration, number, latest=4):
+        """Cancels an execution after one of its first events."""
+        name = await self.begin(integration, number)
+        threshold = self.choose.randrange(1, latest)
+
+        async def cancel(event):
+            if event.sequence == threshold:
+                await self.system.insist(lambda calls: calls.cancel(name, f"job {number}"))
+
+        await self.follow(name, number, cancel)
+        await self.expect(name, STATE.CANCELLED, None)
+
+    async def begin(self, integration, number, **fields):
+        """Starts an execution, with fields of the request; returns its name."""
+        request = self.request(integration, number, Execution.POST_TO_QUEUE)
+        request.MergeFrom(ExecuteRequest(**fields))
+        return (await self._execute(request)).execution
 
     async def _execute(self, request, *, hurried=False):
         """Starts an execution; in a hurry it gives up soon, then comes back with the same request."""
         if hurried:
-            life = await self._system.life()
+            life = await self.system.life()
             try:
-                return await life.calls.execute(request, timeout=self._choose.random() * 0.05)
+                return await life.calls.execute(request, timeout=self.choose.random() * 0.05)
             except grpc.aio.AioRpcError as error:
-                if not await self._system.may_go_on(life, error):
+                if not await self.system.may_go_on(life, error):
                     raise
-        return await self._system.insist(lambda calls: calls.execute(request))
+        return await self.system.insist(lambda calls: calls.execute(request))
 
-    async def _follow(self, name, number, seen=None, threshold=0):
-        """Watches an execution to its end, on as many streams as it takes.
-
-        `seen` is set as soon as there were `threshold` events.
-        """
+    async def follow(self, name, number, react=None):
+        """Watches an execution to its end, on as many streams as it takes; reacts to each event, if told how."""
         request = WatchExecutionRequest(name=name, from_beginning=True)
-        after, ended = 0, False
+        ended = False
         while not ended:
-            life = await self._system.life()
-            leave = self._choose.random() < 0.2
+            life = await self.system.life()
+            leave = self.choose.random() < 0.2
             try:
                 async with contextlib.aclosing(life.calls.watch(f"job {number}", request)) as messages:
                     async for message in messages:
                         request.cursor = message.cursor
                         for event in message.events.events:
-                            after = event.sequence
                             ended = ended or event.state_change.state in TERMINAL
-                        if seen is not None and (after >= threshold or ended):
-                            seen.set()
+                            if react is not None:
+                                await react(event)
                         if leave:
                             break
             except grpc.aio.AioRpcError as error:
-                if not await self._system.may_go_on(life, error):
+                if not await self.system.may_go_on(life, error):
                     raise
 
-    async def _expect(self, name, state, number):
+    async def expect(self, name, state, number, rollback=None):
+        """Asserts how an execution ends: the state, the result if it is known, what became of the rollback."""
         request = WaitExecutionRequest(name=name, view=Execution.VIEW_FULL)
-        execution = await self._system.insist(lambda calls: calls.wait(request))
-        execution = await self._system.insist(lambda calls: calls.get(name))
+        execution = await self.system.insist(lambda calls: calls.wait(request))
+        execution = await self.system.insist(lambda calls: calls.get(name))
         shown = STATE.Name(execution.execution_details.state)
         assert shown == STATE.Name(state), f"{name} is {shown}: {execution.error}"
+        if rollback is not None:
+            assert execution.execution_details.rollback.outcome == rollback, name
         if number is not None:
             assert execution.response_parameters["result"].int_value == number, name

@@ -18,7 +18,7 @@ from tests.crash.app import LEDGER_VARIABLE
 from tests.crash.plants import PLANT_VARIABLE
 
 PROJECT_ROOT = Path(__file__).parents[2]
-APP = "tests.crash.app:app"
+APP = "tests.crash.ending_app:app"
 PLANTED_APP = "tests.crash.planted_app:app"
 LEDGER = "ledger.jsonl"
 START_SECONDS = 60
