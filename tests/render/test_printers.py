@@ -91,6 +91,15 @@ def test_texts_cannot_leave_their_quotes():
     assert "a #quot;b#quot; \\ #59; --#gt; c" in print_mermaid(picture)
 
 
+@pytest.mark.parametrize("printer", PRINTERS)
+def test_control_characters_go_nowhere(printer):
+    printed = printer(picture_of_integration(ORDER, {"ship": "\x1b[31mShip\x00 it\nnow\x07"}))
+    assert "[31mShip  it now" in printed
+    assert not any(ord(character) < 32 and character != "\n" for character in printed)
+    if printer is print_svg:
+        ElementTree.fromstring(printed)
+
+
 @pytest.mark.slow
 def test_a_fan_of_two_thousand_is_printed_as_names():
     tasks = [task("a", *(f"t{at}" for at in range(1_998))), *(task(f"t{at}", "z") for at in range(1_998)), task("z")]

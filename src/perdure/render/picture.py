@@ -170,13 +170,18 @@ def _node(task: TaskConfig, names: Mapping[str, str], run: TaskRun | None) -> No
     title = names.get(task.task_id) or task.task_id
     return Node(
         key=task.task_id,
-        title=title,
+        title=_printable(title),
         subtitle=task.handler if task.handler != title else "",
         shape=shape,
         state=run.state if run else None,
         note=_note(run) if run else "",
         undo=task.rollback.handler if task.rollback else "",
     )
+
+
+def _printable(text: str) -> str:
+    """Leave out what would command a terminal or break a file: control characters, line ends among them."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def _note(run: TaskRun) -> str:
@@ -201,7 +206,7 @@ def _arrows(integration: Integration, tasks: Iterable[TaskConfig], execution: Ex
         run = execution.tasks.get(task.task_id) if execution else None
         for position, edge in enumerate(task.edges):
             taken = run.edges[position] if run is not None and run.edges is not None else None
-            yield Arrow(task.task_id, edge.target, edge.condition, Line.NEXT, taken)
+            yield Arrow(task.task_id, edge.target, _printable(edge.condition), Line.NEXT, taken)
         if task.error_catcher:
             for target in integration.error_catchers[task.error_catcher].start_tasks:
                 if target in shown:
