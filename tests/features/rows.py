@@ -107,10 +107,14 @@ NOT_YET: Final[dict[int, str]] = {
     37: "times at work and in wait are told, but waiting for a worker counts as work; processors are not measured",
     65: "there are no locks yet",
     66: "there are no wrappers yet",
+    68: "handlers, processes and sub-integrations are there; HTTP and gRPC calls have to be handlers",
+    69: "loops go over the output of a task, and not yet over a file",
     73: "every step is durable, without an exception",
+    74: "the limits are explicit, and what is larger is refused; nothing is stored elsewhere yet",
     75: "there is no masking yet",
     76: "there are no logs of executions yet",
     77: "there are no alerts yet; watches tell of every end",
+    80: "there are revisions, validation and deletion; drafts and publishing are still to come",
     82: "there is no authentication yet; the server listens on loopback",
 }
 """Rows without a test that proves them, each with what to know about it."""

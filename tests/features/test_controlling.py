@@ -186,7 +186,8 @@ async def test_settings_of_a_live_execution_can_be_changed():
 async def test_the_new_deadline_counts():
     async with local_server(app) as server:
         execution = (await server.client.start("waiting")).name
-        await server.client.update(execution, deadline=datetime.now(UTC) + timedelta(milliseconds=20))
-        shown = await server.client.wait(execution, timeout=SOON_SECONDS)
-        assert state(shown) == "FAILED"
-        assert shown.error.code == "DEADLINE_EXCEEDED"
+        deadline = datetime.now(UTC) + timedelta(milliseconds=20)
+        changed = await server.client.update(execution, deadline=deadline)
+        assert changed.deadline.ToDatetime(UTC) == deadline
+        shown = await ended(server.client, execution)
+        assert (state(shown), shown.error.code) == ("FAILED", "DEADLINE_EXCEEDED")

@@ -1,5 +1,7 @@
 """Row 67: breakpoints and stepping."""
 
+from datetime import timedelta
+
 from google.protobuf.duration_pb2 import Duration
 
 from perdure import App, TaskContext, TaskError
@@ -9,9 +11,10 @@ from perdure.testing.server import local_server
 from perdure.v1 import breakpoint_pb2
 from perdure.v1.breakpoint_pb2 import Breakpoint
 from perdure.v1.event_pb2 import ExecutionEvent
+from perdure.v1.execution_pb2 import ExecutionDetails
 from perdure.v1.intervention_pb2 import StepExecutionRequest
 from tests.features.feature import feature
-from tests.features.observing import SOON_SECONDS, ended, state, task_states, until_event
+from tests.features.observing import ended, state, task_states, until_event
 
 CONTINUE = StepExecutionRequest.ACTION_CONTINUE
 STEP = StepExecutionRequest.ACTION_STEP
@@ -97,6 +100,10 @@ async def test_an_execution_stops_at_a_failure_and_tries_again_when_told_to():
         assert state(await ended(server.client, execution)) == "SUCCEEDED"
 
 
+def stops_or_succeeds(event):
+    return event.HasField("breakpoint_change") or event.state_change.state == ExecutionDetails.SUCCEEDED
+
+
 def without_conditions(patch):
     patch.setattr("perdure.domain.decide.gate._holds", lambda *_: True)
 
@@ -108,7 +115,8 @@ async def test_an_execution_stops_if_the_condition_holds():
         small = (await server.client.start("calculate", {"n": 1}, breakpoints=breakpoints)).name
         large = (await server.client.start("calculate", {"n": 11}, breakpoints=breakpoints)).name
         await stands_at(server.client, large, "second")
-        assert state(await server.client.wait(small, timeout=SOON_SECONDS)) == "SUCCEEDED"
+        came = await until_event(server.client, small, stops_or_succeeds)
+        assert came.HasField("state_change")
 
 
 def without_stepping_through(patch):
@@ -168,4 +176,6 @@ async def test_a_stop_that_nobody_touches_expires():
         breakpoints.expire_after.CopyFrom(Duration(seconds=1))
         execution = (await server.client.start("calculate", {"n": 1}, breakpoints=breakpoints)).name
         await stands_at(server.client, execution, "second")
-        assert state(await server.client.wait(execution, timeout=1 + SOON_SECONDS)) == "SUCCEEDED"
+        stop = (await server.client.get(execution)).stopped_at_breakpoint
+        assert stop.expire_time.ToDatetime() - stop.stop_time.ToDatetime() == timedelta(seconds=1)
+        assert state(await ended(server.client, execution)) == "SUCCEEDED"

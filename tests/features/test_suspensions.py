@@ -147,8 +147,11 @@ def without_expiry(patch):
 @feature(59, without=without_expiry)
 async def test_a_suspension_is_rejected_when_it_expires():
     async with local_server(app) as server:
-        result = await server.client.execute("unanswered", timeout=SOON_SECONDS)
-        assert result.outputs == {"result": "approved: False, expired: True"}
+        execution = (await server.client.start("unanswered")).name
+        number = await until_asked(server.client, execution)
+        assert (await server.client.suspensions.get(execution, number)).HasField("expire_time")
+        shown = await ended(server.client, execution)
+        assert shown.response_parameters["result"].string_value == "approved: False, expired: True"
 
 
 def without_tacit_consent(patch):
@@ -234,7 +237,9 @@ def without_timeouts(patch):
 async def test_a_callback_fails_when_its_signal_does_not_come():
     async with local_server(app) as server:
         execution = (await server.client.start("impatient")).name
-        shown = await server.client.wait(execution, timeout=SOON_SECONDS)
+        number = await until_asked(server.client, execution)
+        assert (await server.client.suspensions.get(execution, number)).HasField("expire_time")
+        shown = await ended(server.client, execution)
         assert (state(shown), shown.error.code) == ("FAILED", "TIMEOUT")
 
 
