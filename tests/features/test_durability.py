@@ -33,7 +33,7 @@ def build(n: int) -> int:
 
 @app.integration
 def three_steps(n: int) -> int:
-    return prepare(prepare(prepare(n, id="one"), id="two"), id="three")
+    return prepare.with_id("three")(prepare.with_id("two")(prepare.with_id("one")(n)))
 
 
 @app.integration

@@ -33,7 +33,7 @@ def sleep_long() -> None:
 @app.integration
 def careful(price: float) -> None:
     with when(~execution.development):
-        total(price, id="charge")
+        total.with_id("charge")(price)
 
 
 @app.integration(searchable=["customer", "price"])

@@ -64,7 +64,7 @@ class Worker:
         async with asyncio.timeout(SOON_SECONDS):
             while True:
                 response = await self._session.read()
-                assert response is not grpc.aio.EOF, "the session has ended"
+                assert isinstance(response, pb.WorkResponse), "the session has ended"
                 if response.HasField(kind):
                     return getattr(response, kind)
 

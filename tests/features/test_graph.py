@@ -43,25 +43,25 @@ async def never_done() -> None:
 @app.integration
 def conditions(amount: int) -> None:
     with when(amount > 10):
-        double(amount, id="large")
+        double.with_id("large")(amount)
     with when(amount > 100):
-        double(amount, id="huge")
+        double.with_id("huge")(amount)
 
 
 @app.integration
 def first_of_all(amount: int) -> None:
     with first_match():
         with when(amount > 10):
-            double(amount, id="large")
+            double.with_id("large")(amount)
         with when(amount > 5):
-            double(amount, id="middling")
+            double.with_id("middling")(amount)
         with otherwise():
-            double(amount, id="small")
+            double.with_id("small")(amount)
 
 
 @app.integration
 def fourfold(n: int) -> int:
-    return twofold(twofold(n, id="once"), id="again")
+    return twofold(n) + twofold(n)
 
 
 @app.integration

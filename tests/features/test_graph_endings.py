@@ -38,8 +38,8 @@ def sweep() -> None: ...
 
 @app.integration
 def stay(room: str, amount: int) -> int:
-    book(room, id="first")
-    book(room, id="second")
+    book.with_id("first")(room)
+    book.with_id("second")(room)
     return pay(amount)
 
 

@@ -42,7 +42,7 @@ def work_second_time(ctx: TaskContext) -> int:
 
 @app.integration
 def calculate(n: int) -> int:
-    return add(add(add(n, id="first"), id="second"), id="third")
+    return add.with_id("third")(add.with_id("second")(add.with_id("first")(n)))
 
 
 @app.integration
