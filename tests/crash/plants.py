@@ -1,4 +1,4 @@
-"""Bugs that watches are known for elsewhere, to be planted into a server process.
+"""Bugs, most of them such as watches are known for elsewhere, to be planted into a server process.
 
 The variable CRASH_TESTS_PLANT names the one that is planted when this is imported. Nothing but the planted app does.
 """
@@ -10,6 +10,7 @@ import os
 
 from perdure.engine import active, queries
 from perdure.store.queries import POSITIONS_PER_COMMIT
+from perdure.store.records import Commit
 from perdure.store.sqlite import writer
 from perdure.watch import hub, ring, selection, start, stream, subject
 
@@ -132,6 +133,18 @@ def being_synced_too_early():
     replace(stream.Stream, "_catch_up", plant)
 
 
+def keeping_request_ids_in_a_commit_of_their_own():
+    create = active.ActiveSet.create
+
+    def plant(self, created, request):
+        landing = create(self, created, None)
+        if request is not None:
+            landing.add_done_callback(lambda _: self._store.submit(Commit(self._next_revision(), requests=[request])))
+        return landing
+
+    replace(active.ActiveSet, "create", plant)
+
+
 PLANTS = {
     plant.__name__: plant
     for plant in (
@@ -147,6 +160,10 @@ PLANTS = {
 }
 
 
+OTHER_PLANTS = {plant.__name__: plant for plant in (keeping_request_ids_in_a_commit_of_their_own,)}
+"""Bugs that are not about watches."""
+
+
 def plant_what_is_asked_for():
     """Plants the bug that the environment names."""
-    PLANTS[os.environ[PLANT_VARIABLE]]()
+    {**PLANTS, **OTHER_PLANTS}[os.environ[PLANT_VARIABLE]]()
