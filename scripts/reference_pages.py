@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from scripts import cli_page, errors_page, limits_page
+from scripts import cli_page, errors_page, features_page, limits_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "cli.md": cli_page.document,
     "errors.md": errors_page.document,
+    "features.md": features_page.document,
     "limits.md": limits_page.document,
 }
 
