@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from perdure.testing.checker import check
-from perdure.testing.logs import History, RunBegan, RunEnded
+from perdure.testing.logs import History, Logs, RunBegan, RunEnded
 from perdure.v1.event_pb2 import ExecutionEvent
 from perdure.v1.execution_pb2 import TaskExecutionDetails
 from tests.crash.endings import ENDINGS
@@ -66,7 +66,7 @@ async def dies(system, hit, doing):
 async def all_lives(tmp_path, job):
     """Does a job in one life after the other, each killed one commit later than the one before; returns their logs."""
     data = await deployed(tmp_path / "deployed")
-    found = []
+    found: list[tuple[Logs, bool]] = []
     async with asyncio.timeout(PATIENCE):
         while not found or all(has_died for _, has_died in found):
             hits = range(len(found) + 1, len(found) + 1 + AT_ONCE)
