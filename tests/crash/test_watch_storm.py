@@ -45,7 +45,8 @@ async def test_watchers_of_every_kind_see_what_happened_and_nothing_else(tmp_pat
 
 def compared_much(records):
     """Asserts that the run would have shown something, and says how much it was."""
-    faults = [record for record in records if isinstance(record, Fault)]
+    # A worker that a handler takes with it is no kill.
+    faults = [record for record in records if isinstance(record, Fault) and record.what != "worker lost"]
     streams = [record for record in records if isinstance(record, StreamOpened)]
     messages = [WatchResponse.FromString(record.message) for record in records if isinstance(record, StreamMessage)]
     happened = sum(len(record.events) for record in records if isinstance(record, History))
