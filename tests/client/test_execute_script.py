@@ -1,6 +1,7 @@
 """An Execute is not lost with its connection, and never runs twice."""
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -131,3 +132,12 @@ async def test_options_become_fields_of_the_request():
     assert dict(request.labels) == {"a": "b"}
     assert request.trigger_id == "api_trigger/x"
     assert not request.HasField("max_runtime")
+
+
+async def test_a_retention_that_there_is_not_is_refused_with_those_that_there_are():
+    service = ScriptedService()
+    unknown: Any = "bogus"
+    async with scripted(service) as client:
+        with pytest.raises(ValueError, match=r"savepoint_retention is 'bogus'; .* SAVEPOINT_RETENTION_LAST"):
+            await client.execute("order", savepoint_retention=unknown)
+    assert service.execute_requests == []

@@ -1,5 +1,7 @@
 """What looks into an execution: exports are whole or fail, lists go page by page, requests name what is meant."""
 
+from typing import Any
+
 import grpc
 import pytest
 
@@ -139,3 +141,15 @@ async def test_a_picture_is_of_an_integration_a_revision_or_an_execution(service
         ANY,
     ]
     assert service.requests[2].format == RenderIntegrationRequest.FORMAT_TERMINAL
+
+
+async def test_a_form_that_there_is_not_is_refused_with_those_that_there_are(service):
+    allowed = "FORMAT_TERMINAL, FORMAT_SVG, FORMAT_MERMAID, FORMAT_DOT"
+    async with scripted(service) as client:
+        for draw in (client.render_execution, client.render_integration):
+            unknown: list[Any] = ["bogus", 99, None]
+            for bogus in unknown:
+                with pytest.raises(ValueError, match=r"picture is .* one of FORMAT_") as caught:
+                    await draw("e1", picture=bogus)
+                assert set(allowed.split(", ")) <= set(str(caught.value).replace(",", "").split())
+    assert service.requests == []

@@ -195,3 +195,19 @@ async def test_refusals_keep_their_reasons(code, reason, kind):
     with pytest.raises(kind) as caught:
         await made(lambda client: client.suspensions.lift("e1", 1), abort(code, reason))
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.pause(None),
+        lambda client: client.cancel(None),
+        lambda client: client.start(None),
+    ],
+)
+async def test_a_name_that_is_no_text_is_refused(call):
+    service = ScriptedService()
+    async with scripted(service) as client:
+        with pytest.raises(TypeError, match="is a text and not NoneType"):
+            await call(client)
+    assert service.requests == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.client.base import ClientBase
+from perdure.client.choices import checked_choice
 from perdure.client.exporting import Export
 from perdure.client.paging import Pages, checked_page_size
 from perdure.v1.comparison_pb2 import CompareExecutionSnapshotsRequest
@@ -138,9 +139,13 @@ class Inspections(ClientBase):
             integration: Its name.
             revision: The revision to draw; the latest if it is empty.
             picture: The form of the picture.
+
+        Raises:
+            ValueError: The contract has no such form.
         """
+        form = checked_choice("picture", picture, RenderIntegrationRequest.Format)
         name = self.scope.revision(integration, revision) if revision else self.scope.integration(integration)
-        request = RenderIntegrationRequest(name=name, format=picture)
+        request = RenderIntegrationRequest(name=name, format=form)
         return await self._calls.call(self._connection.integrations.RenderIntegration, request)
 
     async def render_execution(
@@ -154,6 +159,10 @@ class Inspections(ClientBase):
         Args:
             execution: Its name.
             picture: The form of the picture.
+
+        Raises:
+            ValueError: The contract has no such form.
         """
-        request = RenderIntegrationRequest(name=self.scope.execution(execution), format=picture)
+        form = checked_choice("picture", picture, RenderIntegrationRequest.Format)
+        request = RenderIntegrationRequest(name=self.scope.execution(execution), format=form)
         return await self._calls.call(self._connection.integrations.RenderIntegration, request)

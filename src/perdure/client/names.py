@@ -34,7 +34,7 @@ class Scope:
 
     def integration(self, name: str) -> str:
         """Complete the name of an integration; `-` is any."""
-        return name if name.startswith(FULL) else integration_name(self.project, self.location, name)
+        return name if _is_full(name, "an integration") else integration_name(self.project, self.location, name)
 
     def revision(self, integration: str, revision: str) -> str:
         """Complete the name of a revision of an integration."""
@@ -42,7 +42,7 @@ class Scope:
 
     def execution(self, name: str) -> str:
         """Complete the name of an execution, whose id is unique in the project."""
-        return name if name.startswith(FULL) else execution_name(self.project, self.location, WILDCARD, name)
+        return name if _is_full(name, "an execution") else execution_name(self.project, self.location, WILDCARD, name)
 
     def snapshot(self, execution: str, number: int) -> str:
         """Write the name of a snapshot of an execution."""
@@ -51,6 +51,17 @@ class Scope:
     def suspension(self, execution: str, number: int) -> str:
         """Write the name of a suspension of an execution."""
         return f"{self.execution(execution)}/suspensions/{number}"
+
+
+def _is_full(name: str, what: str) -> bool:
+    """Tell a full name from an id.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of {what} is a text and not {type(name).__name__}")
+    return name.startswith(FULL)
 
 
 def last_part(name: str) -> str:

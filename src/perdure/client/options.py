@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from perdure.client.choices import checked_choice
 from perdure.client.values import to_messages
 from perdure.v1.execution_pb2 import Execution
 
@@ -106,7 +107,11 @@ class UpdateOptions(TypedDict, total=False):
 
 
 def set_options(request: ExecuteRequest, options: ExecuteOptions) -> None:
-    """Write the options that are given into a request."""
+    """Write the options that are given into a request.
+
+    Raises:
+        ValueError: The contract has no such retention.
+    """
     for field in ("trigger_id", "request_id", "user_execution_id", "revision_id", "description"):
         setattr(request, field, options.get(field, ""))
     request.labels.update(options.get("labels", {}))
@@ -122,7 +127,8 @@ def set_options(request: ExecuteRequest, options: ExecuteOptions) -> None:
         request.breakpoints.CopyFrom(options["breakpoints"])
     request.development = options.get("development", False)
     if "savepoint_retention" in options:
-        request.savepoint_retention = options["savepoint_retention"]
+        retention = options["savepoint_retention"]
+        request.savepoint_retention = checked_choice("savepoint_retention", retention, Execution.SavepointRetention)
 
 
 def set_replay_options(request: ReplayExecutionRequest, options: ReplayOptions) -> None:
