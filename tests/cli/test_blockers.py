@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from perdure.cli.blockers import _BY_PEOPLE, _COMMANDS, _ENDS, explanation_lines
-from perdure.v1.breakpoint_pb2 import BreakpointStop
+from perdure.v1.breakpoint_pb2 import Breakpoint, BreakpointStop
 from perdure.v1.execution_pb2 import ExecutionDetails
 from perdure.v1.explanation_pb2 import Blocker, ExplainExecutionResponse
 
@@ -86,6 +86,11 @@ def test_a_kind_that_is_not_known_yet_has_its_message():
         ({"on_hold": Blocker.OnHold()}, True, "→ perdure execute --held order-A1"),
         ({"callback": Blocker.Callback(signal="paid")}, True, "→ perdure signal order-A1 paid"),
         ({"breakpoint": BreakpointStop()}, True, "→ perdure step order-A1  or  perdure step order-A1 --continue"),
+        (
+            {"breakpoint": BreakpointStop(position=Breakpoint.POSITION_ON_FAILURE)},
+            True,
+            "order-A1 --continue  or  perdure step order-A1 --retry",
+        ),
         ({"queued": Blocker.Queued(handler="h", ahead=3, workers=1)}, False, "M."),
         ({"no_worker": Blocker.NoWorker(handler="h")}, True, "→ perdure worker --app MODULE:NAME"),
         ({"worker_silent": Blocker.WorkerSilent(worker="w", lease_end_time=at(4))}, False, "M.  (in 4.0s)"),

@@ -150,3 +150,15 @@ def test_what_the_original_had_done_is_shown_as_done():
 def test_the_full_name_comes_from_the_events():
     named = ExecutionEvent(execution="projects/p/locations/l/integrations/order/executions/e1")
     assert board_of(named).execution == named.execution
+
+
+def test_a_success_leaves_no_failure_but_what_was_said():
+    lost = Error(code="LEASE_LOST", message="the worker is lost")
+    board = board_of(task(1, TaskExecutionDetails.IN_PROCESS), task(2, TaskExecutionDetails.IN_PROCESS, 2, lost))
+    assert board.tasks["charge"].note == "LEASE_LOST: the worker is lost"
+    said = ExecutionEvent.MessageChange(task_number="charge", message="half")
+    talking = board_of(task(2, TaskExecutionDetails.IN_PROCESS, 2, lost), event(3, message_change=said))
+    for each in (board, talking):
+        each.take(task(4, TaskExecutionDetails.SUCCEED, attempt=2))
+    assert board.tasks["charge"].note == ""
+    assert talking.tasks["charge"].note == "half"

@@ -84,7 +84,15 @@ def test_a_row_is_not_cut_where_there_is_no_terminal(capsys):
 
 @pytest.mark.parametrize(
     ("microseconds", "text"),
-    [(0, "0ms"), (1_500, "2ms"), (1_500_000, "1.5s"), (61_000_000, "1m01s"), (3_660_000_000, "1h01m")],
+    [
+        (0, "0ms"),
+        (1_500, "2ms"),
+        (1_500_000, "1.5s"),
+        (61_000_000, "1m01s"),
+        (3_660_000_000, "1h01m"),
+        (172_740_000_000, "47h59m"),
+        (98_237_520_000_000, "1137d00h"),
+    ],
 )
 def test_lengths_have_the_unit_that_suits_them(microseconds, text):
     assert length_text(microseconds) == text

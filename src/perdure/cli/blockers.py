@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.cli.text import length_text
 from perdure.client.names import last_part
+from perdure.v1.breakpoint_pb2 import Breakpoint
 from perdure.v1.execution_pb2 import ExecutionDetails
 
 if TYPE_CHECKING:
@@ -113,8 +114,11 @@ def _resume(_: Blocker, execution_id: str) -> str:
     return f"perdure resume {execution_id}"
 
 
-def _step(_: Blocker, execution_id: str) -> str:
-    return f"perdure step {execution_id}  or  perdure step {execution_id} --continue"
+def _step(blocker: Blocker, execution_id: str) -> str:
+    steps = f"perdure step {execution_id}  or  perdure step {execution_id} --continue"
+    if blocker.breakpoint.position == Breakpoint.POSITION_ON_FAILURE:
+        return f"{steps}  or  perdure step {execution_id} --retry"
+    return steps
 
 
 def _work(_: Blocker, __: str) -> str:

@@ -32,6 +32,7 @@ class TaskRow:
         begun: When its attempt began, in microseconds; None before the first, and if it was skipped.
         ended: When it entered the state that it is in, unless it is at work.
         note: The last message, failure or progress.
+        failure: The last failure, which is no note any more once the task has succeeded.
     """
 
     task_number: str
@@ -40,6 +41,7 @@ class TaskRow:
     begun: int | None = None
     ended: int | None = None
     note: str = ""
+    failure: str = ""
 
     def length(self, now: int) -> str:
         """Write how long it has taken so far, or took."""
@@ -147,7 +149,9 @@ class Board:
             row.begun = self.latest
         row.ended = None if change.state in _RUNNING | _WAITING else self.latest
         if change.HasField("error"):
-            row.note = safe(f"{change.error.code}: {change.error.message}")
+            row.note = row.failure = safe(f"{change.error.code}: {change.error.message}")
+        elif change.state == TaskExecutionDetails.SUCCEED and row.note == row.failure:
+            row.note = ""
 
     def _take_progress(self, event: ExecutionEvent) -> None:
         change = event.progress_change

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 _BreakpointChange = ExecutionEvent.BreakpointChange
 _STEP_WORDS: Final = {
-    _BreakpointChange.CAUSE_STOPPED: "stopped",
-    _BreakpointChange.CAUSE_CONTINUED: "goes on from",
-    _BreakpointChange.CAUSE_STEPPED: "makes a step from",
+    _BreakpointChange.CAUSE_CONTINUED: "goes on",
+    _BreakpointChange.CAUSE_STEPPED: "makes a step",
     _BreakpointChange.CAUSE_RETRIED: "tries again",
     _BreakpointChange.CAUSE_EXPIRED: "the stop expired",
     _BreakpointChange.CAUSE_ENDED: "the stop ended",
@@ -30,9 +29,11 @@ _CATCHER_WORDS: Final = {
 
 def stop_text(change: ExecutionEvent.BreakpointChange) -> str:
     """Say where an execution stopped, or how it left a stop."""
-    place = place_text(change.stop.task_number, change.stop.position)
+    if change.cause == _BreakpointChange.CAUSE_STOPPED:
+        return f"stopped {place_text(change.stop.task_number, change.stop.position)}"
+    # Where it was stopped is told once, when it stopped.
     runs = f", runs {change.task_number}" if change.task_number else ""
-    return f"{_STEP_WORDS.get(change.cause, 'changed')} {place}{runs}"
+    return f"{_STEP_WORDS.get(change.cause, 'changed')}{runs}"
 
 
 def suspension_text(change: ExecutionEvent.SuspensionChange) -> str:
@@ -40,7 +41,8 @@ def suspension_text(change: ExecutionEvent.SuspensionChange) -> str:
     if change.reminder:
         return f"suspension {change.suspension_number} is still open"
     if change.state == Suspension.RESOLUTION_STATE_PENDING:
-        return f"suspension {change.suspension_number} waits"
+        performed = f", performed by worker {change.worker}" if change.worker else ""
+        return f"suspension {change.suspension_number} waits{performed}"
     state = Suspension.ResolutionState.Name(change.state).removeprefix("RESOLUTION_STATE_")
     result = f": {change.suspension_result}" if change.suspension_result else ""
     return f"suspension {change.suspension_number} {state} by {change.resolver}{result}"

@@ -33,6 +33,17 @@ def summary_row(summary: EventSummary) -> tuple[str, ...]:
     )
 
 
+def _task_text(task: ExecutionEvent.TaskChange) -> str:
+    parts = [
+        TaskExecutionDetails.TaskExecutionState.Name(task.state),
+        f"attempt {task.attempt}" if task.attempt else "",
+        task.error.code,
+        task.error.message,
+        f"because: {task.reason}" if task.reason else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
 def _what(event: ExecutionEvent, change: str) -> str:
     if change == "created":
         return ExecutionDetails.State.Name(event.created.state)
@@ -40,9 +51,7 @@ def _what(event: ExecutionEvent, change: str) -> str:
         error = event.state_change.error
         return f"{ExecutionDetails.State.Name(event.state_change.state)} {error.code} {error.message}".rstrip()
     if change == "task_change":
-        task = event.task_change
-        state = TaskExecutionDetails.TaskExecutionState.Name(task.state)
-        return f"{state} attempt {task.attempt} {task.error.code} {task.error.message}".rstrip()
+        return _task_text(event.task_change)
     if change == "progress_change":
         return f"{event.progress_change.percent}%"
     return {
