@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from perdure.v1.step_pb2 import ExecutionStep, ListExecutionStepsResponse
+from tests.cli.conftest import Commands
+from tests.client.scripted_server import ScriptedService, answer, served_elsewhere
+
 
 @pytest.fixture(scope="module")
 def shipped(perdure):
@@ -77,5 +81,29 @@ def test_pictures_are_for_the_terminal_or_a_file(perdure, shipped, tmp_path):
     assert file.read_text(encoding="utf-8").lstrip().startswith(("<svg", "<?xml"))
     assert "flowchart" in perdure("render", "shipment", "--format", "mermaid").stdout
     assert "digraph" in perdure("render", "shipment", "--format", "dot").stdout
+    text = tmp_path / "shipment.txt"
+    assert perdure("render", "shipment", "-o", text).exit_code == 0
+    assert text.read_text(encoding="utf-8") == drawn.stdout
+    picture = tmp_path / "shipment.png"
+    refused = perdure("render", "shipment", "-o", picture)
+    assert refused.exit_code == 2
+    assert ".png is no form of a picture" in refused.stderr
+    assert ".svg, .mmd" in refused.stderr
+    assert not picture.exists()
+    assert perdure("render", "shipment", "-o", picture, "--format", "dot").exit_code == 0
+    assert picture.read_text(encoding="utf-8").startswith("digraph")
     assert perdure("render").exit_code == 2
     assert perdure("render", "shipment", "--execution", shipped).exit_code == 2
+
+
+def test_steps_of_several_execution_attempts_are_told_apart():
+    service = ScriptedService()
+    steps = [ExecutionStep(step_number=n, task_number="t", execution_attempt=n, attempt=1) for n in (1, 2)]
+    service.steps.append(answer(ListExecutionStepsResponse(execution_steps=steps)))
+    with served_elsewhere(service) as address:
+        shown = [line.split()[:4] for line in Commands(address)("steps", "e1").stdout.splitlines()]
+    assert shown == [
+        ["STEP", "EXECUTION", "ATTEMPT", "TASK"],
+        ["1", "1", "t", "unspecified"],
+        ["2", "2", "t", "unspecified"],
+    ]

@@ -4,8 +4,10 @@ import json
 
 import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
 
-from perdure.v1.execution_pb2 import Execution
+from perdure.v1.execution_pb2 import Execution, ExecutionDetails
+from perdure.v1.explanation_pb2 import Blocker, ExplainExecutionResponse
 from tests.cli.conftest import ANSWERS_WITHIN, Commands
 from tests.cli.conftest import start as launch
 from tests.client.scripted_server import NAME, ScriptedService, abort, answer, served_elsewhere
@@ -76,6 +78,14 @@ def test_a_purchase_is_approved_and_paid(perdure):
 def test_a_suspension_is_decided_once_and_named_in_each_way(perdure):
     start(perdure, "purchase", "buy-2", "sku=pen")
     waiting(perdure, "buy-2")
+    for nobody in ("", " "):
+        refused = perdure("lift", "buy-2", "--as", nobody)
+        assert refused.exit_code == 2
+        assert "the identity is empty" in refused.stderr
+    twice = perdure("lift", f"{PURCHASE}/buy-2/suspensions/1", 2)
+    assert twice.exit_code == 2
+    assert "ends in its number, 1; leave 2 out" in twice.stderr
+    assert "which ends in its number" in perdure("lift", f"{PURCHASE}/buy-2/suspensions/x").stderr
     assert perdure("reject", f"{PURCHASE}/buy-2/suspensions/1", "--result", "no").exit_code == 0
     assert perdure("reject", "buy-2", 1).exit_code == 0
     late = perdure("lift", "buy-2", 1)
@@ -136,6 +146,10 @@ def test_stepping_runs_one_task_at_a_time(perdure):
     assert perdure("step", "step-1", "--task", "nothing").exit_code == 3
     assert perdure("step", "step-1", "--retry").exit_code == 3
     assert perdure("step", "step-1", "--continue", "--task", "ship").exit_code == 2
+    for several in (["--step", "--continue"], ["--continue", "--retry"], ["--step", "--retry"]):
+        refused = perdure("step", "step-1", *several)
+        assert refused.exit_code == 2
+        assert f"give one of {' and '.join(several)}" in refused.stderr
     assert perdure("step", "step-1", "--continue").exit_code == 0
     assert ended(perdure, "step-1")["responseParameters"]["result"]["intValue"] == "3"
     late = perdure("step", "step-1")
@@ -162,6 +176,15 @@ def test_breakpoints_are_set_listed_and_cleared(perdure):
     perdure.json("cancel", "break-1", "--force", "--wait")
 
 
+def changed(perdure, *options):
+    """What `perdure update` says that it changed."""
+    updated = perdure("update", "update-1", *options)
+    assert updated.exit_code == 0, updated.stderr
+    name, *facts = [line.split() for line in updated.stdout.splitlines()]
+    assert name[0] == "execution"
+    return facts
+
+
 def test_labels_are_changed_one_by_one_and_the_rest_as_a_whole(perdure):
     start(perdure, "purchase", "update-1", "sku=pen", "--label", "a=1", "--label", "b=2")
     options = ["--label", "c=3", "--no-label", "a", "--priority", "7", "--deadline", "2999-01-01T00:00:00Z"]
@@ -169,7 +192,18 @@ def test_labels_are_changed_one_by_one_and_the_rest_as_a_whole(perdure):
     assert (updated["labels"], updated["priority"]) == ({"b": "2", "c": "3"}, 7)
     assert updated["deadline"] == "2999-01-01T00:00:00Z"
     assert "deadline" not in perdure.json("update", "update-1", "--no-deadline", "--description", "later")
-    assert "priority" in perdure("update", "update-1", "--priority", "8").stdout
+    got = [line.split(maxsplit=1) for line in perdure("get", "update-1").stdout.splitlines()]
+    assert {("description", "later"), ("priority", "7")} <= {tuple(row) for row in got}
+    assert "deadline" not in {row[0] for row in got if row}
+    assert changed(perdure, "--priority", "0") == [["priority", "0"]]
+    deadline = changed(perdure, "--deadline", "2999-01-01T00:00:00Z")
+    assert deadline == [["deadline", "2999-01-01", "00:00:00.000Z"]]
+    got = perdure("get", "update-1").stdout
+    assert "priority" not in got
+    assert deadline[0] in [line.split() for line in got.splitlines()]
+    assert changed(perdure, "--no-deadline", "--no-development") == [["deadline", "none"], ["development", "no"]]
+    assert changed(perdure, "--no-label", "b") == [["label", "c=3"]]
+    assert changed(perdure, "--no-label", "c", "--description", "") == [["label", "none"], ["description", "none"]]
     assert perdure("update", "update-1").exit_code == 2
     perdure.json("cancel", "update-1", "--force", "--wait")
 
@@ -246,13 +280,56 @@ def test_a_deletion_is_asked_for_and_leaves_nothing(perdure):
     asked = perdure("delete", "gone-1")
     assert asked.exit_code == 2
     assert "give --yes" in asked.stderr
-    assert perdure("delete", "gone-1", "--history-only", "--yes").exit_code == 0
+    emptied = perdure("delete", "gone-1", "--history-only", "--yes")
+    assert emptied.exit_code == 0
+    assert emptied.stdout.split()[:2] == ["history", "deleted"]
+    assert list(perdure.json("delete", "gone-1", "--history-only", "--yes")) == ["historyDeleted"]
     assert "the history of its tasks is deleted" in perdure("get", "gone-1").stdout
     assert "reason: HISTORY_DELETED" in perdure("events", "gone-1").stderr
-    deleted = perdure("delete", "gone-1", "nothing-1", "--yes", "-o", "json")
+    start(perdure, "shipment", "gone-2", "sku=pen")
+    ended(perdure, "gone-2")
+    deleted = perdure("delete", "gone-1", "nothing-1", "gone-2", "--yes", "-o", "json")
     assert deleted.exit_code == 3
-    assert [name.rpartition("/")[2] for name in json.loads(deleted.stdout)["deleted"]] == ["gone-1"]
-    assert perdure("get", "gone-1").exit_code == 3
+    assert [name.rpartition("/")[2] for name in json.loads(deleted.stdout)["deleted"]] == ["gone-1", "gone-2"]
+    assert "not deleted: nothing-1" in deleted.stderr
+    assert deleted.stderr.count("not deleted:") == deleted.stderr.count("error:") == 1
+    assert perdure("get", "gone-2").exit_code == 3
+
+
+def test_of_several_deletions_the_worst_tells_the_exit_code_and_none_is_tried_where_nobody_answers():
+    service = ScriptedService()
+    refusals = [(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"), (grpc.StatusCode.NOT_FOUND, "EXECUTION_NOT_FOUND")]
+    service.steps.extend(abort(*refusal) for refusal in (*refusals, refusals[0]))
+    with served_elsewhere(service) as address:
+        assert Commands(address)("delete", "e1", "e2", "e3", "--yes").exit_code == 3
+    service.steps.extend([answer(Empty()), abort(grpc.StatusCode.UNAVAILABLE)])
+    with served_elsewhere(service) as address:
+        cut = Commands(address)("delete", "e1", "e2", "e3", "e4", "--yes")
+    assert cut.exit_code == 5
+    assert cut.stdout.endswith("/executions/e1\n")
+    assert "not deleted: e2" in cut.stderr
+    assert "not tried: e3, e4" in cut.stderr
+    assert len(service.requests) == 5
+
+
+def test_an_undo_that_waits_for_its_next_attempt_is_found_and_a_retry_is_none():
+    service = ScriptedService()
+    blockers = [
+        Blocker(task_number="ship", retry=Blocker.Retry(attempt=2)),
+        Blocker(task_number="charge", retry=Blocker.Retry(attempt=3)),
+    ]
+    service.steps.extend([answer(ExplainExecutionResponse(blockers=blockers)), answer(Execution(name=NAME))])
+    rollback = ExecutionDetails.Rollback(pending_tasks=["charge", "reserve"])
+    service.gets.append(answer(Execution(name=NAME, execution_details=ExecutionDetails(rollback=rollback))))
+    with served_elsewhere(service) as address:
+        assert Commands(address)("undo", "e1", "retry").exit_code == 0
+    assert service.requests[-1].task_number == "charge"
+    service.steps.append(answer(ExplainExecutionResponse(blockers=blockers)))
+    service.gets.append(answer(Execution(name=NAME)))
+    with served_elsewhere(service) as address:
+        none = Commands(address)("undo", "e1", "retry")
+    assert none.exit_code == 3
+    assert "no undo is held or waits" in none.stderr
 
 
 def test_development_lets_a_live_execution_be_deleted(perdure):

@@ -50,7 +50,13 @@ def decision_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.argument("execution", metavar="EXECUTION|SUSPENSION", shell_complete=complete_execution)
     @click.argument("number", type=click.IntRange(min=1), required=False, shell_complete=complete_suspension)
     @click.option("--result", default="", help="A text that becomes an output of the task.")
-    @click.option("--as", "resolver", default="", metavar="IDENTITY", help="Who decides, if it is not the caller.")
+    @click.option(
+        "--as",
+        "resolver",
+        callback=_read_identity,
+        metavar="IDENTITY",
+        help="Who decides, if it is not the caller.",
+    )
     @output_option
     @connection_options
     @functools.wraps(function)
@@ -91,11 +97,20 @@ async def decide(arguments: Decision, *, lifts: bool) -> ExitCode:
     return ExitCode.OK
 
 
+def _read_identity(context: click.Context, parameter: click.Parameter, text: str | None) -> str:
+    """Take who decides; nobody named is the caller, an empty name, as of a variable that is not set, is a fault."""
+    if text is not None and not text.strip():
+        raise click.BadParameter("the identity is empty; leave --as out to decide as the caller", context, parameter)
+    return text or ""
+
+
 async def _named(client: Client, text: str, number: int | None) -> tuple[str, int] | None:
     """Find the execution and the number that are meant; None, with a word, if nothing is open."""
     execution, separator, tail = text.partition(_SEPARATOR)
-    if separator and (number is not None or not tail.isdecimal()):
+    if separator and not tail.isdecimal():
         raise click.UsageError(f"{text!r} is to be the full name of a suspension, which ends in its number")
+    if separator and number is not None:
+        raise click.UsageError(f"the name of the suspension ends in its number, {tail}; leave {number} out")
     if separator:
         return execution, int(tail)
     if number is not None:

@@ -10,8 +10,11 @@ import click
 from perdure.cli.completion import complete_execution
 from perdure.cli.connection import Connection, connection_options
 from perdure.cli.exit_codes import ExitCode
+from perdure.cli.failures import report
 from perdure.cli.output import output_option, print_facts, print_json
 from perdure.cli.running import run
+from perdure.cli.text import safe
+from perdure.client.errors import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +49,8 @@ Examples:
 def command(**arguments: Unpack[_Arguments]) -> None:
     """Delete executions that have ended, each with those below it, orphans aside.
 
-    There is no way back. Asks before it does unless --yes is given, which it has to be where nobody can be asked.
+    There is no way back. One that is refused does not keep the others from being deleted; the exit code is that of the
+    worst. Asks before it does unless --yes is given, which it has to be where nobody can be asked.
     """
     if not arguments["yes"]:
         _ask(arguments)
@@ -75,14 +79,36 @@ def _ask(arguments: _Arguments) -> None:
 
 async def _delete(arguments: _Arguments) -> ExitCode:
     deleted: list[str] = []
+    worst = ExitCode.OK
+    left = list(arguments["executions"])
     try:
         async with arguments["connection"].client() as client:
-            for execution in arguments["executions"]:
-                await client.delete(execution, force=arguments["force"], history_only=arguments["history_only"])
-                deleted.append(client.scope.execution(execution))
+            while left and worst < ExitCode.UNREACHABLE:
+                execution = left[0]
+                try:
+                    await client.delete(execution, force=arguments["force"], history_only=arguments["history_only"])
+                    deleted.append(client.scope.execution(execution))
+                except ClientError as error:
+                    worst = max(worst, _refused(execution, error, arguments))
+                left.pop(0)
     finally:
-        if arguments["output"] == "json":
-            print_json({"deleted": deleted})
-        else:
-            print_facts(("deleted", name) for name in deleted)
-    return ExitCode.OK
+        _print_deleted(deleted, arguments)
+    if left:
+        # Where nobody answers, each of the others would wait for as long again.
+        click.echo(f"not tried: {safe(', '.join(left))}", err=True)
+    return worst
+
+
+def _refused(execution: str, error: ClientError, arguments: _Arguments) -> ExitCode:
+    """Tell of one that is not deleted, and which it is where that could be another one."""
+    if len(arguments["executions"]) > 1:
+        click.echo(f"not deleted: {safe(execution)}", err=True)
+    return report(error, arguments["connection"].server)
+
+
+def _print_deleted(deleted: Sequence[str], arguments: _Arguments) -> None:
+    history_only = arguments["history_only"]
+    if arguments["output"] == "json":
+        print_json({"historyDeleted" if history_only else "deleted": deleted})
+    else:
+        print_facts(("history deleted" if history_only else "deleted", name) for name in deleted)

@@ -83,11 +83,14 @@ def _facts(execution: Execution, board: Board) -> Iterator[tuple[str, str]]:
     yield "phase", board.doing
     yield "suspensions", ", ".join(f"{number} ({task})" for number, task in board.suspensions.items())
     yield from standing_facts(execution)
+    yield "description", execution.description
+    yield "priority", str(execution.priority or "")
     yield "revision", execution.integration_revision_id
     yield "trigger", execution.trigger_id
     yield "created", instant_text(execution.create_time)
     yield "started", instant_text(execution.start_time)
     yield "ended", instant_text(execution.end_time)
+    yield "deadline", instant_text(execution.deadline)
     yield "goes on at", instant_text(execution.next_execution_time)
     yield "duration", length_text(execution.duration.ToMicroseconds()) if execution.HasField("start_time") else ""
     yield "progress", f"{execution.progress.percent}%, {_counts(execution.progress)}"

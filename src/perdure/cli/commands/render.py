@@ -23,7 +23,15 @@ _FORMATS: Final = {
     "mermaid": RenderIntegrationRequest.FORMAT_MERMAID,
     "dot": RenderIntegrationRequest.FORMAT_DOT,
 }
-_BY_SUFFIX: Final = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"}
+_BY_SUFFIX: Final = {
+    "": "terminal",
+    ".svg": "svg",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".txt": "terminal",
+}
 
 
 class _Arguments(TypedDict):
@@ -73,10 +81,22 @@ def command(**arguments: Unpack[_Arguments]) -> None:
     run(_render(arguments), arguments["connection"].server)
 
 
+def _implied(file: Path | None) -> str:
+    """Take the form that a file's name stands for.
+
+    Raises:
+        click.UsageError: It stands for none.
+    """
+    suffix = "" if file is None else file.suffix.lower()
+    if suffix not in _BY_SUFFIX:
+        known = ", ".join(filter(None, _BY_SUFFIX))
+        raise click.UsageError(f"{suffix} is no form of a picture; name the file with one of {known}, or give --format")
+    return _BY_SUFFIX[suffix]
+
+
 async def _render(arguments: _Arguments) -> ExitCode:
     integration, execution, file = arguments["integration"], arguments["execution"], arguments["file"]
-    implied = "terminal" if file is None else _BY_SUFFIX.get(file.suffix.lower(), "terminal")
-    picture = _FORMATS[arguments["form"] or implied]
+    picture = _FORMATS[arguments["form"] or _implied(file)]
     async with arguments["connection"].client() as client:
         if execution is not None:
             drawn = await client.render_execution(execution, picture=picture)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 class _Arguments(TypedDict):
     execution: str
-    action: str
+    step: bool
+    goes_on: bool
+    retry: bool
     task: str
     assignments: Sequence[str]
     output: str
@@ -41,9 +43,9 @@ Examples:
 `perdure break` sets breakpoints, and `perdure explain` says where an execution is stopped.""",
 )
 @click.argument("execution", shell_complete=complete_execution)
-@click.option("--step", "action", flag_value="STEP", default=True, help="Run one task and stop again; the default.")
-@click.option("--continue", "action", flag_value="CONTINUE", help="Go on to the next breakpoint.")
-@click.option("--retry", "action", flag_value="RETRY", help="Try the task again whose failure it stopped at.")
+@click.option("--step", is_flag=True, help="Run one task and stop again; the default.")
+@click.option("--continue", "goes_on", is_flag=True, help="Go on to the next breakpoint.")
+@click.option("--retry", is_flag=True, help="Try the task again whose failure it stopped at.")
 @click.option(
     "--task", default="", shell_complete=complete_task, help="The task to run; the one it stopped at otherwise."
 )
@@ -55,14 +57,18 @@ def command(**arguments: Unpack[_Arguments]) -> None:
 
     Prints how the execution stands as soon as it goes on; `perdure watch` shows where it stops next.
     """
-    if arguments["task"] and arguments["action"] != "STEP":
-        raise click.UsageError(f"--task is the task of a step; leave it or --{arguments['action'].lower()} out")
-    run(_step(arguments), arguments["connection"].server)
+    given = {"step": arguments["step"], "continue": arguments["goes_on"], "retry": arguments["retry"]}
+    chosen = [name for name, is_given in given.items() if is_given] or ["step"]
+    if len(chosen) > 1:
+        raise click.UsageError(f"give one of {' and '.join(f'--{name}' for name in chosen)}")
+    if arguments["task"] and chosen != ["step"]:
+        raise click.UsageError(f"--task is the task of a step; leave it or --{chosen[0]} out")
+    action = StepExecutionRequest.Action.Value(f"ACTION_{chosen[0].upper()}")
+    run(_step(arguments, action), arguments["connection"].server)
 
 
-async def _step(arguments: _Arguments) -> ExitCode:
+async def _step(arguments: _Arguments, action: StepExecutionRequest.Action.ValueType) -> ExitCode:
     execution = arguments["execution"]
-    action = StepExecutionRequest.Action.Value(f"ACTION_{arguments['action']}")
     async with arguments["connection"].client() as client:
         modified = await read_modified(client, execution, arguments["assignments"])
         stepped = await client.step(execution, action, task_number=arguments["task"], modified_parameters=modified)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,9 +17,9 @@ from perdure.v1.execution_pb2 import TaskExecutionDetails
 from perdure.v1.step_pb2 import ExecutionStep, ListExecutionStepsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-_HEADERS = ("step", "task", "part", "attempt", "state", "begun", "took", "after", "note")
+_HEADERS: Final[tuple[str, ...]] = ("step", "task", "part", "attempt", "state", "begun", "took", "after", "note")
 
 
 @click.command(
@@ -36,7 +36,8 @@ Examples:
 def command(execution: str, detailed: bool, output: str, connection: Connection) -> None:
     """Show each attempt of each task of an execution in the order in which they began, and what each followed.
 
-    Undoing, error catchers and teardown are parts of their own.
+    Undoing, error catchers and teardown are parts of their own; execution attempts are told apart once there are
+    several.
     """
     if detailed and output != "json":
         raise click.UsageError("--detailed is about inputs and outputs, which -o json shows")
@@ -50,8 +51,17 @@ async def _steps(connection: Connection, execution: str, output: str, *, detaile
     if output == "json":
         print_json([json_form(step) for step in steps])
     else:
-        print_table(_HEADERS, map(_row, steps), cut=True)
+        _print_steps(steps)
     return ExitCode.OK
+
+
+def _print_steps(steps: Sequence[ExecutionStep]) -> None:
+    """Print a table, with the execution attempts if there are several."""
+    headers, rows = _HEADERS, [_row(step) for step in steps]
+    if any(step.execution_attempt > 1 for step in steps):
+        headers = (headers[0], "execution attempt", *headers[1:])
+        rows = [(row[0], str(step.execution_attempt), *row[1:]) for step, row in zip(steps, rows, strict=True)]
+    print_table(headers, rows, cut=True)
 
 
 def _row(step: ExecutionStep) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def command(execution: str, action: str, task: str | None, reason: str, output: 
     """Decide about a task whose undo has failed and is held, or waits for its next attempt.
 
     retry begins another attempt now, skip gives it up, and done takes it as undone by hand. Without TASK it is the
-    only one that is held.
+    only one that waits.
     """
     run(_undo(connection, execution, action, task, reason, output), connection.server)
 
@@ -51,7 +51,7 @@ async def _undo(
     connection: Connection, execution: str, action: str, task: str | None, reason: str, output: str
 ) -> ExitCode:
     async with connection.client() as client:
-        chosen = task or await _only_held(client, execution)
+        chosen = task or await _only_waiting(client, execution)
         if chosen is None:
             return ExitCode.REFUSED
         resolved = await client.resolve_rollback(execution, chosen, _ACTIONS[action], reason)
@@ -59,17 +59,24 @@ async def _undo(
     return ExitCode.OK
 
 
-async def _only_held(client: Client, execution: str) -> str | None:
-    """Find the task whose undo is held; None, with a word, if there is none.
+async def _only_waiting(client: Client, execution: str) -> str | None:
+    """Find the task whose undo is held or waits for its next attempt; None, with a word, if there is none.
 
     Raises:
         click.UsageError: There are several.
     """
     explained = await client.explain(execution)
-    held = [each.task_number for each in explained.blockers if each.HasField("rollback_held")]
-    if len(held) > 1:
-        raise click.UsageError(f"several tasks are held; name one of {', '.join(held)}")
-    if not held:
-        click.echo("error: no undo is held; name the task if one waits for its next attempt", err=True)
+    read = await client.get(execution, read_mask=["execution_details"])
+    to_undo = set(read.execution_details.rollback.pending_tasks)
+    # A task that waits for a retry of its own is not one to be undone.
+    found = [
+        each.task_number
+        for each in explained.blockers
+        if each.task_number in to_undo and (each.HasField("rollback_held") or each.HasField("retry"))
+    ]
+    if len(found) > 1:
+        raise click.UsageError(f"several undos wait; name one of {', '.join(found)}")
+    if not found:
+        click.echo("error: no undo is held or waits for its next attempt", err=True)
         return None
-    return held[0]
+    return found[0]

@@ -17,7 +17,7 @@ from perdure.cli.text import instant_text
 from perdure.client.errors import Aborted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from typing import Unpack
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from perdure.client.options import UpdateOptions
     from perdure.v1.execution_pb2 import Execution
 
+_NONE: Final = "none"
 _TRIES: Final = 10
 """How often labels are read and written again when the execution has changed in between."""
 
@@ -84,11 +85,23 @@ async def _update(arguments: _Arguments, changes: UpdateOptions, labels: dict[st
     if arguments["output"] == "json":
         print_json(json_form(updated))
         return ExitCode.OK
-    facts = [("execution", updated.name), ("priority", str(updated.priority))]
-    facts += [("label", f"{key}={value}") for key, value in sorted(updated.labels.items())]
-    facts += [("description", updated.description), ("deadline", instant_text(updated.deadline))]
-    print_facts([*facts, ("development", "yes" if updated.development else "")])
+    print_facts(_facts(updated, changes))
     return ExitCode.OK
+
+
+def _facts(updated: Execution, changes: UpdateOptions) -> Iterator[tuple[str, str]]:
+    """Name what was to be changed as it is now."""
+    yield "execution", updated.name
+    if "priority" in changes:
+        yield "priority", str(updated.priority)
+    if "labels" in changes:
+        yield from [("label", f"{key}={value}") for key, value in sorted(updated.labels.items())] or [("label", _NONE)]
+    if "description" in changes:
+        yield "description", updated.description or _NONE
+    if "deadline" in changes:
+        yield "deadline", instant_text(updated.deadline) or _NONE
+    if "development" in changes:
+        yield "development", "yes" if updated.development else "no"
 
 
 async def _update_with_labels(
