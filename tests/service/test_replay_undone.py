@@ -99,24 +99,25 @@ async def test_what_may_have_been_undone_runs_again(tmp_path: Path) -> None:
         assert done(await replay(bench, key, "POINT_OF_FAILURE")) == {"kept"}
 
 
-async def test_a_failure_that_was_ignored_is_not_undone_by_the_replay(tmp_path: Path) -> None:
-    kept, made, last = UNDOABLE
-    made = {key: value for key, value in made.items() if key != "outputs"}
-    tasks = [kept, {**made, "failurePolicy": {"retryStrategy": "RETRY_STRATEGY_IGNORE"}}, last]
+async def test_what_a_replay_has_copied_is_not_undone_by_it(tmp_path: Path) -> None:
     async with running(tmp_path) as bench:
-        await bench.deploy("order", tasks, parameters=PARAMETERS)
+        await bench.deploy("order", UNDOABLE, parameters=PARAMETERS)
         key = await bench.start("order")
-        await fail(bench, await until(bench, "made", n=5))
-        await fail(bench, await until(bench, "last"))
-        assert (await bench.ended(key)).rollback is None
-        changed = [*tasks[:2], {**last, "precondition": "true"}]
-        await bench.deploy("order", changed, parameters=PARAMETERS)
-        for latest in (False, True):
-            begun = await replay(bench, key, "POINT_OF_FAILURE", use_latest_revision=latest)
-            assert done(begun) == {"kept", "made"}
-            assert [task_id for task_id, run in begun.tasks.items() if run.ignored] == ["made"]
-            await fail(bench, await until(bench, "last"))
-            assert (await bench.ended(ExecutionKey("p", begun.id))).rollback is None
+        last = await until(bench, "last", n=5)
+        # As long as the original may undo it, it is not copied.
+        with pytest.raises(WrongState, match=r"may still undo what the replay takes over \(made\)") as told:
+            await replay(bench, key, "FROM_SNAPSHOT", snapshot_number=2)
+        assert told.value.reason_name == "EXECUTION_NOT_ENDED"
+        assert done(await replay(bench, key, "FROM_SNAPSHOT", snapshot_number=1)) == {"kept"}
+        begun = await bench.workers.next()
+        assert (begun.key == key, begun.task_id) == (False, "made")
+        await bench.succeed(last)
+        assert (await bench.ended(key)).state is ExecutionState.SUCCEEDED
+        copied = await replay(bench, key, "FROM_SNAPSHOT", snapshot_number=2)
+        assert done(copied) == {"kept", "made"}
+        await fail(bench, await bench.workers.next())
+        ended = await bench.ended(ExecutionKey("p", copied.id))
+        assert (ended.state, ended.rollback) == (ExecutionState.FAILED, None)
 
 
 async def test_a_cancelled_original_is_waited_for_with_its_undos(tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ class DoneTask(NamedTuple):
     config: TaskConfig
     copied: CopiedTask
 
+    def led_to(self, task_id: str) -> bool:
+        """Whether it led on to another task."""
+        edges = zip(self.config.edges, self.copied.edges, strict=True)
+        return any(taken and edge.target == task_id for edge, taken in edges)
+
 
 @frozen
 class Original:
@@ -48,7 +53,8 @@ class Original:
         state: As it is now.
         outcome_settled: Whether something ran between its outcome and its end, which may have changed parameters.
         parameters: As they stood at the point.
-        done: Tasks that count as done there, by id.
+        done: Tasks that have been done there and not undone since, by id.
+        skipped: Ids of the tasks that were decided there not to run.
         taken_back: Ids of the tasks that were undone until now, or may have been.
         snapshots: Sequence of the event that took it, by the number of each snapshot that is kept.
     """
@@ -61,6 +67,7 @@ class Original:
     outcome_settled: bool
     parameters: Mapping[str, Value]
     done: Mapping[str, DoneTask]
+    skipped: frozenset[str]
     taken_back: frozenset[str]
     snapshots: Mapping[int, int]
 
@@ -101,7 +108,7 @@ class Originals:
                     raise NotFound("snapshot", name, reason="SNAPSHOT_NOT_FOUND")
                 there = _taken(await self._fold(key, sequence))
                 done = {task_id: task for task_id, task in there.done.items() if task_id not in found.taken_back}
-                return replace(found, parameters=there.parameters, done=done)
+                return replace(found, parameters=there.parameters, done=done, skipped=there.skipped)
             case ReplayMode.POINT_OF_FAILURE if found.outcome_settled:
                 # What a catcher and the teardown made of the parameters belongs to the end that is now undone.
                 return replace(found, parameters=(await self._fold(key, None)).parameters)
@@ -142,10 +149,11 @@ def _taken(execution: Execution) -> Original:
         outcome_settled=execution.outcome is not None,
         parameters=dict(execution.parameters),
         done={
-            task_id: DoneTask(run.config, CopiedTask(run.inputs, run.outputs, run.edges or (), run.ignored))
+            task_id: DoneTask(run.config, CopiedTask(run.inputs, run.outputs, run.edges or ()))
             for task_id, run in tasks
             if run.state is TaskState.SUCCEED
         },
+        skipped=frozenset(task_id for task_id, run in execution.tasks.items() if run.state is TaskState.SKIPPED),
         taken_back=frozenset(task_id for task_id, run in execution.tasks.items() if run.state in _TAKEN_BACK),
         snapshots={marker.number: marker.sequence for marker in execution.snapshots},
     )

@@ -21,7 +21,7 @@ from perdure.engine.breakpoints import breakpoint_faults
 from perdure.engine.inputs import check_inputs
 from perdure.engine.replaying.original import Originals
 from perdure.engine.replaying.parameters import FIELD, continued, modified, received
-from perdure.engine.replaying.takeover import placeholders, task_misfits, with_edges
+from perdure.engine.replaying.takeover import placeholders, stays_done, task_misfits, with_edges
 from perdure.engine.request_ids import RequestId, RequestIds
 from perdure.engine.starting import ACTIVE_MAX, ALL_INTEGRATIONS, Starter
 from perdure.store.errors import StoreError
@@ -157,6 +157,7 @@ class Replayer(Starter):
         _check_failed(request, found)
         definition = await self._definition(request, found)
         original = await self._originals.at_point(_original_key(request), found, request)
+        _check_settled(request, original)
         graph = definition.graph(original.created.trigger_id)
         key = ExecutionKey(request.project, request.user_execution_id or self._env.chance.execution_id())
         created = self._created(request, original, definition, graph, key)
@@ -230,7 +231,7 @@ class Replayer(Starter):
         """
         replay = created.replay
         assert replay is not None
-        done = original.done
+        done = stays_done(original.done, original.skipped, graph)
         if created.ordinal == original.created.ordinal:
             return replace(created, replay=replace(replay, copied={each: task.copied for each, task in done.items()}))
         _check_fits(created, [*misfits, *task_misfits(done, graph)])
@@ -259,6 +260,19 @@ def _check_failed(request: ReplayRequest, found: Original) -> None:
         raise WrongState(message, reason="EXECUTION_NOT_FAILED")
     if not found.has_ended and not request.cancel_original:
         message = f"execution {request.original} has not ended; wait until it has, or set cancel_original"
+        raise WrongState(message, reason="EXECUTION_NOT_ENDED")
+
+
+def _check_settled(request: ReplayRequest, original: Original) -> None:
+    """Check that the original will not undo what the replay takes over; only its end tells."""
+    if original.has_ended or request.cancel_original or request.mode is not ReplayMode.FROM_SNAPSHOT:
+        return
+    undoable = ", ".join(task_id for task_id, task in original.done.items() if task.config.rollback is not None)
+    if undoable:
+        message = (
+            f"execution {request.original} has not ended and may still undo what the replay takes over ({undoable}); "
+            "wait until it has, or set cancel_original"
+        )
         raise WrongState(message, reason="EXECUTION_NOT_ENDED")
 
 

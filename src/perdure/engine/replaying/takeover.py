@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from perdure.domain.apply import first_state
 from perdure.domain.decide.transition import Transition
 from perdure.domain.expression import ExpressionError
-from perdure.domain.integration import NextTasksPolicy
+from perdure.domain.integration import JoinStrategy, NextTasksPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,36 @@ if TYPE_CHECKING:
     from perdure.domain.integration import Edge, TaskConfig
     from perdure.engine.replaying.original import DoneTask
     from perdure.store.records import ExecutionKey
+
+
+def stays_done(done: Mapping[str, DoneTask], skipped: frozenset[str], graph: Graph) -> dict[str, DoneTask]:
+    """Choose the tasks that count as done in a graph: those before which nothing runs again.
+
+    A task runs again if it is not done, or if one before it runs again. With WHEN_ANY_SUCCEED it does not as long as
+    one that led to it stays done. What was skipped is decided again, and what is done behind it need not wait for that.
+
+    Args:
+        done: By task id, with those that the graph does not have: they stay for `task_misfits`.
+        skipped: Ids of the tasks that were decided not to run.
+        graph: What the replay runs.
+    """
+    again = {task_id for task_id in graph.forward if task_id not in done and task_id not in skipped}
+    waiting = list(again)
+    while waiting:
+        for edge in graph.tasks[waiting.pop()].edges:
+            target = edge.target
+            if target not in again and not _is_led_to(target, done, again, graph):
+                again.add(target)
+                waiting.append(target)
+    return {task_id: task for task_id, task in done.items() if task_id not in again}
+
+
+def _is_led_to(task_id: str, done: Mapping[str, DoneTask], again: set[str], graph: Graph) -> bool:
+    """Whether a task that needs only one predecessor is done, and so is still one that led to it."""
+    if task_id not in done or graph.tasks[task_id].join is not JoinStrategy.WHEN_ANY_SUCCEED:
+        return False
+    before = {predecessor.task_id for predecessor in graph.predecessors[task_id]}
+    return any(done[each].led_to(task_id) for each in before.intersection(done) - again)
 
 
 def task_misfits(done: Mapping[str, DoneTask], graph: Graph) -> list[str]:
