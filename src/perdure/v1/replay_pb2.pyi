@@ -74,7 +74,12 @@ class ReplayExecutionRequest(_message.Message):
     failure was ignored, with the parameters as they were before any catcher of the execution or teardown; the
     original must have ended (`EXECUTION_NOT_ENDED`), unless `cancel_original` ends it, and must not have
     succeeded (`EXECUTION_NOT_FAILED`). In every mode, what was undone or may have been undone by now runs
-    again, and so do the tasks of catchers. An item of a `for-each` is replayed with its parent only.
+    again, also if undoing it failed, and so do the tasks of catchers. A task counts as done only if nothing
+    before it runs again; with WHEN_ANY_SUCCEED it is enough that one task that led to it counts as done. What
+    was skipped is decided again, and what is done behind it stays so unless something before the skipped task
+    runs again. The new execution never undoes what it did not do itself; while the original is under way,
+    REPLAY_MODE_FROM_SNAPSHOT without `cancel_original` is therefore refused if a task that would count as done
+    declares a rollback (`EXECUTION_NOT_ENDED`). An item of a `for-each` is replayed with its parent only.
     """
     snapshot: _builtins.str
     """Optional. The snapshot of the original to begin from. Required with REPLAY_MODE_FROM_SNAPSHOT and
