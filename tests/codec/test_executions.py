@@ -143,7 +143,7 @@ def test_a_sub_execution_names_its_parent_and_its_root_with_their_integrations()
 
 
 @given(histories())
-def test_the_basic_view_is_the_full_one_less_parameters_errors_snapshots_and_children(history: list[Step]):
+def test_the_basic_view_is_the_full_one_less_parameters_errors_tasks_snapshots_and_children(history: list[Step]):
     execution = fold(history)
     snapshots = NewestSnapshots(1_000)
     snapshots.add(v1.ExecutionSnapshot(name="s"))
@@ -159,6 +159,8 @@ def test_the_basic_view_is_the_full_one_less_parameters_errors_snapshots_and_chi
     basic = show_execution(execution, location="local", full=False, store_revision=1, now=1, snapshots=snapshots)
     assert [child.name for child in full.direct_sub_executions] == ["c"]
     assert [snapshot.name for snapshot in full.execution_details.execution_snapshots] == ["s"]
+    tasks = full.execution_details.task_execution_details
+    assert [task.task_number for task in tasks] == list(execution.tasks)
     for field in (
         "request_parameters",
         "response_parameters",
@@ -168,6 +170,7 @@ def test_the_basic_view_is_the_full_one_less_parameters_errors_snapshots_and_chi
     ):
         full.ClearField(field)
     full.execution_details.ClearField("execution_snapshots")
+    full.execution_details.ClearField("task_execution_details")
     if full.HasField("error"):
         full.error.payload = full.error.stack_trace = ""
     assert full == basic

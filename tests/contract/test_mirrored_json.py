@@ -63,6 +63,10 @@ MIRRORED = {
                 ],
             }
         ],
+        "taskExecutionDetails": [
+            {"taskNumber": "reserve", "taskExecutionState": "ROLLEDBACK"},
+            {"taskNumber": "ship", "taskExecutionState": "FAILED"},
+        ],
     },
 }
 

@@ -86,6 +86,8 @@ def without_parts(execution):
     if not execution.HasField("end_time"):
         execution.ClearField("duration")
     execution.ClearField("resource_usage")
+    for task in execution.execution_details.task_execution_details:
+        task.ClearField("resource_usage")
     return execution
 
 

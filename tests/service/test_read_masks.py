@@ -215,6 +215,7 @@ def test_contents_are_equal_when_they_show_the_same():
         ("execution_details", False),
         ("errors", False),
         ("execution_details.attempt_stats", False),
+        ("execution_details.task_execution_details", False),
         ("direct_sub_executions", False),
     ],
 )

@@ -21,6 +21,7 @@ from perdure.codec.message_parts import (
 from perdure.codec.names import execution_name
 from perdure.codec.rollbacks import put_rollback
 from perdure.codec.stops import put_breakpoints, put_stop
+from perdure.codec.task_details import put_task_details
 from perdure.codec.usage import execution_usage, put_usage
 from perdure.domain.states import ExecutionMethod
 from perdure.v1 import execution_pb2
@@ -48,7 +49,7 @@ def show_execution(
     Args:
         execution: Its state, as committed.
         location: The server's location.
-        full: Whether parameters, errors, snapshots and children belong to the answer (the FULL view).
+        full: Whether parameters, errors, tasks, snapshots and children belong to the answer (the FULL view).
         store_revision: Of the last change to it.
         now: Microseconds since the epoch; one that still runs has lasted until then.
         snapshots: Its snapshots, as far as an answer holds them; only for FULL.
@@ -68,6 +69,9 @@ def show_execution(
             put_value_messages(execution.parameters, shown.current_parameters)
         for entry in execution.errors:
             put_error_entry(entry, shown.errors.add())
+        for run in execution.tasks.values():
+            details = shown.execution_details.task_execution_details.add()
+            put_task_details(execution, run, details, location=location, now=now)
         if snapshots is not None:
             shown.execution_details.execution_snapshots.extend(snapshots.shown())
         shown.direct_sub_executions.extend(children)

@@ -27,6 +27,7 @@ FULL_ONLY: Final = (
     "error.stack_trace",
     CHILDREN,
     SNAPSHOTS,
+    "execution_details.task_execution_details",
 )
 """What the view FULL has and BASIC has not."""
 

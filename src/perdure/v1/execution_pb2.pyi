@@ -159,13 +159,14 @@ class Execution(_message.Message):
         VIEW_UNSPECIFIED: Execution._View.ValueType  # 0
         """The method's own default, told in its request."""
         VIEW_BASIC: Execution._View.ValueType  # 1
-        """Everything but the parameters, the snapshots, the list of errors and the sub-executions:
+        """Everything but the parameters, the snapshots, the tasks, the list of errors and the sub-executions:
         `request_parameters`, `response_parameters`, `current_parameters`,
-        `execution_details.execution_snapshots`, `errors` and `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
+        `execution_details.execution_snapshots`, `execution_details.task_execution_details`, `errors` and
+        `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
         """
         VIEW_FULL: Execution._View.ValueType  # 2
-        """Everything, snapshots included, newest first. Where the snapshots exceed the limit of an answer
-        (3 MiB) the older ones come without their `params`.
+        """Everything, snapshots included, newest first. Where an answer would exceed its limit (3 MiB) the
+        older snapshots come without their `params`, and the oldest not at all if that is not enough.
         """
 
     class View(_View, metaclass=_ViewEnumTypeWrapper):
@@ -174,13 +175,14 @@ class Execution(_message.Message):
     VIEW_UNSPECIFIED: Execution.View.ValueType  # 0
     """The method's own default, told in its request."""
     VIEW_BASIC: Execution.View.ValueType  # 1
-    """Everything but the parameters, the snapshots, the list of errors and the sub-executions:
+    """Everything but the parameters, the snapshots, the tasks, the list of errors and the sub-executions:
     `request_parameters`, `response_parameters`, `current_parameters`,
-    `execution_details.execution_snapshots`, `errors` and `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
+    `execution_details.execution_snapshots`, `execution_details.task_execution_details`, `errors` and
+    `direct_sub_executions` are empty, and `error` has neither payload nor stack trace.
     """
     VIEW_FULL: Execution.View.ValueType  # 2
-    """Everything, snapshots included, newest first. Where the snapshots exceed the limit of an answer
-    (3 MiB) the older ones come without their `params`.
+    """Everything, snapshots included, newest first. Where an answer would exceed its limit (3 MiB) the
+    older snapshots come without their `params`, and the oldest not at all if that is not enough.
     """
 
     @_typing.final
@@ -437,8 +439,8 @@ class Execution(_message.Message):
     cancel_reason: _builtins.str
     """Output only. The reason given with the first request to cancel."""
     etag: _builtins.str
-    """Optional. Changes whenever the execution changes. Sent with an update, it must be the current one
-    (`ETAG_MISMATCH`); empty skips that check.
+    """Optional. Changes whenever the execution changes; links to its replays and the deletion of its history
+    aside. Sent with an update, it must be the current one (`ETAG_MISMATCH`); empty skips that check.
     """
     paused: _builtins.bool
     """Output only. True while no attempt starts, by `PauseExecution`. Attempts at work go on and their
@@ -799,6 +801,7 @@ class ExecutionDetails(_message.Message):
     ATTEMPT_STATS_FIELD_NUMBER: _builtins.int
     EVENT_EXECUTION_SNAPSHOTS_SIZE_FIELD_NUMBER: _builtins.int
     ROLLBACK_FIELD_NUMBER: _builtins.int
+    TASK_EXECUTION_DETAILS_FIELD_NUMBER: _builtins.int
     state: Global___ExecutionDetails.State.ValueType
     """Output only. The state."""
     event_execution_snapshots_size: _builtins.int
@@ -819,6 +822,13 @@ class ExecutionDetails(_message.Message):
     def rollback(self) -> Global___ExecutionDetails.Rollback:
         """Output only. How undoing its tasks goes, in both views. Not shown by `ListExecutions` in the view BASIC."""
 
+    @_builtins.property
+    def task_execution_details(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskExecutionDetails]:
+        """Output only. The state of every task as it is now, in the order of the graph; tasks of error catchers
+        and teardown tasks follow once they begin. Unlike the snapshots it shows what was undone, and it is
+        there whichever snapshots are kept and when the history is deleted. FULL only.
+        """
+
     def __init__(
         self,
         *,
@@ -827,10 +837,11 @@ class ExecutionDetails(_message.Message):
         attempt_stats: _abc.Iterable[Global___AttemptStats] | None = ...,
         event_execution_snapshots_size: _builtins.int = ...,
         rollback: Global___ExecutionDetails.Rollback | None = ...,
+        task_execution_details: _abc.Iterable[Global___TaskExecutionDetails] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rollback", b"rollback"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_stats", b"attempt_stats", "event_execution_snapshots_size", b"event_execution_snapshots_size", "execution_snapshots", b"execution_snapshots", "rollback", b"rollback", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_stats", b"attempt_stats", "event_execution_snapshots_size", b"event_execution_snapshots_size", "execution_snapshots", b"execution_snapshots", "rollback", b"rollback", "state", b"state", "task_execution_details", b"task_execution_details"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

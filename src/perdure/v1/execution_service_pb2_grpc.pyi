@@ -86,7 +86,9 @@ class ExecutionServiceStub:
 
     An event is sent when its execution matches the filter as of the commit of the event. The commit
     that makes an execution stop matching is told by one event `left_filter` in place of its own
-    events. What retention deletes is not told. Otherwise as `WatchExecution`.
+    events. What is deleted, by retention or by hand, is not told, although a watch of the execution itself
+    ends: a reader of latest states learns of it at the next reset, or from a list. Otherwise as
+    `WatchExecution`.
 
     Errors: those of `WatchExecution`, and `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND`
     (`INTEGRATION_NOT_FOUND`).
@@ -313,7 +315,9 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         An event is sent when its execution matches the filter as of the commit of the event. The commit
         that makes an execution stop matching is told by one event `left_filter` in place of its own
-        events. What retention deletes is not told. Otherwise as `WatchExecution`.
+        events. What is deleted, by retention or by hand, is not told, although a watch of the execution itself
+        ends: a reader of latest states learns of it at the next reset, or from a list. Otherwise as
+        `WatchExecution`.
 
         Errors: those of `WatchExecution`, and `INVALID_ARGUMENT` (`FILTER_INVALID`); `NOT_FOUND`
         (`INTEGRATION_NOT_FOUND`).
