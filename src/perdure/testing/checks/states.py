@@ -38,8 +38,11 @@ def _different_at_one_revision(name: str, sights: Sequence[Sight]) -> Iterator[s
     for sight in sights:
         steady = Execution()
         steady.CopyFrom(sight.execution)
-        # These two change while the execution does not.
+        # These change while the execution does not.
         steady.ClearField("duration")
+        steady.ClearField("resource_usage")
+        for task in steady.execution_details.task_execution_details:
+            task.ClearField("resource_usage")
         steady.ClearField("direct_sub_executions")
         wire = steady.SerializeToString(deterministic=True)
         if seen.setdefault((sight.view, steady.store_revision), wire) != wire:
