@@ -162,6 +162,7 @@ def executions() -> list[Limit]:
             "the attempt counts as stopped without its handler",
         ),
         Limit("Signals that wait for a task", count(limits, "SIGNALS_MAX"), "`SIGNALS_FULL`"),
+        Limit("All of those together", size(limits, "SIGNALS_MAX_BYTES"), "`SIGNALS_FULL`"),
         Limit("Breakpoints", count(limits, "BREAKPOINTS_MAX"), "`INVALID_FIELD`"),
         Limit("Stay at a breakpoint", f"at most {length(limits.STOP_MAX / limits.SECOND)}", "`INVALID_FIELD`"),
         Limit(

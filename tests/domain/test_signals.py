@@ -7,7 +7,7 @@ import pytest
 from perdure.domain import events as ev
 from perdure.domain.errors import LimitReached, WrongState
 from perdure.domain.integration import Callback, FailurePolicy, OutputMapping, RetryStrategy
-from perdure.domain.limits import SECOND, SIGNALS_MAX
+from perdure.domain.limits import HISTORY_MAX_BYTES, HISTORY_MAX_EVENTS, SECOND, SIGNALS_MAX, SIGNALS_MAX_BYTES
 from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import NOW, ON_HOLD, Run, both_ways, plain, task
 
@@ -116,6 +116,35 @@ def test_the_signals_that_are_kept_are_bounded():
 
     with pytest.raises(LimitReached, match="wait to be taken"):
         run.signal("paid")
+
+
+def test_the_size_of_the_signals_that_are_kept_is_bounded():
+    run = Run(task("a", "b"), task("b", **callback()))
+    for _ in range(3):
+        run.signal("paid", text="x" * 1_300_000)
+    before = run.execution.sequence
+
+    with pytest.raises(LimitReached, match=f"at most {SIGNALS_MAX_BYTES} are kept") as told:
+        run.signal("paid", text="x" * 1_300_000)
+
+    assert told.value.reason_name == "SIGNALS_FULL"
+    assert run.execution.sequence == before
+    run.signal("paid", text="x")
+
+
+@pytest.mark.parametrize("full", ["values", "events"])
+def test_a_signal_for_which_the_history_has_no_room_is_refused_and_does_no_harm(full):
+    run = Run(task("a", "b", **callback()), task("b"), watched=False)
+    if full == "values":
+        run.execution.history_bytes = HISTORY_MAX_BYTES - 2_000
+    else:
+        run.execution.sequence = HISTORY_MAX_EVENTS - 520
+
+    with pytest.raises(LimitReached, match="has no room") as told:
+        run.signal("paid", text="x" * 1_000)
+
+    assert told.value.reason_name == "SIGNALS_FULL"
+    assert run.state("a") is TaskState.SUSPENDED
 
 
 def test_a_signal_during_a_pause_is_taken_and_what_follows_waits():

@@ -36,6 +36,8 @@ SUSPENSION_MAX: Final = 31 * 24 * 3600 * SECOND
 RESOLVERS_MAX: Final = 100
 SIGNALS_MAX: Final = 1_000
 """Signals that an execution keeps until a task takes them."""
+SIGNALS_MAX_BYTES: Final = 4 << 20
+"""Size of the payloads of all signals that an execution keeps."""
 BREAKPOINTS_MAX: Final = 100
 STOP_MAX: Final = 31 * 24 * 3600 * SECOND
 TEARDOWN_TIMEOUT: Final = 60 * SECOND

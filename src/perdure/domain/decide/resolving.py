@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.domain import events as ev
 from perdure.domain.decide.failing import SYSTEM, fail_attempt
+from perdure.domain.decide.history import has_room
 from perdure.domain.decide.running import settle, succeed, take_signal
 from perdure.domain.errors import LimitReached, NotAllowed, NotFound, WrongState
 from perdure.domain.integration import Callback
-from perdure.domain.limits import SIGNALS_MAX
+from perdure.domain.limits import SIGNALS_MAX, SIGNALS_MAX_BYTES
 from perdure.domain.states import Failure
+from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from perdure.domain import commands as cmd
     from perdure.domain.decide.transition import Transition
-    from perdure.domain.execution import OpenSuspension
+    from perdure.domain.execution import Execution, OpenSuspension
+    from perdure.domain.value import Value
 
 LOCAL: Final = "local"
 """The principal of a server without authentication, who may decide in anybody's name."""
@@ -88,7 +93,7 @@ def send_signal(transition: Transition, command: cmd.SendSignal) -> None:
 
     Raises:
         WrongState: No task of the execution ever takes a signal of that name.
-        LimitReached: Too many signals wait to be taken.
+        LimitReached: Too many signals wait to be taken, or the history of the execution has no room for it.
     """
     execution = transition.execution
     if command.signal_id and command.signal_id in execution.signal_ids:
@@ -98,9 +103,22 @@ def send_signal(transition: Transition, command: cmd.SendSignal) -> None:
         taken = f"it takes: {', '.join(sorted(names))}" if names else "it takes none"
         raise WrongState(f"the execution takes no signal {command.signal}; {taken}", reason="UNKNOWN_SIGNAL")
     waiting = next((each for each in execution.suspensions.values() if each.signal == command.signal), None)
-    if waiting is None and len(execution.signals) >= SIGNALS_MAX:
-        raise LimitReached(f"{SIGNALS_MAX} signals wait to be taken", reason="SIGNALS_FULL")
+    _check_room(execution, command.payload, taken=waiting is not None)
     transition.emit(ev.SignalReceived(command.signal, command.signal_id, command.payload, command.principal))
     if waiting is not None:
         take_signal(transition, waiting, command.principal)
         settle(transition, ended=waiting.task_id)
+
+
+def _check_room(execution: Execution, payload: Mapping[str, Value], *, taken: bool) -> None:
+    size = total_size(payload)
+    if not taken:
+        kept = sum(total_size(signal.payload) for signal in execution.signals)
+        if len(execution.signals) >= SIGNALS_MAX:
+            raise LimitReached(f"{SIGNALS_MAX} signals wait to be taken", reason="SIGNALS_FULL")
+        if kept + size > SIGNALS_MAX_BYTES:
+            message = f"the signals that wait to be taken would have {kept + size} bytes, at most {SIGNALS_MAX_BYTES}"
+            raise LimitReached(f"{message} are kept", reason="SIGNALS_FULL")
+    # One that is taken is written again as outputs of the task, and perhaps as parameters.
+    if not has_room(execution, 3 * size if taken else size):
+        raise LimitReached("the history of the execution has no room for the signal", reason="SIGNALS_FULL")
