@@ -249,7 +249,7 @@ def test_failures_of_several_tasks_are_held_and_released_one_after_another():
 def test_there_is_nothing_to_retry_where_nothing_failed():
     run = Run(task("a"), breakpoints=STEP_THROUGH)
 
-    with pytest.raises(WrongState, match="no failed attempt to repeat"):
+    with pytest.raises(WrongState, match="no failed attempt to repeat: the execution stopped before a task"):
         run.step(StepAction.RETRY)
 
 

@@ -149,6 +149,26 @@ def test_an_edit_that_does_not_fit_is_refused_whole_with_every_fault():
     assert run.execution.pause is not None
 
 
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"m": 1, "k": 2}, "UNKNOWN_PARAMETER"),
+        ({"n": "many"}, "PARAMETER_TYPE_MISMATCH"),
+        ({"text": "x" * 2_100_000}, "VALUE_TOO_LARGE"),
+        ({"n": "many", "m": 1}, "INVALID_FIELD"),
+    ],
+)
+def test_a_refused_parameter_tells_the_reason_that_all_faults_share(parameters, reason):
+    declared = [Parameter("n", ValueKind.INT, is_input=True), Parameter("text", ValueKind.STRING, is_input=True)]
+    run = Run(definition=integration(task("a"), parameters=declared), inputs={"n": 1, "text": ""})
+    run.pause()
+
+    with pytest.raises(InvalidRequest) as refused:
+        run.resume(**parameters)
+
+    assert refused.value.reason_name == reason
+
+
 def test_only_a_paused_execution_takes_other_parameters():
     run = Run(task("a"), inputs={"n": 1})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from perdure.domain import events as ev
 from perdure.domain.breakpoints import Position, StepAction
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from perdure.domain.value import Value
 
 T = TypeVar("T")
+
+_PLACES: Final = {
+    Position.BEFORE: "before a task",
+    Position.AFTER: "after a task",
+    Position.ON_FAILURE: "at a failure",
+    Position.STEP: "after a step",
+}
 
 
 def cancel(transition: Transition, command: cmd.Cancel) -> None:
@@ -94,23 +101,29 @@ def edit_parameters(transition: Transition, parameters: Mapping[str, Value], pri
         return
     execution = transition.execution
     known = {*execution.graph.integration.parameters, *execution.parameters}
-    violations = []
+    faults: list[tuple[str, FieldViolation]] = []
     changed: dict[str, Value] = {}
     for key, value in parameters.items():
         path = f'modified_parameters["{key}"]'
         if key not in known:
-            violations.append(FieldViolation(path, f"no such parameter; there are: {', '.join(sorted(known))}"))
+            names = ", ".join(sorted(known)) or "none"
+            faults.append(("UNKNOWN_PARAMETER", FieldViolation(path, f"no such parameter; there are: {names}")))
             continue
         try:
             changed[key] = fit(transition, key, value)
         except ExpressionError as error:
-            violations.append(FieldViolation(path, str(error)))
+            faults.append(("PARAMETER_TYPE_MISMATCH", FieldViolation(path, str(error))))
     size = total_size({**execution.parameters, **changed})
     if size > PARAMETERS_MAX_BYTES:
         message = f"all parameters would be {size} bytes, at most {PARAMETERS_MAX_BYTES} are allowed"
-        violations.append(FieldViolation("modified_parameters", message))
-    if violations:
-        raise InvalidRequest("the parameters cannot be changed so", *violations)
+        faults.append(("VALUE_TOO_LARGE", FieldViolation("modified_parameters", message)))
+    if faults:
+        reasons = {reason for reason, _ in faults}
+        raise InvalidRequest(
+            f"the parameters cannot be changed so: {faults[0][1].path} {faults[0][1].description}",
+            *(violation for _, violation in faults),
+            reason=reasons.pop() if len(reasons) == 1 else None,
+        )
     transition.emit(ev.ParametersChanged(changed, principal))
 
 
@@ -173,7 +186,9 @@ def _next_task(transition: Transition, stopped: Stop, command: cmd.Step) -> str:
     held = execution.is_held(stopped.task_id)
     if command.action is StepAction.RETRY:
         if not held:
-            raise _impossible(f"there is no failed attempt to repeat: the execution stopped {stopped.position.name}")
+            raise _impossible(
+                f"there is no failed attempt to repeat: the execution stopped {_PLACES[stopped.position]}"
+            )
         return stopped.task_id
     first = stopped.task_id if stopped.task_id in ready else next(iter(ready), "")
     task_id = command.task_id or first
