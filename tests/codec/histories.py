@@ -110,7 +110,7 @@ replays = st.builds(
     st.sampled_from(ReplayMode),
     texts,
     counts,
-    st.dictionaries(task_ids, st.builds(ev.CopiedTask, parameters, parameters, edges, st.booleans()), max_size=2),
+    st.dictionaries(task_ids, st.builds(ev.CopiedTask, parameters, parameters, edges), max_size=2),
 )
 
 
@@ -169,11 +169,12 @@ TASK_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
         edges,
         texts,
         st.booleans(),
+        st.booleans(),
     ),
     ev.FailureReleased: st.builds(
         ev.FailureReleased, task_ids, counts, st.sampled_from(ev.Resolution), maybe_instants, edges
     ),
-    ev.TaskCancelled: st.builds(ev.TaskCancelled, task_ids, counts, st.booleans()),
+    ev.TaskCancelled: st.builds(ev.TaskCancelled, task_ids, counts, st.booleans(), st.booleans()),
     ev.SubExecutionStarted: st.builds(ev.SubExecutionStarted, task_ids, texts),
     ev.SubJobsProgressed: st.builds(ev.SubJobsProgressed, task_ids, counts, counts, counts),
     ev.SnapshotTaken: st.builds(ev.SnapshotTaken, counts, task_ids, st.booleans()),
@@ -244,7 +245,7 @@ EXECUTION_EVENTS: dict[type, st.SearchStrategy[typing.Any]] = {
     ev.ErrorCatcherEnded: st.builds(
         ev.ErrorCatcherEnded, st.sampled_from(["excuse", "record"]), st.booleans(), some_tasks
     ),
-    ev.RollbackStarted: st.builds(ev.RollbackStarted, some_tasks, some_tasks),
+    ev.RollbackStarted: st.builds(ev.RollbackStarted, some_tasks, some_tasks, some_tasks),
     ev.RollbackEnded: st.builds(ev.RollbackEnded, some_tasks),
     ev.TeardownStarted: st.sampled_from([ev.TeardownStarted(GRAPH.teardown[:1]), ev.TeardownStarted(GRAPH.teardown)]),
     ev.ExecutionPaused: st.builds(ev.ExecutionPaused, texts, texts),
@@ -344,7 +345,8 @@ class _Course:
     def _rollback_started(self, event: ev.RollbackStarted) -> ev.Event:
         self._rolls_back = True
         self._held.clear()
-        return replace(event, task_ids=tuple(task_id for task_id in event.task_ids if task_id in self._begun))
+        begun = tuple(task_id for task_id in event.task_ids if task_id in self._begun)
+        return replace(event, task_ids=begun, earlier=())
 
     def _undo_failed(self, event: ev.UndoAttemptFailed) -> ev.Event:
         if event.resolution is not ev.UndoResolution.GIVE_UP:

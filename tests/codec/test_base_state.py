@@ -25,7 +25,7 @@ from perdure.domain.execution import (
 from perdure.domain.graph import build_graph
 from perdure.domain.integration import Integration, TaskConfig
 from perdure.domain.states import ExecutionState, Failure, Phase, Severity, TaskState
-from perdure.domain.task import Attempt, TaskRun, UndoRun
+from perdure.domain.task import Attempt, EarlierRun, TaskRun, UndoRun
 from perdure.internal.v1 import record_pb2
 from tests.codec.histories import GRAPH, Step, creations, fold, histories
 from tests.codec.orders import make_created
@@ -76,7 +76,8 @@ def _full_task(task_id: str) -> TaskRun:
         suspension=11,
         unknown=True,
         handled=True,
-        ignored=True,
+        done=True,
+        incomplete=True,
         undo=UndoRun(list(SECONDS), failures=12, lost=13, waits=True, failure=WHY, done=True),
     )
 
@@ -126,6 +127,7 @@ def _full_execution() -> Execution:
         phase=Phase.ROLLBACK,
         outcome=ev.OutcomeDecided(ExecutionState.FAILED, WHY, OUTPUTS),
         catchers={"record": CatcherState.FAILED},
+        earlier={"reserve": EarlierRun(OUTPUTS, OUTPUTS, done=True, unknown=True, incomplete=True)},
         rollback=RollbackRun(("reserve",), ("bill",), ("each",)),
         pause=Pause(16, "look at it", "ann"),
         breakpoints=Breakpoints((Breakpoint("bill", Position.AFTER, "true"),), step_through=True, expire_after=17),

@@ -17,8 +17,9 @@ What must hold, whatever happens (most of it is checked by `Witness` after every
 12. A retry starts no sooner than its delay, and an undo neither.
 13. A task starts only if its join is satisfied, is skipped only if it is not, and never waits for nothing.
 14. An execution that is left to workers and callers that answer comes to an end.
-15. What is undone are the tasks that were done and declare a rollback, those of unknown outcome if they ask for it,
-    and nothing else; what was not undone is told.
+15. What is undone are the tasks that this execution has done, in whatever execution attempt, and that declare a
+    rollback, those of unknown outcome if they ask for it, and nothing else, with the inputs and outputs that they
+    had then; what was not undone is told, and what nobody knows until it succeeds.
 16. Nothing is undone before what depends on it, and nothing twice.
 17. Every teardown task has ended before the terminal event, in order, if the execution has ever started.
 18. No attempt of any kind starts while the execution is paused or has stopped; a step starts one task.
@@ -30,6 +31,7 @@ What must hold, whatever happens (most of it is checked by `Witness` after every
 
 import os
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,13 +176,16 @@ class Life(RuleBasedStateMachine):
         state=st.sampled_from([ExecutionState.SUCCEEDED, ExecutionState.FAILED, ExecutionState.CANCELLED]),
         outputs=RESULTS,
         cause=FAILURES,
+        incomplete=st.booleans(),
     )
-    def a_sub_execution_ends(self, data: st.DataObject, state: ExecutionState, outputs: dict[str, Any], cause):
+    def a_sub_execution_ends(
+        self, data: st.DataObject, state: ExecutionState, outputs: dict[str, Any], cause, incomplete: bool
+    ):
         about = data.draw(st.sampled_from(self._open(ef.RunChild)))
         child = self.run.execution.tasks[about[0]].child
         reason = cause if state is ExecutionState.FAILED else None
         report = cmd.ReportChildEnded(*about, child=child, state=state, outputs=values(outputs), failure=reason)
-        self._tell(report)
+        self._tell(replace(report, incomplete=incomplete and state is not ExecutionState.SUCCEEDED))
 
     @precondition(lambda self: self._open(ef.RunItems))
     @rule(data=st.data(), finished=st.integers(0, 3))
@@ -189,13 +194,15 @@ class Life(RuleBasedStateMachine):
         self._tell(cmd.ReportItems(*about, finished=finished))
 
     @precondition(lambda self: self._open(ef.RunItems))
-    @rule(data=st.data(), cause=st.one_of(st.none(), FAILURES))
-    def all_items_end(self, data: st.DataObject, cause):
+    @rule(data=st.data(), cause=st.one_of(st.none(), FAILURES), left=st.sampled_from([(0, 0), (1, 0), (1, 1)]))
+    def all_items_end(self, data: st.DataObject, cause, left: tuple[int, int]):
         about = data.draw(st.sampled_from(self._open(ef.RunItems)))
         failed = 1 if cause else 0
         report = cmd.ReportItemsEnded(
             *about, outputs=values({"results": [1, 2, 3]}), finished=3, failed=failed, failure=cause
         )
+        if cause:
+            report = replace(report, unknown=bool(left[0]), incomplete=bool(left[1]))
         self._tell(report)
 
     @precondition(lambda self: self.told)

@@ -64,18 +64,20 @@ def test_a_restart_of_a_replay_keeps_what_was_copied():
     assert run.states() == {"a": TaskState.SUCCEED, "b": TaskState.IN_PROCESS}
 
 
-def test_a_replay_that_fails_undoes_what_it_took_over():
-    run = Run(task("a", "b", rollback=UNDO), task("b"), **replay(a=done(True)))
+def test_a_replay_that_fails_does_not_undo_what_it_took_over():
+    run = Run(task("a", "b", rollback=UNDO), task("b", "c", rollback=UNDO), task("c"), **replay(a=done(True)))
+    run.succeed("b")
 
+    run.fail("c")
+
+    assert run.event(ev.RollbackStarted).task_ids == ("b",)
+    assert run.state("a") is TaskState.SUCCEED
+
+
+def test_a_replay_that_has_done_nothing_itself_has_nothing_to_undo():
+    run = Run(task("a", "b", rollback=UNDO), task("b", **RESTART), **replay(a=done(True)))
     run.fail("b")
-
-    assert run.state("a") is TaskState.ROLLBACK_IN_PROCESS
-    assert run.execution.tasks["a"].attempt == 1
-
-
-def test_a_replay_does_not_undo_a_failure_that_was_ignored():
-    ignored = ev.CopiedTask(edges=(True,), ignored=True)
-    run = Run(task("a", "b", rollback=UNDO), task("b"), **replay(a=ignored))
+    run.pass_time(1)
 
     run.fail("b")
 

@@ -10,7 +10,7 @@ from perdure.domain.errors import NotAllowed, NotFound, WrongState
 from perdure.domain.integration import OutputMapping, SuspensionConfig
 from perdure.domain.limits import SECOND
 from perdure.domain.states import ExecutionState, TaskState
-from tests.domain.builders import NOW, UNDO, Run, plain, task, values, when
+from tests.domain.builders import NOW, Run, plain, task, values, when
 
 
 def suspend(**settings: Any) -> dict[str, Any]:
@@ -117,15 +117,6 @@ def test_a_cancel_rejects_what_is_open_in_the_name_of_the_system():
     assert (resolved.lifted, resolved.resolver) == (False, "system")
     assert run.state("a") is TaskState.CANCELLED
     assert run.execution.suspensions == {}
-
-
-def test_what_was_performed_before_a_suspension_may_have_to_be_undone():
-    run = Run(task("a", suspension=SuspensionConfig(), rollback=UNDO))
-    run.succeed("a")
-
-    run.cancel()
-
-    assert run.event(ev.RollbackStarted).unknown == ("a",)
 
 
 def test_a_suspension_can_be_decided_during_a_pause_and_what_follows_waits():

@@ -233,7 +233,6 @@ class Witness:
 
     def _begin(self, shadow: Execution) -> None:
         """Take over what a replay has copied."""
-        self._end.begin(shadow)
         for task_id, run in shadow.tasks.items():
             self._edges.update({(task_id, edge): taken for edge, taken in enumerate(run.edges or ())})
             self._observe(None, run.state, shadow.created)

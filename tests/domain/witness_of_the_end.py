@@ -10,12 +10,15 @@ from perdure.domain.execution import CatcherState
 from perdure.domain.states import TERMINAL_TASK_STATES, ExecutionState, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from perdure.domain.events import Event
     from perdure.domain.execution import Execution
+    from perdure.domain.value import Value
 
-UNKNOWN_CODES = {"TIMEOUT", "LEASE_LOST"}
+    Work = tuple[Mapping[str, Value], Mapping[str, Value]]
+
+UNKNOWN_CODES = {"TIMEOUT", "LEASE_LOST", "OUTPUT_MISSING", "OUTPUT_TYPE_MISMATCH", "PARAMETERS_TOO_LARGE"}
 
 
 class EndBooks:
@@ -28,8 +31,12 @@ class EndBooks:
         self.handled: set[str] = set()
         self.tearing_down = False
         self._causes: dict[str, str] = {}
-        self._done: set[str] = set()
+        self._inputs: dict[str, Mapping[str, Value]] = {}
+        self._done: dict[str, Work] = {}
+        self._done_before: dict[str, Work] = {}
         self._unknown: set[str] = set()
+        self._unknown_before: set[str] = set()
+        self._incomplete: set[str] = set()
         self._rollback: ev.RollbackStarted | None = None
         self._rollback_ended = False
         self._undone: dict[str, bool] = {}
@@ -51,38 +58,43 @@ class EndBooks:
                 belongs = task_id in graph.teardown or task_id in graph.catcher_of
                 assert belongs or self.outcome is None, "a task of the graph starts after the outcome is settled"
                 self._refuse_disorder(task_id, before)
+                self._inputs[task_id] = event.inputs
+            case ev.TaskRetried() if event.inputs is not None:
+                self._inputs[event.task_id] = event.inputs
             case ev.ExecutionRestarted():
                 assert self.outcome is None, "it restarts after the outcome is settled"
                 self.catchers.clear()
                 self.handled.clear()
+                self._done_before.update(self._done)
                 self._done.clear()
+                self._unknown_before |= self._unknown
                 self._unknown.clear()
-                self._keep_copied(before)
             case ev.TaskSucceeded():
-                self._done.add(event.task_id)
-                self._unknown.discard(event.task_id)
+                self._keep_done(event)
+            case ev.SuspensionOpened() if graph.tasks[event.task_id].suspension is not None:
+                self._keep_done(event)
             case ev.TaskAttemptFailed():
                 by_worker = graph.tasks[event.task_id].built_in is None
                 if by_worker and event.failure.code in UNKNOWN_CODES:
                     assert event.unknown, "nobody knows what an attempt has done, and that is forgotten"
-                self._mark(event.task_id, event.unknown)
+                self._done.pop(event.task_id, None)
+                self._keep_unknown(event)
             case ev.TaskAttemptLost():
                 self._unknown.add(event.task_id)
             case ev.TaskCancelled():
                 assert event.unknown or event.task_id not in self._unknown, "a lost attempt is forgotten"
-                self._mark(event.task_id, event.unknown)
+                self._keep_unknown(event)
 
-    def _mark(self, task_id: str, unknown: bool) -> None:
-        (self._unknown.add if unknown else self._unknown.discard)(task_id)
+    def _keep_done(self, event: ev.TaskSucceeded | ev.SuspensionOpened) -> None:
+        self._done[event.task_id] = (self._inputs[event.task_id], event.outputs)
+        self._unknown.discard(event.task_id)
+        self._unknown_before.discard(event.task_id)
 
-    def _keep_copied(self, execution: Execution) -> None:
-        replay = execution.created.replay
-        copied = replay.copied if replay else {}
-        self._done.update(task_id for task_id, task in copied.items() if not task.ignored)
-
-    def begin(self, execution: Execution) -> None:
-        """Take over what a replay has copied."""
-        self._keep_copied(execution)
+    def _keep_unknown(self, event: ev.TaskAttemptFailed | ev.TaskCancelled) -> None:
+        if event.unknown:
+            self._unknown.add(event.task_id)
+        if event.incomplete:
+            self._incomplete.add(event.task_id)
 
     def _see_catchers(self, event: Event, before: Execution) -> None:
         match event:
@@ -113,6 +125,7 @@ class EndBooks:
                 assert self._rollback is None, "the rollback begins twice"
                 assert set(event.task_ids) == self._expected(before), "what is undone is not what was done"
                 assert set(event.unknown) == self._unknown_of(before), "what is unknown is not told"
+                assert set(event.earlier) == self._earlier_of(event), "it is not told when it was done"
                 self._rollback = event
             case ev.UndoStarted():
                 self._refuse_early_undo(event, time, before)
@@ -139,17 +152,26 @@ class EndBooks:
 
     def _expected(self, execution: Execution) -> set[str]:
         tasks = execution.graph.tasks
-        declared = {task_id for task_id, config in tasks.items() if config.rollback and task_id in execution.tasks}
-        eager = {task_id for task_id in self._unknown_of(execution) if _on_unknown(execution, task_id)}
-        return (declared & self._done) | eager
+        declared = {task_id for task_id, config in tasks.items() if config.rollback}
+        unknown = declared & (self._unknown | self._unknown_before)
+        eager = {task_id for task_id in unknown if _on_unknown(execution, task_id)}
+        return (declared & {*self._done, *self._done_before}) | eager
 
     def _unknown_of(self, execution: Execution) -> set[str]:
-        return {task_id for task_id in self._unknown if execution.graph.tasks[task_id].rollback}
+        unknown = self._unknown | self._unknown_before
+        return {task_id for task_id in unknown if execution.graph.tasks[task_id].rollback} | self._incomplete
+
+    def _earlier_of(self, event: ev.RollbackStarted) -> set[str]:
+        missing = set(event.task_ids) - set(self._done)
+        return {task_id for task_id in missing if task_id in self._done_before or task_id not in self._unknown}
 
     def _refuse_early_undo(self, event: ev.UndoStarted, time: int, before: Execution) -> None:
         assert self._rollback is not None, "something is undone before the rollback"
         assert event.task_id in self._rollback.task_ids, "something is undone that was not done"
         assert event.task_id not in self._undone, "a task is undone twice"
+        work = self._done.get(event.task_id) or self._done_before.get(event.task_id)
+        run = before.tasks[event.task_id]
+        assert work is None or work == (run.inputs, run.outputs), "what is undone is not what was done"
         left = set(self._rollback.task_ids) - set(self._undone)
         waiting = left.intersection(self._dependents(event.task_id, before))
         assert not waiting, "a task is undone before those that depend on it"

@@ -8,7 +8,7 @@ from perdure.codec.record_parts import UnreadableRecord, decode_failure, decode_
 from perdure.domain.events import OutcomeDecided
 from perdure.domain.execution import CatcherState, RollbackRun
 from perdure.domain.states import ExecutionState, Phase
-from perdure.domain.task import TaskRun
+from perdure.domain.task import EarlierRun, TaskRun
 
 if TYPE_CHECKING:
     from perdure.domain.execution import Execution
@@ -25,6 +25,8 @@ def put_ending(execution: Execution, target: record_pb2.BaseState) -> None:
         target.catchers.add(catcher_id=catcher_id, state=state)
     if len(execution.tasks) > len(execution.graph.forward):
         target.added_tasks.extend(list(execution.tasks)[len(execution.graph.forward) :])
+    for task_id, earlier in execution.earlier.items():
+        _put_earlier(task_id, earlier, target.earlier.add())
     if execution.rollback is not None:
         _put_rollback(execution.rollback, target.rollback)
 
@@ -44,6 +46,7 @@ def restore_ending(stored: record_pb2.BaseState, execution: Execution) -> None:
         if config is None:
             raise UnreadableRecord(f"a base state of execution {execution.id} has a task that its graph lacks")
         execution.tasks[task_id] = TaskRun(config)
+    execution.earlier = {record.task_id: _earlier(record) for record in stored.earlier}
     if stored.HasField("rollback"):
         execution.rollback = _rollback(stored.rollback)
 
@@ -60,6 +63,25 @@ def _outcome(stored: record_pb2.Outcome) -> OutcomeDecided:
         state=ExecutionState(stored.state),
         failure=decode_failure(stored.failure) if stored.HasField("failure") else None,
         outputs=decode_values(stored.outputs),
+    )
+
+
+def _put_earlier(task_id: str, earlier: EarlierRun, target: record_pb2.EarlierTask) -> None:
+    target.task_id = task_id
+    put_values(earlier.inputs, target.inputs)
+    put_values(earlier.outputs, target.outputs)
+    target.done = earlier.done
+    target.unknown = earlier.unknown
+    target.incomplete = earlier.incomplete
+
+
+def _earlier(stored: record_pb2.EarlierTask) -> EarlierRun:
+    return EarlierRun(
+        inputs=decode_values(stored.inputs),
+        outputs=decode_values(stored.outputs),
+        done=stored.done,
+        unknown=stored.unknown,
+        incomplete=stored.incomplete,
     )
 
 

@@ -48,7 +48,8 @@ def put_task_run(task_id: str, run: TaskRun, target: record_pb2.TaskRun) -> None
     target.suspension = run.suspension
     target.unknown = run.unknown
     target.handled = run.handled
-    target.ignored = run.ignored
+    target.done = run.done
+    target.incomplete = run.incomplete
     if run.undo is not None:
         _put_undo(run.undo, target.undo)
 
@@ -79,7 +80,8 @@ def restore_task_run(stored: record_pb2.TaskRun, run: TaskRun) -> None:
     run.suspension = stored.suspension
     run.unknown = stored.unknown
     run.handled = stored.handled
-    run.ignored = stored.ignored
+    run.done = stored.done
+    run.incomplete = stored.incomplete
     run.undo = _undo(stored.undo) if stored.HasField("undo") else None
 
 

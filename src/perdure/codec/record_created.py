@@ -87,7 +87,6 @@ def _put_replay(replay: Replay, target: record_pb2.Replay) -> None:
         put_values(task.inputs, record.inputs)
         put_values(task.outputs, record.outputs)
         record.edges.extend(task.edges)
-        record.ignored = task.ignored
 
 
 def _replay(stored: record_pb2.Replay) -> Replay:
@@ -98,9 +97,7 @@ def _replay(stored: record_pb2.Replay) -> Replay:
         reason=stored.reason,
         snapshot_number=stored.snapshot_number,
         copied={
-            record.task_id: CopiedTask(
-                decode_values(record.inputs), decode_values(record.outputs), tuple(record.edges), record.ignored
-            )
+            record.task_id: CopiedTask(decode_values(record.inputs), decode_values(record.outputs), tuple(record.edges))
             for record in stored.copied
         },
     )

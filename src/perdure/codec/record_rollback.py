@@ -18,6 +18,7 @@ def _put_rollback_started(event: ev.RollbackStarted, target: record_pb2.Event) -
     record.SetInParent()
     record.task_ids.extend(event.task_ids)
     record.unknown.extend(event.unknown)
+    record.earlier.extend(event.earlier)
 
 
 def _put_undo_started(event: ev.UndoStarted, target: record_pb2.Event) -> None:
@@ -74,7 +75,7 @@ ENCODE: Final[dict[type, Callable[[Any, record_pb2.Event], None]]] = {
 
 
 def _rollback_started(record: record_pb2.RollbackStarted) -> ev.Event:
-    return ev.RollbackStarted(tuple(record.task_ids), tuple(record.unknown))
+    return ev.RollbackStarted(tuple(record.task_ids), tuple(record.unknown), tuple(record.earlier))
 
 
 def _undo_started(record: record_pb2.UndoStarted) -> ev.Event:

@@ -74,6 +74,7 @@ def _put_task_attempt_failed(event: ev.TaskAttemptFailed, target: record_pb2.Eve
     record.edges.extend(event.edges)
     record.worker = event.worker
     record.unknown = event.unknown
+    record.incomplete = event.incomplete
 
 
 def _put_task_skipped(event: ev.TaskSkipped, target: record_pb2.Event) -> None:
@@ -87,6 +88,7 @@ def _put_task_cancelled(event: ev.TaskCancelled, target: record_pb2.Event) -> No
     record.task_id = event.task_id
     record.attempt = event.attempt
     record.unknown = event.unknown
+    record.incomplete = event.incomplete
 
 
 def _put_sub_execution_started(event: ev.SubExecutionStarted, target: record_pb2.Event) -> None:
@@ -174,6 +176,7 @@ def _task_attempt_failed(record: record_pb2.TaskAttemptFailed) -> ev.Event:
         edges=tuple(record.edges),
         worker=record.worker,
         unknown=record.unknown,
+        incomplete=record.incomplete,
     )
 
 
@@ -200,7 +203,9 @@ DECODE: Final[dict[str, Callable[[Any], ev.Event]]] = {
     "task_attempt_failed": _task_attempt_failed,
     "failure_released": _failure_released,
     "task_skipped": lambda record: ev.TaskSkipped(record.task_id, record.on_failure),
-    "task_cancelled": lambda record: ev.TaskCancelled(record.task_id, record.attempt, record.unknown),
+    "task_cancelled": lambda record: ev.TaskCancelled(
+        record.task_id, record.attempt, record.unknown, record.incomplete
+    ),
     "sub_execution_started": lambda record: ev.SubExecutionStarted(record.task_id, record.child),
     "sub_jobs_progressed": _sub_jobs_progressed,
     "message_set": lambda record: ev.MessageSet(record.task_id, record.message),

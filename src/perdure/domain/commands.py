@@ -206,12 +206,13 @@ class ReportChildStarted(AttemptReport):
 
 @frozen
 class ReportChildEnded(AttemptReport):
-    """The sub-execution of a task ended."""
+    """The sub-execution of a task ended; `incomplete` tells that it has left something that was not undone."""
 
     child: str = ""
     state: ExecutionState = ExecutionState.SUCCEEDED
     outputs: Mapping[str, Value] = NO_VALUES
     failure: Failure | None = None
+    incomplete: bool = False
 
 
 @frozen
@@ -229,12 +230,16 @@ class ReportItemsEnded(AttemptReport):
     Attributes:
         outputs: `results` in the order of the items.
         failure: Of the first failed item, unless the loop continues on failure.
+        unknown: Whether nobody knows of an item that failed whether it was done.
+        incomplete: Whether an item that failed has left something that was not undone.
     """
 
     outputs: Mapping[str, Value] = NO_VALUES
     finished: int = 0
     failed: int = 0
     failure: Failure | None = None
+    unknown: bool = False
+    incomplete: bool = False
 
 
 Command = (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perdure.domain.events import ExecutionCreated, OutcomeDecided, SuspensionKind
     from perdure.domain.graph import Graph
     from perdure.domain.states import Failure, Severity
-    from perdure.domain.task import Attempt, TaskRun
+    from perdure.domain.task import Attempt, EarlierRun, TaskRun
 
 
 @frozen
@@ -104,7 +104,7 @@ class RollbackRun:
 
     Attributes:
         tasks: What is undone, or has been.
-        unknown: Tasks of which nobody knows whether they were done.
+        unknown: Tasks of which nobody knows whether they were done, or whether their sub-executions are undone.
         not_undone: Known once it has ended; None before.
     """
 
@@ -150,6 +150,7 @@ class Execution:
         priority, labels, description, development: As they are now; a caller may change them.
         phase, outcome: The stage of its end, and how it will end; FORWARD and None before that is settled.
         catchers: Error catchers that have begun in this execution attempt.
+        earlier: What earlier execution attempts made of tasks, as far as a rollback has to know.
         rollback: Set once there was something to undo, or something whose outcome is unknown.
         pause, stop: Set while nothing may start: somebody paused it, or it is at a breakpoint.
         stepped: Id of the task that runs by itself between two stops; empty otherwise.
@@ -196,6 +197,7 @@ class Execution:
     phase: Phase = Phase.FORWARD
     outcome: OutcomeDecided | None = None
     catchers: dict[str, CatcherState] = field(default_factory=dict)
+    earlier: dict[str, EarlierRun] = field(default_factory=dict)
     rollback: RollbackRun | None = None
     pause: Pause | None = None
     breakpoints: Breakpoints | None = None
@@ -238,6 +240,11 @@ class Execution:
         return self.rollback is not None and any(
             not run.is_being_undone and run.due is None for _, run in self.in_state(TaskState.ROLLBACK_IN_PROCESS)
         )
+
+    @property
+    def is_not_undone(self) -> bool:
+        """Whether its rollback has ended with something that was not undone, or may not be."""
+        return self.rollback is not None and bool(self.rollback.not_undone)
 
     @property
     def undoes(self) -> bool:

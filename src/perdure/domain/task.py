@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from perdure.domain.frozen import frozen
 from perdure.domain.integration import ForEach, SubIntegration
 from perdure.domain.states import TERMINAL_TASK_STATES, TaskState
 from perdure.domain.value import NO_VALUES, Value
@@ -22,6 +23,24 @@ class Attempt:
 
     start_time: int
     end_time: int | None = None
+
+
+@frozen
+class EarlierRun:
+    """What the execution attempts before this one have made of a task.
+
+    Attributes:
+        inputs, outputs: Of its last success; without one, the inputs of the attempt of which nobody knows.
+        done: Whether it succeeded.
+        unknown: Whether nobody knows what was done after that.
+        incomplete: As in `TaskRun`.
+    """
+
+    inputs: Mapping[str, Value] = NO_VALUES
+    outputs: Mapping[str, Value] = NO_VALUES
+    done: bool = False
+    unknown: bool = False
+    incomplete: bool = False
 
 
 @dataclass(slots=True)
@@ -60,9 +79,11 @@ class TaskRun:
         since: When it entered its state.
         suspended: How long it has been SUSPENDED before, in microseconds.
         suspension: Number of its open or last suspension; 0 for none.
-        unknown: Whether nobody knows what its last attempt has done.
+        done: Whether this execution has done its work, in this execution attempt: it succeeded, or waits for a
+            decision after it was performed. What a replay has copied was done by another execution.
+        unknown: Whether nobody knows what its attempts have done; a success settles that.
+        incomplete: Whether a sub-execution of it has ended with something that was not undone.
         handled: Whether an error catcher took care of its failure.
-        ignored: Whether it counts as done although its last attempt failed.
         undo: Set once it was begun to undo it.
     """
 
@@ -89,9 +110,10 @@ class TaskRun:
     since: int = 0
     suspended: int = 0
     suspension: int = 0
+    done: bool = False
     unknown: bool = False
+    incomplete: bool = False
     handled: bool = False
-    ignored: bool = False
     undo: UndoRun | None = None
 
     @property

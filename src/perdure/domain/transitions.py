@@ -202,8 +202,24 @@ TASK_CHANGES: Final[tuple[StateChange[TaskState], ...]] = (
         _T.SUCCEED, _T.PENDING_ROLLBACK, ev.RollbackStarted, "the execution failed or was cancelled", "3.3, row 57"
     ),
     *(
-        StateChange(before, _T.PENDING_ROLLBACK, ev.RollbackStarted, "nobody knows whether it was done", "row 57")
+        StateChange(
+            before,
+            _T.PENDING_ROLLBACK,
+            ev.RollbackStarted,
+            "nobody knows whether it was done, or it was done before",
+            "row 57",
+        )
         for before in (_T.FAILED, _T.FATAL, _T.CANCELLED)
+    ),
+    *(
+        StateChange(
+            before,
+            _T.PENDING_ROLLBACK,
+            ev.RollbackStarted,
+            "it was done in an earlier execution attempt",
+            "rows 55, 57",
+        )
+        for before in (None, _T.SKIPPED)
     ),
     StateChange(
         _T.PENDING_ROLLBACK, _T.ROLLBACK_IN_PROCESS, ev.UndoStarted, "all that depends on it is undone", "3.3, row 57"

@@ -210,6 +210,7 @@ class Performer:
             state=child.state,
             outputs=child.outputs,
             failure=child.failure,
+            incomplete=child.is_not_undone,
         )
         await self._report(parent_key, report)
 

@@ -56,6 +56,7 @@ class Loop:
         live: Positions and keys of the items that run.
         results: Outputs by position.
         failed: Failures by position.
+        unknown, incomplete: As in `ReportItemsEnded`.
         stopping: Whether no further item is to be started.
         cancelling: Whether the items that run have been asked to stop.
     """
@@ -72,6 +73,8 @@ class Loop:
     live: dict[int, ExecutionKey] = field(default_factory=dict)
     results: dict[int, Mapping[str, Value]] = field(default_factory=dict)
     failed: dict[int, Failure] = field(default_factory=dict)
+    unknown: bool = False
+    incomplete: bool = False
     stopping: bool = False
     cancelling: bool = False
     ended: bool = False
@@ -179,6 +182,8 @@ class FanOut:
                 loop.failed.setdefault(-1, Failure("VALUE_TOO_LARGE", message, retryable=False))
                 loop.stopping = True
             return
+        loop.unknown = loop.unknown or any(run.unknown for run in child.tasks.values())
+        loop.incomplete = loop.incomplete or child.is_not_undone
         cancelled = Failure("CANCELLED", "the sub-execution was cancelled", retryable=False)
         self._note_failed(loop, item, child.failure or cancelled)
 
@@ -308,6 +313,8 @@ class FanOut:
             finished=loop.finished,
             failed=len(loop.failed),
             failure=failure,
+            unknown=loop.unknown,
+            incomplete=loop.incomplete,
         )
         await self._report(loop, report)
 

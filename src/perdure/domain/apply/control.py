@@ -88,6 +88,8 @@ def _suspension_opened(execution: Execution, event: ev.SuspensionOpened, time: i
     run.suspension = event.number
     run.outputs = event.outputs
     run.worker = event.worker or run.worker
+    if run.config.suspension is not None:
+        run.done, run.unknown = True, False
     execution.history_bytes += total_size(event.outputs)
 
 

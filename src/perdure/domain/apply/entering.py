@@ -30,7 +30,6 @@ def begin_graph(execution: Execution, time: int) -> None:
     for task_id, copied in (replay.copied if replay else {}).items():
         run = enter(execution, task_id, TaskState.SUCCEED, time)
         run.inputs, run.outputs, run.edges = copied.inputs, copied.outputs, copied.edges
-        run.ignored = copied.ignored
         run.percent = 100
         execution.history_bytes += total_size(copied.inputs) + total_size(copied.outputs)
 

@@ -9,6 +9,7 @@ from perdure.domain import events as ev
 from perdure.domain.apply.entering import add_tasks, begin_attempt, begin_graph, end_execution
 from perdure.domain.execution import CatcherState, Execution, SnapshotMarker
 from perdure.domain.states import ExecutionState, Phase, Severity
+from perdure.domain.task import EarlierRun
 from perdure.domain.value import total_size
 
 if TYPE_CHECKING:
@@ -40,10 +41,25 @@ def _restarted(execution: Execution, _: ev.ExecutionRestarted, time: int) -> Non
     execution.restarts += 1
     execution.execution_attempt += 1
     execution.catchers.clear()
+    _keep_earlier(execution)
     begin_attempt(execution.attempts, time)
     execution.parameters = dict(execution.created.parameters)
     execution.stepped = ""
     begin_graph(execution, time)
+
+
+def _keep_earlier(execution: Execution) -> None:
+    """Remember of the tasks, before they begin anew, what a rollback has to know."""
+    for task_id, run in execution.tasks.items():
+        before = execution.earlier.get(task_id, EarlierRun())
+        if run.done and run.config.rollback is not None:
+            before = EarlierRun(run.inputs, run.outputs, done=True, incomplete=before.incomplete)
+        elif run.unknown and run.config.rollback is not None:
+            before = replace(before, unknown=True, inputs=before.inputs if before.done else run.inputs)
+        if run.incomplete:
+            before = replace(before, incomplete=True)
+        if before != EarlierRun():
+            execution.earlier[task_id] = before
 
 
 def _succeeded(execution: Execution, event: ev.ExecutionSucceeded, time: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.domain import events as ev
-from perdure.domain.apply.entering import begin_attempt, close_attempt, enter, set_due
+from perdure.domain.apply.entering import add_tasks, begin_attempt, close_attempt, enter, set_due
 from perdure.domain.apply.tasks import failure_bytes, leave_unhandled
 from perdure.domain.execution import ErrorEntry, RollbackRun
 from perdure.domain.states import Phase, Severity, TaskState
@@ -28,6 +28,11 @@ def _rollback_started(execution: Execution, event: ev.RollbackStarted, time: int
     execution.phase = Phase.ROLLBACK
     execution.cancel_due = None
     execution.rollback = RollbackRun(event.task_ids, event.unknown)
+    # Those of a catcher that has not begun again.
+    add_tasks(execution, [task_id for task_id in event.earlier if task_id not in execution.tasks])
+    for task_id in event.earlier:
+        run, earlier = execution.tasks[task_id], execution.earlier[task_id]
+        run.inputs, run.outputs, run.unknown = earlier.inputs, earlier.outputs, not earlier.done
     for task_id in event.task_ids:
         enter(execution, task_id, TaskState.PENDING_ROLLBACK, time)
 

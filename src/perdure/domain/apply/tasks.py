@@ -68,7 +68,7 @@ def _succeeded(execution: Execution, event: ev.TaskSucceeded, time: int) -> None
     run.outputs = event.outputs
     run.worker = event.worker or run.worker
     run.failure = None
-    run.unknown = False
+    run.done, run.unknown = True, False
     run.percent = 100
     if run.sub_job_count:
         run.finished_sub_job_count = run.sub_job_count
@@ -97,7 +97,9 @@ def _attempt_failed(execution: Execution, event: ev.TaskAttemptFailed, time: int
     run.failures += 1
     run.failure = event.failure
     run.worker = event.worker or run.worker
-    run.unknown = event.unknown
+    run.done = False
+    run.unknown = run.unknown or event.unknown
+    run.incomplete = run.incomplete or event.incomplete
     _resolve(execution, event, time)
     handled = event.resolution in _HANDLED
     execution.errors.append(
@@ -120,7 +122,6 @@ def _resolve(execution: Execution, event: ev.TaskAttemptFailed | ev.FailureRelea
     state = AFTER_FAILURE[event.resolution]
     if state in TERMINAL_TASK_STATES:
         end_task(execution, event.task_id, state, event.edges, time)
-        run.ignored = event.resolution is ev.Resolution.IGNORE
     else:
         enter(execution, event.task_id, state, time, event.retry_time)
         close_attempt(run.attempts, time)
@@ -155,7 +156,8 @@ def _skipped(execution: Execution, event: ev.TaskSkipped, time: int) -> None:
 
 def _cancelled(execution: Execution, event: ev.TaskCancelled, time: int) -> None:
     run = end_task(execution, event.task_id, TaskState.CANCELLED, (), time)
-    run.unknown = event.unknown
+    run.unknown = run.unknown or event.unknown
+    run.incomplete = run.incomplete or event.incomplete
 
 
 def _sub_execution_started(execution: Execution, event: ev.SubExecutionStarted, _: int) -> None:

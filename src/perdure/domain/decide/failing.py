@@ -32,16 +32,32 @@ _FINAL: Final = frozenset({ev.Resolution.FATAL, ev.Resolution.RESTART})
 
 
 def fail_attempt(
-    transition: Transition, task_id: str, failure: Failure, worker: str = "", *, unknown: bool = False
+    transition: Transition,
+    task_id: str,
+    failure: Failure,
+    worker: str = "",
+    *,
+    unknown: bool = False,
+    incomplete: bool = False,
 ) -> None:
     """End the current attempt of a task with a failure, and do what its policy says (row 54).
 
-    `unknown` tells that nobody knows what the attempt has done.
+    `unknown` tells that nobody knows what the attempt has done, `incomplete` that its sub-execution has left
+    something that was not undone.
     """
     run = transition.execution.tasks[task_id]
     if holds_failure(transition, task_id, failure):
-        held = ev.TaskAttemptFailed(task_id, run.attempt, failure, ev.Resolution.HOLD, worker=worker, unknown=unknown)
-        transition.emit(held)
+        transition.emit(
+            ev.TaskAttemptFailed(
+                task_id=task_id,
+                attempt=run.attempt,
+                failure=failure,
+                resolution=ev.Resolution.HOLD,
+                worker=worker,
+                unknown=unknown,
+                incomplete=incomplete,
+            )
+        )
         stop(transition, task_id, Position.ON_FAILURE)
         return
     resolved = _resolve(transition, task_id, failure)
@@ -55,6 +71,7 @@ def fail_attempt(
             edges=resolved.edges,
             worker=worker,
             unknown=unknown,
+            incomplete=incomplete,
         )
     )
     if resolved.resolution is ev.Resolution.IGNORE:
@@ -116,8 +133,10 @@ def fatal_condition(transition: Transition, task_id: str, error: ExpressionError
     failure = condition_failure(error)
     settled = transition.execution.outcome is not None
     resolution = ev.Resolution.FAIL if settled else ev.Resolution.FATAL
-    attempt = transition.execution.tasks[task_id].attempt
-    transition.emit(ev.TaskAttemptFailed(task_id, attempt, failure, resolution, worker=worker))
+    run = transition.execution.tasks[task_id]
+    # Its work was reported as done, and counts for nothing.
+    unknown = run.is_performed_outside
+    transition.emit(ev.TaskAttemptFailed(task_id, run.attempt, failure, resolution, worker=worker, unknown=unknown))
     if not settled:
         shut_down(transition, failure)
 
@@ -179,9 +198,7 @@ def cancel_waiting(transition: Transition) -> None:
         for task_id, run in list(transition.execution.in_state(state)):
             if run.suspension in transition.execution.suspensions:
                 transition.emit(ev.SuspensionResolved(run.suspension, task_id, lifted=False, resolver=SYSTEM))
-            # One that waits for a decision on what its handler did has done it.
-            performed = state is TaskState.SUSPENDED and run.config.suspension is not None
-            transition.emit(ev.TaskCancelled(task_id, run.attempt, unknown=run.unknown or performed))
+            transition.emit(ev.TaskCancelled(task_id, run.attempt, unknown=run.unknown))
 
 
 def skip_pending(transition: Transition, *, on_failure: bool) -> None:

@@ -60,9 +60,9 @@ def catches(execution: Execution, outcome: ev.OutcomeDecided) -> bool:
 def rolls_back(execution: Execution, outcome: ev.OutcomeDecided) -> bool:
     """Whether there is something to undo, or to tell that nobody knows whether it is done.
 
-    An execution that has never started leaves alone what the one that it replays has done.
+    An execution undoes only what it has done itself, and not what a replay has copied.
     """
-    if outcome.state is ExecutionState.SUCCEEDED or not execution.graph.undo_bits or execution.start_time is None:
+    if outcome.state is ExecutionState.SUCCEEDED or execution.start_time is None:
         return False
     return bool(undoable_tasks(execution) or unknown_tasks(execution))
 

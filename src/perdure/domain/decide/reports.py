@@ -135,10 +135,11 @@ def _report_child_ended(transition: Transition, report: cmd.ReportChildEnded) ->
     elif report.state is ExecutionState.SUCCEEDED:
         succeed(transition, report.task_id, report.outputs)
     elif report.state is ExecutionState.CANCELLED and transition.execution.is_stopping:
-        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=True))
+        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=True, incomplete=report.incomplete))
     else:
-        cancelled = Failure("CANCELLED", "the sub-execution was cancelled", retryable=False)
-        fail_attempt(transition, report.task_id, report.failure or cancelled)
+        failure = report.failure or Failure("CANCELLED", "the sub-execution was cancelled", retryable=False)
+        left = report.incomplete
+        fail_attempt(transition, report.task_id, failure, unknown=left, incomplete=left)
     settle(transition, ended=report.task_id)
 
 
@@ -157,9 +158,11 @@ def _report_items_ended(transition: Transition, report: cmd.ReportItemsEnded) ->
     if report.failure is None:
         succeed(transition, report.task_id, report.outputs)
     elif transition.execution.is_stopping:
-        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=True))
+        transition.emit(ev.TaskCancelled(report.task_id, run.attempt, unknown=True, incomplete=report.incomplete))
     else:
-        fail_attempt(transition, report.task_id, report.failure)
+        # What some of the items have done is there.
+        unknown = report.unknown or report.incomplete or report.finished > report.failed
+        fail_attempt(transition, report.task_id, report.failure, unknown=unknown, incomplete=report.incomplete)
     settle(transition, ended=report.task_id)
 
 

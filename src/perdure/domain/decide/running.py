@@ -297,7 +297,8 @@ def succeed(
         changed = {**changed, **_map_outputs(transition, run, outputs)}
         _check_size(transition, changed)
     except _Unmappable as error:
-        fail_attempt(transition, task_id, error.failure, worker)
+        # What performed it has done its work all the same.
+        fail_attempt(transition, task_id, error.failure, worker, unknown=run.is_performed_outside)
         return
     try:
         scope = transition.scope(changed, about=task_id, ended=(task_id, outputs))

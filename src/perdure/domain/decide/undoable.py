@@ -2,39 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from perdure.domain.states import TaskState
+from perdure.domain.task import EarlierRun, TaskRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from perdure.domain.execution import Execution
-    from perdure.domain.task import TaskRun
 
 
-def _declaring(execution: Execution) -> Iterator[tuple[str, TaskRun]]:
-    return ((task_id, execution.tasks[task_id]) for task_id in execution.graph.undo_bits if task_id in execution.tasks)
+_NOTHING: Final = EarlierRun()
 
 
 def unknown_tasks(execution: Execution) -> tuple[str, ...]:
-    """Name the tasks that declare a rollback and of which nobody knows whether they were done."""
-    return tuple(task_id for task_id, run in _declaring(execution) if run.unknown and run.is_terminal)
+    """Name the tasks that declare a rollback and of which nobody knows whether they were done.
+
+    Those whose sub-execution has left something that was not undone are among them whatever they declare.
+    """
+    return tuple(
+        task_id
+        for task_id in execution.graph.tasks
+        if _is_incomplete(execution, task_id)
+        or (task_id in execution.graph.undo_bits and _is_unknown(execution, task_id))
+    )
 
 
 def undoable_tasks(execution: Execution) -> tuple[str, ...]:
-    """Name the tasks to undo: those that succeeded, and those that are to be undone when that is unknown."""
+    """Name the tasks to undo: those that were done, and those that are to be undone when that is unknown.
+
+    What was done in an earlier execution attempt, and not again in this one, is still there.
+    """
     return tuple(
         task_id
-        for task_id, run in _declaring(execution)
-        if (run.state is TaskState.SUCCEED and not run.ignored) or _undone_unknown(run)
+        for task_id in execution.graph.undo_bits
+        if _run(execution, task_id).done
+        or _earlier(execution, task_id).done
+        or (_on_unknown_outcome(execution, task_id) and _is_unknown(execution, task_id))
     )
 
 
-def _undone_unknown(run: TaskRun) -> bool:
-    return (
-        run.unknown and run.is_terminal and run.config.rollback is not None and run.config.rollback.on_unknown_outcome
-    )
+def is_of_earlier(execution: Execution, task_id: str) -> bool:
+    """Whether of a task to undo only an earlier execution attempt has done anything, as far as that is known."""
+    run = _run(execution, task_id)
+    return not run.done and (_earlier(execution, task_id).done or not run.unknown)
+
+
+def _run(execution: Execution, task_id: str) -> TaskRun:
+    """Find a task; one of a catcher that has not begun is as if it had not begun itself."""
+    return execution.tasks.get(task_id) or TaskRun(execution.graph.tasks[task_id])
+
+
+def _earlier(execution: Execution, task_id: str) -> EarlierRun:
+    return execution.earlier.get(task_id, _NOTHING)
+
+
+def _is_unknown(execution: Execution, task_id: str) -> bool:
+    run = _run(execution, task_id)
+    return run.unknown or (not run.done and _earlier(execution, task_id).unknown)
+
+
+def _is_incomplete(execution: Execution, task_id: str) -> bool:
+    return _run(execution, task_id).incomplete or _earlier(execution, task_id).incomplete
+
+
+def _on_unknown_outcome(execution: Execution, task_id: str) -> bool:
+    rollback = execution.graph.tasks[task_id].rollback
+    return rollback is not None and rollback.on_unknown_outcome
 
 
 def ready_to_undo(execution: Execution) -> list[str]:

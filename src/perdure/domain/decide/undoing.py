@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from perdure.domain import effects as ef
 from perdure.domain import events as ev
 from perdure.domain.decide.history import may_retry
-from perdure.domain.decide.undoable import not_undone, ready_to_undo, undoable_tasks, unknown_tasks
+from perdure.domain.decide.undoable import is_of_earlier, not_undone, ready_to_undo, undoable_tasks, unknown_tasks
 from perdure.domain.errors import NotFound, WrongState
 from perdure.domain.integration import RollbackFailureAction
 from perdure.domain.limits import LOST_LEASES_MAX
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def start_rollback(transition: Transition) -> None:
     """Begin to undo what was done."""
     execution = transition.execution
-    transition.emit(ev.RollbackStarted(undoable_tasks(execution), unknown_tasks(execution)))
+    tasks = undoable_tasks(execution)
+    earlier = tuple(task_id for task_id in tasks if is_of_earlier(execution, task_id))
+    transition.emit(ev.RollbackStarted(tasks, unknown_tasks(execution), earlier))
 
 
 def advance_rollback(transition: Transition) -> bool:

@@ -74,13 +74,11 @@ class CopiedTask:
 
     Attributes:
         edges: Results of the conditions of its edges, by their position in the revision that runs now.
-        ignored: Whether it counts as done although it failed, so that there is nothing to undo.
     """
 
     inputs: Mapping[str, Value] = NO_VALUES
     outputs: Mapping[str, Value] = NO_VALUES
     edges: tuple[bool, ...] = ()
-    ignored: bool = False
 
 
 @frozen

@@ -16,11 +16,14 @@ class RollbackStarted:
     """The tasks that were done are going to be undone, dependents first (row 57).
 
     Attributes:
-        unknown: Tasks of which nobody knows whether they were done; undone only if they are in `task_ids` too.
+        unknown: Tasks of which nobody knows whether they were done, or whether their sub-executions are undone;
+            undone only if they are in `task_ids` too.
+        earlier: Those of `task_ids` of which is undone what an earlier execution attempt has done.
     """
 
     task_ids: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
 
 @frozen

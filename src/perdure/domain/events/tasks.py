@@ -104,7 +104,9 @@ class TaskAttemptFailed:
     Attributes:
         retry_time: When the retry (RETRY) or the new execution attempt (RESTART) is due.
         edges: Results of its edges' conditions if the failure is ignored; all false otherwise.
-        unknown: Whether nobody knows what the attempt has done: its worker vanished or was too slow.
+        unknown: Whether nobody knows what the attempt has done: its worker vanished or was too slow, what it
+            returned was refused, or only a part of a loop was done.
+        incomplete: Whether a sub-execution has ended with something that was not undone.
     """
 
     task_id: str
@@ -115,6 +117,7 @@ class TaskAttemptFailed:
     edges: tuple[bool, ...] = ()
     worker: str = ""
     unknown: bool = False
+    incomplete: bool = False
 
 
 @frozen
@@ -138,11 +141,12 @@ class TaskSkipped:
 
 @frozen
 class TaskCancelled:
-    """The task was stopped while in progress or waiting; `unknown` as in `TaskAttemptFailed`."""
+    """The task was stopped while in progress or waiting; `unknown` and `incomplete` as in `TaskAttemptFailed`."""
 
     task_id: str
     attempt: int
     unknown: bool = False
+    incomplete: bool = False
 
 
 @frozen

@@ -755,11 +755,8 @@ class CopiedTask(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
     EDGES_FIELD_NUMBER: _builtins.int
-    IGNORED_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
-    ignored: _builtins.bool
-    """Whether it counts as done although it failed."""
     @_builtins.property
     def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """Inputs."""
@@ -779,11 +776,10 @@ class CopiedTask(_message.Message):
         inputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         outputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         edges: _abc.Iterable[_builtins.bool] | None = ...,
-        ignored: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "ignored", b"ignored", "inputs", b"inputs", "outputs", b"outputs", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "inputs", b"inputs", "outputs", b"outputs", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1083,6 +1079,7 @@ class TaskAttempt(_message.Message):
     HELD_FIELD_NUMBER: _builtins.int
     UNKNOWN_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    INCOMPLETE_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     attempt: _builtins.int
@@ -1097,6 +1094,8 @@ class TaskAttempt(_message.Message):
     """Whether the attempt after a loss has to wait; `attempt` is the lost one then."""
     unknown: _builtins.bool
     """Whether nobody knows what a cancelled attempt has done."""
+    incomplete: _builtins.bool
+    """Whether a sub-execution has left something that was not undone."""
     @_builtins.property
     def inputs(self) -> Global___TaskInputs:
         """The inputs, if they were worked out anew."""
@@ -1112,10 +1111,11 @@ class TaskAttempt(_message.Message):
         held: _builtins.bool = ...,
         unknown: _builtins.bool = ...,
         inputs: Global___TaskInputs | None = ...,
+        incomplete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due", "inputs", b"inputs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "child", b"child", "due", b"due", "held", b"held", "inputs", b"inputs", "task_id", b"task_id", "unknown", b"unknown"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "blamed", b"blamed", "child", b"child", "due", b"due", "held", b"held", "incomplete", b"incomplete", "inputs", b"inputs", "task_id", b"task_id", "unknown", b"unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__due: _TypeAlias = _typing.Literal["due"]  # noqa: Y015
     _WhichOneofArgType__due: _TypeAlias = _typing.Literal["_due", b"_due"]  # noqa: Y015
@@ -1247,6 +1247,7 @@ class TaskAttemptFailed(_message.Message):
     EDGES_FIELD_NUMBER: _builtins.int
     WORKER_FIELD_NUMBER: _builtins.int
     UNKNOWN_FIELD_NUMBER: _builtins.int
+    INCOMPLETE_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     attempt: _builtins.int
@@ -1259,6 +1260,8 @@ class TaskAttemptFailed(_message.Message):
     """Who performed it."""
     unknown: _builtins.bool
     """Whether nobody knows what it has done."""
+    incomplete: _builtins.bool
+    """Whether a sub-execution has left something that was not undone."""
     @_builtins.property
     def failure(self) -> Global___Failure:
         """Why."""
@@ -1278,10 +1281,11 @@ class TaskAttemptFailed(_message.Message):
         edges: _abc.Iterable[_builtins.bool] | None = ...,
         worker: _builtins.str = ...,
         unknown: _builtins.bool = ...,
+        incomplete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "failure", b"failure", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "attempt", b"attempt", "edges", b"edges", "failure", b"failure", "resolution", b"resolution", "retry_time", b"retry_time", "task_id", b"task_id", "unknown", b"unknown", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time", "attempt", b"attempt", "edges", b"edges", "failure", b"failure", "incomplete", b"incomplete", "resolution", b"resolution", "retry_time", b"retry_time", "task_id", b"task_id", "unknown", b"unknown", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__retry_time: _TypeAlias = _typing.Literal["retry_time"]  # noqa: Y015
     _WhichOneofArgType__retry_time: _TypeAlias = _typing.Literal["_retry_time", b"_retry_time"]  # noqa: Y015
@@ -1601,6 +1605,7 @@ class RollbackStarted(_message.Message):
 
     TASK_IDS_FIELD_NUMBER: _builtins.int
     UNKNOWN_FIELD_NUMBER: _builtins.int
+    EARLIER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The tasks to be undone."""
@@ -1609,15 +1614,20 @@ class RollbackStarted(_message.Message):
     def unknown(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The tasks of which nobody knows whether they were done."""
 
+    @_builtins.property
+    def earlier(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of the tasks of which is undone what an earlier execution attempt has done."""
+
     def __init__(
         self,
         *,
         task_ids: _abc.Iterable[_builtins.str] | None = ...,
         unknown: _abc.Iterable[_builtins.str] | None = ...,
+        earlier: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_ids", b"task_ids", "unknown", b"unknown"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["earlier", b"earlier", "task_ids", b"task_ids", "unknown", b"unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2353,6 +2363,7 @@ class BaseState(_message.Message):
     ACTIVE_TIME_FIELD_NUMBER: _builtins.int
     WAITING_TIME_FIELD_NUMBER: _builtins.int
     RETRY_TIME_FIELD_NUMBER: _builtins.int
+    EARLIER_FIELD_NUMBER: _builtins.int
     format: _builtins.int
     """Version of this record's format, from 1."""
     create_time: _builtins.int
@@ -2483,6 +2494,10 @@ class BaseState(_message.Message):
     def signal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of all signals that came, sorted."""
 
+    @_builtins.property
+    def earlier(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarlierTask]:
+        """What earlier execution attempts made of tasks."""
+
     def __init__(
         self,
         *,
@@ -2532,10 +2547,11 @@ class BaseState(_message.Message):
         active_time: _builtins.int = ...,
         waiting_time: _builtins.int = ...,
         retry_time: _builtins.int = ...,
+        earlier: _abc.Iterable[Global___EarlierTask] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due", "_cancel_time", b"_cancel_time", "_deadline", b"_deadline", "_end_time", b"_end_time", "_restart_due", b"_restart_due", "_schedule_due", b"_schedule_due", "_start_time", b"_start_time", "breakpoints", b"breakpoints", "cancel_due", b"cancel_due", "cancel_time", b"cancel_time", "created", b"created", "deadline", b"deadline", "end_time", b"end_time", "failure", b"failure", "outcome", b"outcome", "pause", b"pause", "restart_due", b"restart_due", "rollback", b"rollback", "schedule_due", b"schedule_due", "start_time", b"start_time", "stop", b"stop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due", "_cancel_time", b"_cancel_time", "_deadline", b"_deadline", "_end_time", b"_end_time", "_restart_due", b"_restart_due", "_schedule_due", b"_schedule_due", "_start_time", b"_start_time", "active_time", b"active_time", "added_tasks", b"added_tasks", "attempts", b"attempts", "breakpoints", b"breakpoints", "cancel_due", b"cancel_due", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "catchers", b"catchers", "create_time", b"create_time", "created", b"created", "deadline", b"deadline", "description", b"description", "development", b"development", "end_time", b"end_time", "errors", b"errors", "execution_attempt", b"execution_attempt", "failure", b"failure", "format", b"format", "history_bytes", b"history_bytes", "labels", b"labels", "message", b"message", "outcome", b"outcome", "outputs", b"outputs", "parameters", b"parameters", "pause", b"pause", "phase", b"phase", "priority", b"priority", "restart_due", b"restart_due", "restarts", b"restarts", "retry_time", b"retry_time", "rollback", b"rollback", "schedule_due", b"schedule_due", "sequence", b"sequence", "signal_ids", b"signal_ids", "signals", b"signals", "snapshot_count", b"snapshot_count", "snapshots", b"snapshots", "start_time", b"start_time", "state", b"state", "stepped", b"stepped", "stop", b"stop", "suspension_count", b"suspension_count", "suspensions", b"suspensions", "tasks", b"tasks", "update_time", b"update_time", "waiting_time", b"waiting_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due", "_cancel_time", b"_cancel_time", "_deadline", b"_deadline", "_end_time", b"_end_time", "_restart_due", b"_restart_due", "_schedule_due", b"_schedule_due", "_start_time", b"_start_time", "active_time", b"active_time", "added_tasks", b"added_tasks", "attempts", b"attempts", "breakpoints", b"breakpoints", "cancel_due", b"cancel_due", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "catchers", b"catchers", "create_time", b"create_time", "created", b"created", "deadline", b"deadline", "description", b"description", "development", b"development", "earlier", b"earlier", "end_time", b"end_time", "errors", b"errors", "execution_attempt", b"execution_attempt", "failure", b"failure", "format", b"format", "history_bytes", b"history_bytes", "labels", b"labels", "message", b"message", "outcome", b"outcome", "outputs", b"outputs", "parameters", b"parameters", "pause", b"pause", "phase", b"phase", "priority", b"priority", "restart_due", b"restart_due", "restarts", b"restarts", "retry_time", b"retry_time", "rollback", b"rollback", "schedule_due", b"schedule_due", "sequence", b"sequence", "signal_ids", b"signal_ids", "signals", b"signals", "snapshot_count", b"snapshot_count", "snapshots", b"snapshots", "start_time", b"start_time", "state", b"state", "stepped", b"stepped", "stop", b"stop", "suspension_count", b"suspension_count", "suspensions", b"suspensions", "tasks", b"tasks", "update_time", b"update_time", "waiting_time", b"waiting_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cancel_due: _TypeAlias = _typing.Literal["cancel_due"]  # noqa: Y015
     _WhichOneofArgType__cancel_due: _TypeAlias = _typing.Literal["_cancel_due", b"_cancel_due"]  # noqa: Y015
@@ -2567,6 +2583,92 @@ class BaseState(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__start_time) -> _WhichOneofReturnType__start_time | None: ...
 
 Global___BaseState: _TypeAlias = BaseState  # noqa: Y015
+
+@_typing.final
+class EarlierTask(_message.Message):
+    """What earlier execution attempts made of a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class InputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class OutputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    INCOMPLETE_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task."""
+    done: _builtins.bool
+    """Whether it succeeded."""
+    unknown: _builtins.bool
+    """Whether nobody knows what was done after that."""
+    incomplete: _builtins.bool
+    """Whether a sub-execution of it has left something that was not undone."""
+    @_builtins.property
+    def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """Inputs."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """Outputs."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        inputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        outputs: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        done: _builtins.bool = ...,
+        unknown: _builtins.bool = ...,
+        incomplete: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "incomplete", b"incomplete", "inputs", b"inputs", "outputs", b"outputs", "task_id", b"task_id", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EarlierTask: _TypeAlias = EarlierTask  # noqa: Y015
 
 @_typing.final
 class Catcher(_message.Message):
@@ -2881,8 +2983,9 @@ class TaskRun(_message.Message):
     SUSPENSION_FIELD_NUMBER: _builtins.int
     UNKNOWN_FIELD_NUMBER: _builtins.int
     HANDLED_FIELD_NUMBER: _builtins.int
-    IGNORED_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
     UNDO_FIELD_NUMBER: _builtins.int
+    INCOMPLETE_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     state: _builtins.int
@@ -2922,11 +3025,13 @@ class TaskRun(_message.Message):
     suspension: _builtins.int
     """Number of its open or last suspension."""
     unknown: _builtins.bool
-    """Whether nobody knows what its last attempt has done."""
+    """Whether nobody knows what its attempts have done."""
     handled: _builtins.bool
     """Whether an error catcher took care of its failure."""
-    ignored: _builtins.bool
-    """Whether it counts as done although its last attempt failed."""
+    done: _builtins.bool
+    """Whether this execution has done its work."""
+    incomplete: _builtins.bool
+    """Whether a sub-execution of it has left something that was not undone."""
     @_builtins.property
     def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """Computed inputs."""
@@ -2980,12 +3085,13 @@ class TaskRun(_message.Message):
         suspension: _builtins.int = ...,
         unknown: _builtins.bool = ...,
         handled: _builtins.bool = ...,
-        ignored: _builtins.bool = ...,
+        done: _builtins.bool = ...,
         undo: Global___Undo | None = ...,
+        incomplete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "due", b"due", "failure", b"failure", "undo", b"undo"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "attempts", b"attempts", "child", b"child", "child_started", b"child_started", "due", b"due", "edges", b"edges", "edges_known", b"edges_known", "failed_sub_job_count", b"failed_sub_job_count", "failure", b"failure", "failures", b"failures", "finished_sub_job_count", b"finished_sub_job_count", "handled", b"handled", "ignored", b"ignored", "inputs", b"inputs", "lost", b"lost", "message", b"message", "outputs", b"outputs", "percent", b"percent", "since", b"since", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "sub_job_count", b"sub_job_count", "suspended", b"suspended", "suspension", b"suspension", "task_id", b"task_id", "undo", b"undo", "unknown", b"unknown", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due", b"_due", "attempt", b"attempt", "attempts", b"attempts", "child", b"child", "child_started", b"child_started", "done", b"done", "due", b"due", "edges", b"edges", "edges_known", b"edges_known", "failed_sub_job_count", b"failed_sub_job_count", "failure", b"failure", "failures", b"failures", "finished_sub_job_count", b"finished_sub_job_count", "handled", b"handled", "incomplete", b"incomplete", "inputs", b"inputs", "lost", b"lost", "message", b"message", "outputs", b"outputs", "percent", b"percent", "since", b"since", "skipped_on_failure", b"skipped_on_failure", "state", b"state", "sub_job_count", b"sub_job_count", "suspended", b"suspended", "suspension", b"suspension", "task_id", b"task_id", "undo", b"undo", "unknown", b"unknown", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__due: _TypeAlias = _typing.Literal["due"]  # noqa: Y015
     _WhichOneofArgType__due: _TypeAlias = _typing.Literal["_due", b"_due"]  # noqa: Y015

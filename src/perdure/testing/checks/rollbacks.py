@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from perdure.testing.checks.attempts import starts_undo
-from perdure.testing.checks.changes import State, TaskState
+from perdure.testing.checks.changes import State, TaskState, opens_suspension
 from perdure.testing.checks.states import is_terminal_event
 from perdure.v1.execution_pb2 import ExecutionDetails
 
@@ -37,15 +37,17 @@ def what_was_done_is_undone(evidence: Evidence) -> Iterator[str]:
 
 def _wrong_set(events: Sequence[ExecutionEvent]) -> Iterator[str]:
     """Look at what is undone: after what outcome, which tasks, and that nothing else runs meanwhile."""
-    done = set(events[0].created.copied_tasks) if events else set()
+    done: set[str] = set()
     outcome = State.STATE_UNSPECIFIED
-    attempt = 1
     pending: set[str] = set()
     for event in events:
         change, rollback = event.task_change, event.rollback_change
         outcome = event.outcome_change.state or outcome
         if change.state == TaskState.SUCCEED:
             done.add(change.task_number)
+        elif opens_suspension(event):
+            # It may wait for a decision on what it has done.
+            done.add(event.suspension_change.task_number)
         if rollback.outcome == _Rollback.OUTCOME_IN_PROGRESS:
             pending = set(rollback.pending_tasks)
             for task in sorted(pending - done - set(rollback.unknown_outcome_tasks)):
@@ -54,9 +56,6 @@ def _wrong_set(events: Sequence[ExecutionEvent]) -> Iterator[str]:
                 yield f"a rollback begins at {event.sequence}, and the outcome is {State.Name(outcome)}"
         if starts_undo(event) and change.task_number not in pending:
             yield f"task {change.task_number} is undone at {event.sequence}, and was not to be"
-        if event.state_change.execution_attempt > attempt:
-            attempt = event.state_change.execution_attempt
-            done.clear()
 
 
 def _wrong_record(events: Sequence[ExecutionEvent]) -> Iterator[str]:
@@ -84,12 +83,8 @@ def _left_out(events: Sequence[ExecutionEvent], definition: Definition) -> Itera
     """Look for what was done, declares a rollback and is not undone, whether there is a rollback or not."""
     last: dict[str, TaskState.ValueType] = {}
     done: set[str] = set()
-    attempt = 1
     for event in events:
         change = event.task_change
-        if event.state_change.execution_attempt > attempt:
-            attempt = event.state_change.execution_attempt
-            done.clear()
         if change.state == TaskState.SUCCEED and not _is_ignored(event, last):
             done.add(change.task_number)
         last[change.task_number] = change.state
