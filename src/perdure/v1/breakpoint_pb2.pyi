@@ -39,7 +39,9 @@ class Breakpoints(_message.Message):
         MODE_UNSPECIFIED: Breakpoints._Mode.ValueType  # 0
         """`ONLY_EXPLICIT` if any breakpoints are listed, else `STEP_THROUGH`."""
         MODE_STEP_THROUGH: Breakpoints._Mode.ValueType  # 1
-        """Before every task, and at the breakpoints listed."""
+        """Before every task, those of catchers and of the teardown included, and at the breakpoints listed. There
+        is no stop before an undo.
+        """
         MODE_ONLY_EXPLICIT: Breakpoints._Mode.ValueType  # 2
         """Only at the breakpoints listed."""
 
@@ -49,7 +51,9 @@ class Breakpoints(_message.Message):
     MODE_UNSPECIFIED: Breakpoints.Mode.ValueType  # 0
     """`ONLY_EXPLICIT` if any breakpoints are listed, else `STEP_THROUGH`."""
     MODE_STEP_THROUGH: Breakpoints.Mode.ValueType  # 1
-    """Before every task, and at the breakpoints listed."""
+    """Before every task, those of catchers and of the teardown included, and at the breakpoints listed. There
+    is no stop before an undo.
+    """
     MODE_ONLY_EXPLICIT: Breakpoints.Mode.ValueType  # 2
     """Only at the breakpoints listed."""
 

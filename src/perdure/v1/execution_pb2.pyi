@@ -549,7 +549,8 @@ class Execution(_message.Message):
     @_builtins.property
     def breakpoints(self) -> _breakpoint_pb2.Breakpoints:
         """Optional. Where it stops so that people can look at it; unset if nowhere. `UpdateExecution` changes
-        them all at once.
+        them all at once; an execution that has stopped already stays so, also without any, until a step or the
+        expiry of the stop.
         """
 
     @_builtins.property
@@ -736,15 +737,13 @@ class ExecutionDetails(_message.Message):
             OUTCOME_UNSPECIFIED: ExecutionDetails.Rollback._Outcome.ValueType  # 0
             """The execution has not come so far that it is known."""
             OUTCOME_NOT_NEEDED: ExecutionDetails.Rollback._Outcome.ValueType  # 1
-            """There was nothing to undo."""
+            """There was nothing to undo, and nothing that may have to be."""
             OUTCOME_IN_PROGRESS: ExecutionDetails.Rollback._Outcome.ValueType  # 2
             """Tasks are being undone."""
             OUTCOME_COMPLETE: ExecutionDetails.Rollback._Outcome.ValueType  # 3
-            """Everything that was to be undone is."""
+            """It has ended, and `not_undone_tasks` is empty."""
             OUTCOME_INCOMPLETE: ExecutionDetails.Rollback._Outcome.ValueType  # 4
-            """It has ended, and `not_undone_tasks` are not undone or `unknown_outcome_tasks` were left as they
-            are.
-            """
+            """It has ended, and `not_undone_tasks` is not empty."""
 
         class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
             """What undoing has come to."""
@@ -752,15 +751,13 @@ class ExecutionDetails(_message.Message):
         OUTCOME_UNSPECIFIED: ExecutionDetails.Rollback.Outcome.ValueType  # 0
         """The execution has not come so far that it is known."""
         OUTCOME_NOT_NEEDED: ExecutionDetails.Rollback.Outcome.ValueType  # 1
-        """There was nothing to undo."""
+        """There was nothing to undo, and nothing that may have to be."""
         OUTCOME_IN_PROGRESS: ExecutionDetails.Rollback.Outcome.ValueType  # 2
         """Tasks are being undone."""
         OUTCOME_COMPLETE: ExecutionDetails.Rollback.Outcome.ValueType  # 3
-        """Everything that was to be undone is."""
+        """It has ended, and `not_undone_tasks` is empty."""
         OUTCOME_INCOMPLETE: ExecutionDetails.Rollback.Outcome.ValueType  # 4
-        """It has ended, and `not_undone_tasks` are not undone or `unknown_outcome_tasks` were left as they
-        are.
-        """
+        """It has ended, and `not_undone_tasks` is not empty."""
 
         OUTCOME_FIELD_NUMBER: _builtins.int
         NOT_UNDONE_TASKS_FIELD_NUMBER: _builtins.int
@@ -770,12 +767,19 @@ class ExecutionDetails(_message.Message):
         """Output only. The outcome."""
         @_builtins.property
         def not_undone_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-            """Output only. The tasks that could not be undone, or were given up."""
+            """Output only. The tasks that could not be undone or were given up, and at the end also those of
+            `unknown_outcome_tasks` that were left alone.
+            """
 
         @_builtins.property
         def unknown_outcome_tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-            """Output only. The tasks of which nobody knows whether they were done, in full or in part: their
-            worker was lost, they ran into their timeout or they were cancelled at work.
+            """Output only. The tasks that declare a rollback and of which nobody knows whether they were done, in full
+            or in part, in any execution attempt: their worker was lost, they ran into their timeout, they were
+            cancelled at work, what they returned was refused (`OUTPUT_MISSING`, `OUTPUT_TYPE_MISMATCH`,
+            `PARAMETERS_TOO_LARGE`, `CONDITION_FAILED`), or a `for-each` failed after some of its items had done
+            something. They stay here until they succeed. Also the tasks whose sub-executions have ended with an
+            incomplete rollback, whatever they declare and whatever follows. Those that declare
+            `on_unknown_outcome` are undone.
             """
 
         @_builtins.property

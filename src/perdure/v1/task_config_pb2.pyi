@@ -495,10 +495,14 @@ Global___ConditionalFailurePolicies: _TypeAlias = ConditionalFailurePolicies  # 
 
 @_typing.final
 class RollbackConfig(_message.Message):
-    """Says how a task is undone.
+    """Says how a task is undone when the execution fails or is cancelled.
 
-    Of a task that succeeded, a handler undoes what it did: it gets the inputs and the outputs of the task.
-    A task is undone after the tasks that depend on it and were to be undone too; independent ones at once.
+    Of a task that succeeded, a handler undoes what it did: it gets the inputs and the outputs of the task. A
+    task that was performed and waits for a decision (`FINAL_STATE_SUSPENDED`) has succeeded in this sense; one
+    whose failure was ignored has not. After a restart of the execution (`RESTART_INTEGRATION_WITH_BACKOFF`),
+    what succeeded in an earlier execution attempt and not again since is undone too, with the inputs and
+    outputs that it had then. An execution undoes only what it has done itself: what a replay has taken over
+    from its original is not undone by it. A task is undone after the tasks that depend on it and were to be undone too; independent ones at once.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -534,9 +538,9 @@ class RollbackConfig(_message.Message):
     task: _builtins.str
     """Required. The name of the handler that undoes the task."""
     on_unknown_outcome: _builtins.bool
-    """Optional. Whether a task is undone also when nobody knows what its last attempt did, because its
-    worker was lost, it ran into its timeout or it was cancelled at work. There are no outputs then.
-    Default: false.
+    """Optional. Whether a task is undone also when nobody knows whether it was done (see
+    `ExecutionDetails.Rollback.unknown_outcome_tasks`). The outputs may be missing then.
+    Default: false, and the task is listed only, which makes the rollback INCOMPLETE.
     """
     failure_action: Global___RollbackConfig.FailureAction.ValueType
     """Optional. What follows when it could not be undone."""
@@ -686,7 +690,8 @@ class CallbackConfig(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     signal: _builtins.str
     """Required. The name of the signal, an identifier of at most 63 characters. One that came before the
-    task was ready is taken at once; each signal is taken by one task.
+    task was ready is taken at once; each signal is taken by one task, once. After a restart of the execution
+    the task waits anew, for another signal.
     """
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:

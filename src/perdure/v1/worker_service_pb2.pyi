@@ -889,7 +889,9 @@ class Assignment(_message.Message):
     idempotency key then differs from that of the task and is the same for every attempt to undo it.
     """
     forward_outcome_unknown: _builtins.bool
-    """Output only. With `rollback`: true when nobody knows whether the task was done, in full or in part."""
+    """Output only. With `rollback`: true when nobody knows whether the task was done, in full or in part,
+    since it last succeeded, if it ever did.
+    """
     development: _builtins.bool
     """Output only. Whether the execution is in development mode."""
     @_builtins.property
