@@ -4,7 +4,9 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from perdure import PermanentError
+from perdure.service.paging import PAGE_MAX_BYTES
 from perdure.v1.execution_service_pb2 import WatchExecutionRequest
+from perdure.v1.value_pb2 import ValueType
 from tests.service.played import TaskState, playing
 
 CHAIN = """
@@ -14,6 +16,12 @@ CHAIN = """
     tasks { task_id: "c" task: "work" next_tasks { task_id: "d" } }
     tasks { task_id: "d" task: "work" }
     teardown_tasks { task_id: "t" task: "work" }
+"""
+LARGE = """
+    parameters { key: "text" data_type: DATA_TYPE_STRING_VALUE input_output_type: INPUT_OUTPUT_TYPE_IN }
+    tasks { task_id: "a" assign { assignments { parameter: "n" expression: "1" } } next_tasks { task_id: "b" } }
+    tasks { task_id: "b" assign { assignments { parameter: "n" expression: "2" } } next_tasks { task_id: "c" } }
+    tasks { task_id: "c" assign { assignments { parameter: "n" expression: "3" } } }
 """
 PATH = "execution_details.task_execution_details"
 
@@ -92,3 +100,12 @@ async def test_every_answer_that_holds_the_view_full_has_them_and_no_other(world
     assert not tasks_of(first)
     assert not tasks_of(await world.get(held.name))
     assert not tasks_of((await world.ask("ListExecutions", parent=parent)).executions[0])
+
+
+async def test_they_are_whole_where_the_older_snapshots_lose_their_parameters(world):
+    await world.deploy("large", LARGE)
+    inputs = {"text": ValueType(string_value="x" * (PAGE_MAX_BYTES // 4))}
+    ended = await world.ended(await world.start("large", input_parameters=inputs))
+    assert [bool(each.params) for each in ended.execution_details.execution_snapshots] == [True, True, False]
+    assert ended.ByteSize() <= PAGE_MAX_BYTES
+    assert states_of(ended) == dict.fromkeys("abc", "SUCCEED")
