@@ -84,6 +84,14 @@ def test_a_reminder_comes_once_and_the_suspension_stays_open():
     assert run.state("a") is TaskState.SUCCEED
 
 
+def test_a_reminder_is_no_time_at_which_the_execution_goes_on():
+    reminded = Run(task("a", **suspend(remind_after=60 * SECOND)))
+    expiring = Run(task("a", **suspend(remind_after=60 * SECOND, expire_after=90 * SECOND)))
+
+    assert reminded.execution.next_execution_time is None
+    assert expiring.execution.next_execution_time == NOW + 90 * SECOND
+
+
 def test_a_task_is_suspended_after_its_handler_has_succeeded():
     run = Run(task("a", "b", suspension=SuspensionConfig(), outputs=(OutputMapping("n", "n"),)), task("b"))
 

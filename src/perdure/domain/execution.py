@@ -283,8 +283,16 @@ class Execution:
         if self.state is ExecutionState.RETRY_ON_HOLD:
             return self.restart_due or self._soonest(TaskState.RETRY_ON_HOLD)
         if self.state is ExecutionState.SUSPENDED:
-            return self._soonest(TaskState.SUSPENDED)
+            return min((end for end in map(self._end_of_wait, self.dues) if end is not None), default=None)
         return None
+
+    def _end_of_wait(self, task_id: str) -> int | None:
+        """Tell when a suspended task goes on by itself; a reminder is due too, but moves nothing."""
+        run = self.tasks[task_id]
+        if run.state is not TaskState.SUSPENDED:
+            return None
+        suspension = self.suspensions.get(run.suspension)
+        return run.due if suspension is None else suspension.expire_time
 
     def _soonest(self, state: TaskState) -> int | None:
         dues = ((self.tasks[task_id].state, due) for task_id, due in self.dues.items())
