@@ -9,7 +9,8 @@ import pytest
 from perdure.domain import commands as cmd
 from perdure.domain import events as ev
 from perdure.domain.apply import control as applying_control
-from perdure.domain.apply import fold
+from perdure.domain.apply import entering, fold
+from perdure.domain.apply import lifecycle as applying_lifecycle
 from perdure.domain.breakpoints import Position
 from perdure.domain.decide import (
     catching,
@@ -81,6 +82,32 @@ def forgetting_what_a_timeout_has_done(patch: Patch) -> None:
         fail(transition, task_id, failure, worker)
 
     patch.setattr(commands, "fail_attempt", plant)
+
+
+def forgetting_what_was_done_before_a_restart(patch: Patch) -> None:
+    patch.setattr(applying_lifecycle, "_keep_earlier", lambda _: None)
+
+
+def undoing_what_a_replay_has_copied(patch: Patch) -> None:
+    begin = entering.begin_graph
+
+    def plant(execution, time):
+        begin(execution, time)
+        for _, run in execution.in_state(TaskState.SUCCEED):
+            run.done = True
+
+    patch.setattr(fold, "begin_graph", plant)
+    patch.setattr(applying_lifecycle, "begin_graph", plant)
+
+
+def forgetting_an_unknown_attempt_when_the_next_one_fails(patch: Patch) -> None:
+    failed = fold._APPLY[ev.TaskAttemptFailed]
+
+    def plant(execution, event, time):
+        failed(execution, event, time)
+        execution.tasks[event.task_id].unknown = event.unknown
+
+    patch.setitem(fold._APPLY, ev.TaskAttemptFailed, plant)
 
 
 def undoing_while_paused(patch: Patch) -> None:

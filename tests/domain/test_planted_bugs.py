@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.domain import planted_in_the_end as end
 from tests.domain import planted_in_the_graph as graph
-from tests.domain import test_breakpoints, test_catchers, test_pause, test_suspensions
+from tests.domain import test_breakpoints, test_catchers, test_done, test_pause, test_suspensions
 from tests.domain.test_life import Life
 
 LIVES = settings(
@@ -53,6 +53,8 @@ BUGS = {
     end.undoing_twice: "a task is undone twice",
     end.not_telling_what_was_not_undone: "what was not undone is not told",
     end.forgetting_what_a_timeout_has_done: "nobody knows what an attempt has done, and that is forgotten",
+    end.undoing_what_a_replay_has_copied: "what is undone is not what was done|the rollback was left out",
+    end.forgetting_an_unknown_attempt_when_the_next_one_fails: "is not what was done|is not told",
     end.undoing_while_paused: "an attempt starts while the execution is paused",
     end.leaving_out_the_teardown_of_a_cancelled_one: "the teardown was left out",
     end.tearing_down_all_at_once: "a teardown task starts before the one before it",
@@ -110,6 +112,10 @@ NAMED = [
     (
         end.restarting_after_the_outcome,
         test_pause.test_the_deadline_ends_a_restart_that_is_planned,
+    ),
+    (
+        end.forgetting_what_was_done_before_a_restart,
+        test_done.test_what_an_earlier_execution_attempt_has_done_is_undone_with_what_it_had_then,
     ),
 ]
 """Each bug that random lives come upon too rarely, and the test that sees it at once."""

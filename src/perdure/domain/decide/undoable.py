@@ -43,8 +43,8 @@ def undoable_tasks(execution: Execution) -> tuple[str, ...]:
 
 def is_of_earlier(execution: Execution, task_id: str) -> bool:
     """Whether of a task to undo only an earlier execution attempt has done anything, as far as that is known."""
-    run = _run(execution, task_id)
-    return not run.done and (_earlier(execution, task_id).done or not run.unknown)
+    run, earlier = _run(execution, task_id), execution.earlier.get(task_id)
+    return earlier is not None and not run.done and (earlier.done or not run.unknown)
 
 
 def _run(execution: Execution, task_id: str) -> TaskRun:
