@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
@@ -98,6 +99,8 @@ async def test_a_list_comes_in_pages():
         names = await three_orders(server)
         pages = server.client.list("order", page_size=2)
         first, second = await pages.page(), await pages.page()
+        assert first is not None
+        assert second is not None
         assert [each.name for each in first] == [names[2], names[1]]
         assert [each.name for each in second] == [names[0]]
         assert await pages.page() is None
@@ -137,8 +140,8 @@ FOUND = {
 async def test_a_filter_chooses_by_ids_states_times_labels_tasks_triggers_and_parameters():
     async with local_server(app) as server:
         inputs = {"customer": "Ada"}
-        chosen = {"trigger_id": "api/order", "labels": {"shop": "north"}}
-        await server.client.execute("order", inputs, user_execution_id="one", **chosen)
+        north = {"shop": "north"}
+        await server.client.execute("order", inputs, user_execution_id="one", trigger_id="api/order", labels=north)
         with pytest.raises(ExecutionFailed):
             await server.client.execute("invalid", inputs, user_execution_id="two")
         await server.client.start("delayed", user_execution_id="three", priority=501)
@@ -209,7 +212,9 @@ async def test_a_watch_can_begin_with_the_state_as_it_is():
     async with local_server(app) as server:
         name = (await server.client.start("delayed")).name
         async with server.client.watch(name, initial_state=True) as watch:
-            state = (await watch.message()).updates[0]
+            message = await watch.message()
+            assert message is not None
+            state = message.updates[0]
             assert isinstance(state, Execution)
             assert state.execution_details.state == State.SUSPENDED
 
@@ -219,7 +224,9 @@ async def test_a_watch_goes_on_behind_a_cursor():
     async with local_server(app) as server:
         name = (await server.client.start("delayed")).name
         async with server.client.watch(name) as watch:
-            seen = list((await watch.message()).updates)
+            message = await watch.message()
+            assert message is not None
+            seen: list[Any] = list(message.updates)
             cursor = watch.cursor
         await server.client.cancel(name)
         async with server.client.watch(name, cursor=cursor) as watch:

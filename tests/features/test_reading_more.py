@@ -3,6 +3,7 @@
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -51,8 +52,8 @@ async def add(n: int, by: int) -> int:
 
 @app.integration()
 def added(n: int) -> int:
-    more = add(n, 10, id="ten")
-    return add(more, 100, id="hundred")
+    more = add.with_id("ten")(n, 10)
+    return add.with_id("hundred")(more, 100)
 
 
 @app.task(retry=Fixed(max_retries=2, interval="1ms"))
@@ -90,7 +91,7 @@ def nap(n: int) -> None:
 def looped() -> None:
     add(1, 2)
     for_each(nap, [0, 1], id="each")
-    add(3, 4, id="last")
+    add.with_id("last")(3, 4)
 
 
 @app.task()
@@ -156,7 +157,7 @@ async def test_an_execution_names_its_children_its_parent_and_the_root_of_all():
 
 
 def without_orphans(patch):
-    real = Starter.child
+    real: Any = Starter.child
     patch.setattr(Starter, "child", lambda *args: real(*args[:-1], replace(args[-1], orphan=False)))
 
 
@@ -307,7 +308,7 @@ async def test_the_final_error_has_payload_context_and_stack_trace():
 
 def without_counting(patch):
     def add_apart(summaries, event):
-        apart = {}
+        apart: dict[Any, Any] = {}
         _add(apart, event)
         summaries.update({(str(event.sequence), *key): summary for key, summary in apart.items()})
 
@@ -324,7 +325,7 @@ async def test_events_of_one_kind_are_one_line_with_a_count_and_the_first_and_la
 
 
 def without_messages(patch):
-    real = EngineReports.progressed
+    real: Any = EngineReports.progressed
     patch.setattr(EngineReports, "progressed", lambda *args: real(*args[:-2], None, args[-1]))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.features.feature import feature
 from tests.service.serving import definition
 
 app = App("inputs")
-performed = []
+performed: list[Any] = []
 
 
 @app.task()
