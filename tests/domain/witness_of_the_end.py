@@ -93,7 +93,8 @@ class EndBooks:
     def _keep_unknown(self, event: ev.TaskAttemptFailed | ev.TaskCancelled) -> None:
         if event.unknown:
             self._unknown.add(event.task_id)
-        if event.incomplete:
+        # The rollback is over when the teardown begins.
+        if event.incomplete and not self.tearing_down:
             self._incomplete.add(event.task_id)
 
     def _see_catchers(self, event: Event, before: Execution) -> None:
