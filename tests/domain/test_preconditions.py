@@ -1,5 +1,6 @@
 """Preconditions (row 64): looked at when the join is satisfied."""
 
+from perdure.domain.breakpoints import Breakpoints
 from perdure.domain.states import ExecutionState, TaskState
 from tests.domain.builders import Run, task
 
@@ -25,6 +26,13 @@ def test_a_precondition_that_cannot_be_evaluated_is_a_failure():
 
     assert run.failure_code() == "EXPRESSION_FAILED"
     assert run.execution.errors[0].failure.message.startswith("precondition: ")
+
+
+def test_a_step_does_not_reach_a_task_whose_precondition_cannot_be_evaluated():
+    run = Run(task("a"), task("b", precondition="params.missing"), breakpoints=Breakpoints(step_through=True))
+    run.step()
+
+    assert run.states() == {"a": TaskState.IN_PROCESS, "b": TaskState.PENDING_EXECUTION}
 
 
 def test_a_precondition_can_let_a_share_of_the_executions_pass():

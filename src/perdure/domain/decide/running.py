@@ -145,19 +145,23 @@ def try_start(transition: Transition, task_id: str, *, passing: bool = False) ->
     if execution.is_gated or execution.tasks[task_id].state is not TaskState.PENDING_EXECUTION:
         # One that was to start together with a task that shut everything down is skipped by now.
         return
-    precondition = execution.graph.tasks[task_id].precondition
-    if precondition:
-        try:
-            holds = transition.context.evaluator.test(precondition, transition.scope(about=task_id))
-        except ExpressionError as error:
+    try:
+        holds = _precondition_holds(transition, task_id)
+    except ExpressionError as error:
+        if passing or not stops_before(transition, task_id):
             _start_failing(transition, task_id, expression_failure(error, "precondition"))
-            return
-        if not holds:
-            transition.emit(ev.TaskSkipped(task_id))
-            return
-    if passing or not stops_before(transition, task_id):
+        return
+    if not holds:
+        transition.emit(ev.TaskSkipped(task_id))
+    elif passing or not stops_before(transition, task_id):
         start_task(transition, task_id)
         limit_history(transition)
+
+
+def _precondition_holds(transition: Transition, task_id: str) -> bool:
+    """Whether a task whose join is satisfied is to run (row 64)."""
+    precondition = transition.execution.graph.tasks[task_id].precondition
+    return not precondition or transition.context.evaluator.test(precondition, transition.scope(about=task_id))
 
 
 def start_task(transition: Transition, task_id: str) -> None:
