@@ -46,6 +46,22 @@ def test_what_follows_a_task_waits_for_its_catcher_and_is_skipped_as_by_a_condit
     assert run.execution_state() is ExecutionState.SUCCEEDED
 
 
+def test_a_join_waits_for_the_catcher_of_a_task_that_fails_as_it_starts():
+    tasks = [task("a", "b", "d"), task("b", "d", precondition="params.missing", error_catcher="c"), task("d")]
+    run = Run(definition=integration(*tasks, task("c"), catchers=CATCHERS))
+
+    run.succeed("a")
+    assert run.states() == {
+        "a": TaskState.SUCCEED,
+        "b": TaskState.FAILED,
+        "c": TaskState.IN_PROCESS,
+        "d": TaskState.PENDING_EXECUTION,
+    }
+    run.succeed("c")
+
+    assert run.state("d") is TaskState.IN_PROCESS
+
+
 def test_a_join_runs_by_its_other_predecessors_when_the_catcher_has_ended():
     definition = integration(task("a", "d", error_catcher="c"), task("b", "d"), task("c"), task("d"), catchers=CATCHERS)
     run = Run(definition=definition)

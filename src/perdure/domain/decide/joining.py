@@ -49,8 +49,8 @@ def join(execution: Execution, task_id: str) -> Join:
 
 
 def _has_ended(execution: Execution, run: TaskRun) -> bool:
-    """Whether a predecessor has ended for good; one whose failure is being caught has not (3.5)."""
-    return run.is_terminal and not is_being_caught(execution, run)
+    """Whether a predecessor has ended for good; one whose failure is being caught, or is about to be, has not (3.5)."""
+    return run.is_terminal and not (is_being_caught(execution, run) or _will_be_caught(execution, run))
 
 
 def is_being_caught(execution: Execution, run: TaskRun) -> bool:
@@ -62,6 +62,13 @@ def is_being_caught(execution: Execution, run: TaskRun) -> bool:
         and not run.handled
         and execution.catchers.get(catcher) is CatcherState.RUNNING
     )
+
+
+def _will_be_caught(execution: Execution, run: TaskRun) -> bool:
+    """Whether a task has failed so early in a transition that its error catcher has not been asked yet."""
+    catcher = run.config.error_catcher
+    asked = not catcher or catcher in execution.catchers or execution.outcome is not None or execution.is_stopping
+    return run.state is TaskState.FAILED and not asked
 
 
 def _has_failed(run: TaskRun) -> bool:
